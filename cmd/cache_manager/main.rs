@@ -1,0 +1,3 @@
+//! The distcache server.
+#![forbid(unsafe_code)]
+fn main() {}

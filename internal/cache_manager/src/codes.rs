@@ -1,0 +1,115 @@
+//! The one table of stable codes: what went wrong, and what to do about it.
+//!
+//! Every error, warning and health reason that leaves the process carries one
+//! of these. A code is never reused and never changes its meaning;
+//! `api/ERRORS.md` is this table in prose, and a test holds the two together.
+
+use std::fmt;
+
+/// One stable code, its meaning and its remedy.
+///
+/// Displays as `DC-nnn`, with three digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    number: u16,
+    meaning: &'static str,
+    remedy: &'static str,
+}
+
+impl Code {
+    /// What the code says happened, in one sentence.
+    pub fn meaning(self) -> &'static str {
+        self.meaning
+    }
+
+    /// What a person can do about it, in one sentence.
+    pub fn remedy(self) -> &'static str {
+        self.remedy
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DC-{:03}", self.number)
+    }
+}
+
+/// Declares each code as a constant and all of them as [`ALL`].
+macro_rules! codes {
+    ($($name:ident = $number:literal, $meaning:literal, $remedy:literal;)+) => {
+        $(
+            #[doc = $meaning]
+            #[doc = ""]
+            #[doc = $remedy]
+            pub const $name: Code = Code { number: $number, meaning: $meaning, remedy: $remedy };
+        )+
+        /// Every code there is, in ascending order.
+        pub const ALL: &[Code] = &[$($name),+];
+    };
+}
+
+codes! {
+    // 1xx: the cache itself.
+    CLOSED = 101, "The cache has been shut down.", "Send the request to a process that is running.";
+    TIMED_OUT = 102, "The data node did not answer within the deadline; the outcome of a write is unknown.", "Read the key to see which value it has, or retry; raise the timeout if it happens often.";
+    NODE_FAILED = 103, "The data node failed while it ran the request; it is being replaced.", "Retry: the replacement starts empty.";
+    BUSY = 104, "The data node's inbox is full.", "Retry later, or use `--dispatch inline`.";
+    VALUE_TOO_LARGE = 105, "The value is larger than the limit for one value.", "Store a smaller value, or raise `--max-value` and `--capacity`.";
+    KEY_TOO_LONG = 106, "The key is longer than 65,535 bytes.", "Use a shorter key, for example a digest of it.";
+    NODE_UNKNOWN = 107, "No data node has this name.", "List the nodes: GET /v1/nodes.";
+    NODE_SILENT = 108, "A data node has not reported its status in time and was replaced by an empty one.", "Look in the log for what held it; its keys load again.";
+    NODE_PANICKED = 109, "A data node panicked and was replaced by an empty one.", "Report the panic message from the log; its keys load again.";
+    NO_NODES = 110, "There is no data node to hold the key.", "Add a data node.";
+    SPAWN_FAILED = 111, "A thread could not be started.", "Raise the process's thread limit.";
+    CAPACITY_TOO_SMALL = 112, "The capacity is too small for the data nodes or the largest value.", "Raise `--capacity`, or lower `--data-nodes` or `--max-value`.";
+    SHUTDOWN_INCOMPLETE = 113, "Some threads did not stop within the shutdown deadline.", "Look in the log for what held them.";
+    DRAINING = 114, "The server is draining: it finishes what it has and takes nothing new.", "Send the request to another process.";
+    LAST_NODE = 115, "The last data node cannot be removed.", "Add another data node first, or shut the cache down.";
+
+    // 2xx: a request over HTTP.
+    NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V.";
+    ROUTE_UNKNOWN = 202, "There is nothing at this path.", "Use `/`, `/livez`, `/readyz` or `/v1/nodes`.";
+    METHOD_NOT_ALLOWED = 203, "The path does not take this method.", "Use one of the methods in the `Allow` header.";
+    KEY_MISSING = 204, "The query has no `key`, or an empty one.", "Add `?key=K`.";
+    PARAMETER_REPEATED = 205, "A parameter is given more than once.", "Give it once.";
+    TTL_INVALID = 206, "The `ttl` is not a whole number of seconds in range.", "Give seconds from 1 to 315360000 (ten years), or leave `ttl` out to keep the value until it is evicted.";
+    ENCODING_INVALID = 207, "A percent escape is malformed or does not decode to UTF-8.", "Percent-encode the UTF-8 bytes of the text.";
+    NOT_ACCEPTABLE = 208, "The value is not UTF-8 and cannot be shown as JSON.", "Ask for the bytes: `Accept: application/octet-stream`.";
+    CROSS_SITE = 209, "A web page of another site sent this request.", "Allow its origin with `--allow-origin` if you trust it.";
+    HOST_REFUSED = 210, "The `Host` is not a loopback name, but the server listens on loopback.", "Use localhost, or allow the name with `--allow-host`.";
+    BODY_TOO_LARGE = 211, "The request body is larger than the limit.", "Send a smaller body, or raise `--max-value`.";
+    FRAMING_INVALID = 212, "The request is not well-formed HTTP/1.1.", "Use an HTTP/1.1 client.";
+    HEADERS_TOO_LARGE = 213, "The request has too many headers, or too many bytes of them.", "Send fewer headers, or raise `--max-headers` or `--max-header-bytes`.";
+    REQUEST_LINE_TOO_LONG = 214, "The request line is longer than the limit.", "Send large values in the body, or raise `--max-request-line`.";
+    REQUEST_TIMED_OUT = 215, "The request did not arrive in time.", "Send it faster, or raise `--header-timeout` or `--body-timeout`.";
+    OVERLOADED = 216, "As many requests or connections are in flight as the server takes.", "Retry after the time in `Retry-After`, or raise `--max-in-flight` or `--max-connections`.";
+    HTTP_VERSION_UNSUPPORTED = 217, "The HTTP version is not 1.0 or 1.1.", "Use HTTP/1.1.";
+    PARAMETER_UNKNOWN = 218, "The query has a parameter this path does not know.", "Leave it out; the detail lists those that are known.";
+    VALUE_TWICE = 219, "The value is given in the query and again in the body.", "Give it in one of the two.";
+    EXPECTATION_FAILED = 220, "The `Expect` header asks for something other than 100-continue.", "Leave the header out.";
+    TRANSFER_CODING_UNKNOWN = 221, "The `Transfer-Encoding` is not `chunked`.", "Send the body with Content-Length or chunked.";
+
+    // 3xx: the command line.
+    FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";
+    ADDRESS_UNAVAILABLE = 302, "The address cannot be listened on.", "Choose another with `--listen` or `--port`, or end the program that holds it.";
+    LOOPBACK_ONLY = 303, "The tiny_http door listens on loopback addresses only.", "Use `--http-server hyper`, or a loopback address.";
+    EXPOSED = 304, "The server listens on an address that other machines can reach, and asks nobody who they are.", "Listen on 127.0.0.1, or put it behind a proxy that authenticates.";
+    DOOR_NOT_BUILT = 305, "This program was built without that HTTP server.", "Build it with `--features hyper`, or use `--http-server tiny_http`.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_ascend_and_never_repeat() {
+        assert!(ALL.windows(2).all(|pair| pair[0].number < pair[1].number));
+    }
+
+    #[test]
+    fn every_code_says_what_happened_and_what_to_do() {
+        for code in ALL {
+            assert!(code.meaning.ends_with('.') && code.remedy.ends_with('.'), "{code}");
+        }
+    }
+}
