@@ -1,2 +1,53 @@
-//! To be written.
+//! INTERNAL to distcache: the in-memory bus between the manager and its nodes.
+//!
+//! The bus promises two things and no more:
+//!
+//! * a [`Topic`] tells whoever listens, never waits for anybody, and counts
+//!   what a slow listener missed;
+//! * a [`Mailbox`] runs a [`Command`] on a node's state, one at a time (or
+//!   several readers at once), within the caller's [`Deadline`], whatever
+//!   becomes of the node meanwhile.
+//!
+//! ```text
+//!  caller ──call──► Mailbox ──try lock──► state            (inline dispatch)
+//!     │                │ └──busy──► wait, to the deadline
+//!     │                └─inbox (bounded)─► worker thread ─lock─► state
+//!     └──◄── Waiter ◄── reply ────────────────┘           (worker dispatch)
+//! ```
+//!
+//! Under [`Dispatch::Inline`] a caller that finds the state free runs its
+//! command right there: a hand-off between threads costs a hundred times what
+//! the command itself does. Under [`Dispatch::Worker`] each command travels
+//! through the inbox to the node's own thread. Callers see no difference but
+//! the time; one test suite runs on both.
+//!
+//! The crate knows neither nodes nor keys. Everything that blocks here is in
+//! [`Mailbox`] and [`Subscription`]; every wait has a deadline and every queue
+//! a bound.
 #![forbid(unsafe_code)]
+
+mod sync;
+
+mod deadline;
+pub use deadline::Deadline;
+
+mod fence;
+pub use fence::{Epoch, Fence};
+
+mod command;
+pub use command::{Command, Read};
+
+mod reply;
+pub use reply::{Abandoned, Expire, Replier, Waiter, reply_slot};
+
+mod timer;
+pub use timer::Timer;
+
+mod mailbox;
+pub use mailbox::{Call, CallError, Dispatch, Mailbox, MailboxSettings, PostError};
+
+mod worker;
+pub use worker::{Worker, WorkerSettings};
+
+mod topic;
+pub use topic::{Received, Subscription, Topic};

@@ -1,0 +1,553 @@
+//! Request and reply to one node.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::reply::{Waiter, reply_slot};
+use crate::sync::{Mutex, Receiver, RwLock, SendTimeoutError, Sender, TrySendError, bounded};
+use crate::{Command, Deadline, Epoch, Fence, Read, Timer};
+
+/// How commands reach the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dispatch {
+    /// A caller that finds the node free runs its command right there.
+    #[default]
+    Inline,
+    /// Every command goes to the node's worker thread over the inbox.
+    Worker,
+}
+
+/// Why a call has no reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The caller's ring is older than the node's: it has not run. Look at the
+    /// ring again.
+    #[error("the node serves a newer ring")]
+    Stale,
+    /// The node was given up and replaced; an effect, if any, is gone with it.
+    #[error("the node was given up")]
+    Retired,
+    /// The command panicked; the node is given up.
+    #[error("the command panicked")]
+    Panicked,
+    /// The caller's deadline passed. Under worker dispatch the command may
+    /// still run.
+    #[error("the deadline passed")]
+    TimedOut,
+    /// The inbox, or the timer of waiting futures, is full. It has not run.
+    #[error("the inbox is full")]
+    Full,
+    /// The mailbox is closed. It has not run.
+    #[error("the mailbox is closed")]
+    Closed,
+}
+
+/// Why a command could not be posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostError {
+    /// The inbox is full.
+    #[error("the inbox is full")]
+    Full,
+    /// The mailbox is closed.
+    #[error("the mailbox is closed")]
+    Closed,
+}
+
+/// How a mailbox works.
+pub struct MailboxSettings {
+    /// How commands reach the state.
+    pub dispatch: Dispatch,
+    /// Commands that the inbox holds at most.
+    pub inbox_capacity: usize,
+    /// Whether [`Mailbox::read`] takes the lock shared.
+    pub shared_reads: bool,
+    /// The epoch that the node serves first.
+    pub epoch: Epoch,
+    /// Told, outside every lock, that a command has panicked, and with which
+    /// message. The fence has been retired by then.
+    pub on_panic: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// A node's state, and the two ways to it: its lock and its inbox.
+pub struct Mailbox<S> {
+    /// First, so that it shares its cache line with what the state has first.
+    state: RwLock<S>,
+    fence: Fence,
+    dispatch: Dispatch,
+    shared_reads: bool,
+    /// `None` once closed. Taken under a lock of its own, never held while
+    /// sending: what is sent after the lock was released still arrives, because
+    /// the channel stays connected until the last clone is dropped.
+    inbox: Mutex<Option<Sender<Job<S>>>>,
+    /// The same queue's other end, to empty it when the worker is lost.
+    queued: Receiver<Job<S>>,
+    on_panic: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// What travels through the inbox.
+pub(crate) type Job<S> = Box<dyn FnOnce(&Mailbox<S>) + Send>;
+
+/// How long a caller waits for the lock before it looks whether the node was
+/// given up meanwhile: the price of a silent node, on top of its detection.
+const LOOK_UP_EVERY: Duration = Duration::from_millis(20);
+
+/// How often a future tries the lock before it leaves a waker.
+const TRIES_BEFORE_WAITING: usize = 64;
+
+impl<S: Send + Sync + 'static> Mailbox<S> {
+    /// A mailbox around `state`. Give it to a [`Worker`](crate::Worker), or
+    /// nothing that is posted will run.
+    ///
+    /// # Panics
+    /// If `inbox_capacity` is 0: a rendezvous would make every post wait.
+    pub fn new(settings: MailboxSettings, state: S) -> Self {
+        assert!(0 < settings.inbox_capacity, "an inbox holds at least one command");
+        let (sender, queued) = bounded(settings.inbox_capacity);
+        Self {
+            state: RwLock::new(state),
+            fence: Fence::new(settings.epoch),
+            dispatch: settings.dispatch,
+            shared_reads: settings.shared_reads,
+            inbox: Mutex::new(Some(sender)),
+            queued,
+            on_panic: settings.on_panic,
+        }
+    }
+
+    /// The fence before the state. Raising it needs no lock.
+    pub fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    /// Runs `command` and waits for its reply, to the deadline.
+    ///
+    /// # Errors
+    /// See [`CallError`]; only `TimedOut` and `Panicked` leave the outcome open.
+    #[inline]
+    pub fn call<C: Command<S>>(
+        &self,
+        epoch: Epoch,
+        deadline: &Deadline,
+        command: C,
+    ) -> Result<C::Reply, CallError> {
+        match self.dispatch {
+            Dispatch::Inline => match self.state.try_write() {
+                Some(mut state) => self.settle(self.run(epoch, &mut state, command)),
+                None => self.wait_and_run(epoch, deadline, command),
+            },
+            Dispatch::Worker => self.hand_over(epoch, deadline, command.into_owned()),
+        }
+    }
+
+    /// Like [`call`](Self::call), beside other readers where the state allows.
+    ///
+    /// # Errors
+    /// As of `call`.
+    #[inline]
+    pub fn read<C: Read<S>>(
+        &self,
+        epoch: Epoch,
+        deadline: &Deadline,
+        command: C,
+    ) -> Result<C::Reply, CallError> {
+        if !self.shared_reads || self.dispatch == Dispatch::Worker {
+            return self.call(epoch, deadline, command);
+        }
+        let state = match self.state.try_read() {
+            Some(state) => state,
+            None => self.lock(deadline, |until| self.state.try_read_until(until))?,
+        };
+        let outcome = self.guarded(epoch, || command.read(&state));
+        drop(state);
+        self.settle(outcome)
+    }
+
+    /// Like [`call`](Self::call), for a task: never parks the thread.
+    ///
+    /// It tries the lock a few times; if others hold it, the command goes
+    /// through the inbox and the task is woken by its reply, or by `timer` at
+    /// the deadline.
+    pub fn begin<C: Command<S>>(
+        &self,
+        epoch: Epoch,
+        deadline: &Deadline,
+        timer: &Timer,
+        command: C,
+    ) -> Call<C::Reply> {
+        if self.dispatch == Dispatch::Inline {
+            for _ in 0..TRIES_BEFORE_WAITING {
+                if let Some(mut state) = self.state.try_write() {
+                    let outcome = self.run(epoch, &mut state, command);
+                    drop(state);
+                    return Call::ready(self.settle(outcome));
+                }
+                std::hint::spin_loop();
+            }
+        }
+        let (job, waiter) = self.job(epoch, command.into_owned());
+        if let Err(error) = self.post_job(job) {
+            return Call::ready(Err(error.into()));
+        }
+        if !timer.keep(deadline.instant(), &waiter.expiry()) {
+            return Call::ready(Err(CallError::Full));
+        }
+        Call(Inner::Waiting(waiter))
+    }
+
+    /// Like [`begin`](Self::begin), beside other readers where the state allows.
+    pub fn begin_read<C: Read<S>>(
+        &self,
+        epoch: Epoch,
+        deadline: &Deadline,
+        timer: &Timer,
+        command: C,
+    ) -> Call<C::Reply> {
+        if self.shared_reads && self.dispatch == Dispatch::Inline {
+            for _ in 0..TRIES_BEFORE_WAITING {
+                if let Some(state) = self.state.try_read() {
+                    let outcome = self.guarded(epoch, || command.read(&state));
+                    drop(state);
+                    return Call::ready(self.settle(outcome));
+                }
+                std::hint::spin_loop();
+            }
+        }
+        self.begin(epoch, deadline, timer, command)
+    }
+
+    /// Leaves a command that nobody waits for; the worker runs it.
+    ///
+    /// # Errors
+    /// When the inbox is full or closed.
+    pub fn post<C>(&self, epoch: Epoch, command: C) -> Result<(), PostError>
+    where
+        C: Command<S> + Send + 'static,
+    {
+        self.post_job(Box::new(move |mailbox| {
+            let patience = Deadline::within(Duration::MAX);
+            // Refusals are the business of callers, and there is none.
+            let _ = mailbox.wait_and_run(epoch, &patience, command);
+        }))
+    }
+
+    /// Runs `work` on the state if its lock can be had within `wait`, whatever
+    /// the dispatch and the epoch. For moving entries between two nodes.
+    ///
+    /// # Errors
+    /// `TimedOut` without the lock, `Retired` if the node was given up.
+    pub fn locked<R>(
+        &self,
+        wait: Duration,
+        work: impl FnOnce(&mut S) -> R,
+    ) -> Result<R, CallError> {
+        let deadline = Deadline::within(wait);
+        let mut state = self.lock(&deadline, |until| self.state.try_write_until(until))?;
+        let outcome = self.acknowledged(|| work(&mut state));
+        drop(state);
+        self.settle(outcome)
+    }
+
+    /// Commands in the inbox now.
+    pub fn inbox_depth(&self) -> usize {
+        self.inbox.lock().as_ref().map_or(0, Sender::len)
+    }
+
+    /// Ends the mailbox in order: nothing new is accepted, what the inbox holds
+    /// is refused as closed, and the worker leaves.
+    pub fn close(&self) {
+        self.fence.close();
+        self.inbox.lock().take();
+    }
+
+    /// Gives the node up: no reply leaves any more, those who wait in the inbox
+    /// are told, and the worker leaves when it can.
+    pub fn retire(&self) {
+        self.fence.retire();
+        self.inbox.lock().take();
+        // The worker may sleep for ever; its queue is emptied here. Dropping a
+        // job abandons its waiter.
+        while let Ok(job) = self.queued.try_recv() {
+            drop(job);
+        }
+    }
+
+    /// Retires the mailbox after a panic and tells whoever looks after it.
+    pub(crate) fn give_up(&self, message: &str) {
+        self.retire();
+        (self.on_panic)(message);
+    }
+
+    /// The receiving end of the inbox, for the worker.
+    pub(crate) fn queue(&self) -> Receiver<Job<S>> {
+        self.queued.clone()
+    }
+
+    #[inline]
+    fn run<C: Command<S>>(
+        &self,
+        epoch: Epoch,
+        state: &mut S,
+        command: C,
+    ) -> Result<C::Reply, Refusal> {
+        self.guarded(epoch, || command.run(state))
+    }
+
+    /// Runs `work`, whose lock is held, between the two looks at the fence.
+    #[inline]
+    fn guarded<R>(&self, epoch: Epoch, work: impl FnOnce() -> R) -> Result<R, Refusal> {
+        self.fence.admits(epoch)?;
+        self.acknowledged(work)
+    }
+
+    /// Runs `work`, catches its panic, and asks whether its reply may leave.
+    #[inline]
+    fn acknowledged<R>(&self, work: impl FnOnce() -> R) -> Result<R, Refusal> {
+        let reply = self.caught(catch_unwind(AssertUnwindSafe(work)))?;
+        self.fence.acknowledges()?;
+        Ok(reply)
+    }
+
+    /// Retires the fence of a node whose command panicked, while the lock is
+    /// still held: nobody may see the state that the panic left.
+    #[inline]
+    fn caught<R>(&self, outcome: Result<R, Box<dyn Any + Send>>) -> Result<R, Refusal> {
+        outcome.map_err(|payload| {
+            self.fence.retire();
+            Refusal::Panicked(message_of(&*payload))
+        })
+    }
+
+    /// With the lock released: tells of a panic, and names the error.
+    #[inline]
+    fn settle<R>(&self, outcome: Result<R, Refusal>) -> Result<R, CallError> {
+        outcome.map_err(|refusal| self.refused(refusal))
+    }
+
+    #[cold]
+    fn refused(&self, refusal: Refusal) -> CallError {
+        match refusal {
+            Refusal::By(error) => error,
+            Refusal::Panicked(message) => {
+                self.give_up(&message);
+                CallError::Panicked
+            }
+        }
+    }
+
+    /// Waits for the lock and runs the command.
+    #[cold]
+    fn wait_and_run<C: Command<S>>(
+        &self,
+        epoch: Epoch,
+        deadline: &Deadline,
+        command: C,
+    ) -> Result<C::Reply, CallError> {
+        let mut state = self.lock(deadline, |until| self.state.try_write_until(until))?;
+        let outcome = self.run(epoch, &mut state, command);
+        drop(state);
+        self.settle(outcome)
+    }
+
+    /// Waits for a lock to the deadline, looking up now and then: the one who
+    /// holds it may sleep for ever, and its node may have been replaced.
+    fn lock<G>(
+        &self,
+        deadline: &Deadline,
+        try_until: impl Fn(std::time::Instant) -> Option<G>,
+    ) -> Result<G, CallError> {
+        loop {
+            if let Some(guard) = try_until(deadline.or_sooner(LOOK_UP_EVERY)) {
+                return Ok(guard);
+            }
+            if self.fence.is_retired() {
+                return Err(CallError::Retired);
+            }
+            if deadline.is_over() {
+                return Err(CallError::TimedOut);
+            }
+        }
+    }
+
+    /// Sends a command to the worker and waits for the reply.
+    fn hand_over<C>(
+        &self,
+        epoch: Epoch,
+        deadline: &Deadline,
+        command: C,
+    ) -> Result<C::Reply, CallError>
+    where
+        C: Command<S> + Send + 'static,
+    {
+        let (job, waiter) = self.job(epoch, command);
+        let inbox = self.inbox()?;
+        inbox.send_deadline(job, deadline.instant()).map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => CallError::Full,
+            SendTimeoutError::Disconnected(_) => CallError::Closed,
+        })?;
+        drop(inbox);
+        // A retirement between the two lines above may have emptied the inbox
+        // just before our job came in. Whoever comes second empties it again.
+        if self.fence.is_retired() {
+            self.retire();
+        }
+        match waiter.wait(deadline) {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_abandoned)) => Err(self.ended()),
+            None => Err(CallError::TimedOut),
+        }
+    }
+
+    /// A job that runs `command` and answers, and the end to wait at.
+    #[expect(clippy::type_complexity, reason = "the pair is taken apart at once")]
+    fn job<C>(&self, epoch: Epoch, command: C) -> (Job<S>, Waiter<Result<C::Reply, CallError>>)
+    where
+        C: Command<S> + Send + 'static,
+    {
+        let (replier, waiter) = reply_slot();
+        let job = move |mailbox: &Self| {
+            if replier.is_unwanted() {
+                return;
+            }
+            let patience = Deadline::within(Duration::MAX);
+            replier.answer(mailbox.wait_and_run(epoch, &patience, command));
+        };
+        (Box::new(job), waiter)
+    }
+
+    fn post_job(&self, job: Job<S>) -> Result<(), PostError> {
+        let inbox = self.inbox().map_err(|_closed| PostError::Closed)?;
+        inbox.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => PostError::Full,
+            TrySendError::Disconnected(_) => PostError::Closed,
+        })?;
+        drop(inbox);
+        if self.fence.is_retired() {
+            self.retire();
+        }
+        Ok(())
+    }
+
+    fn inbox(&self) -> Result<Sender<Job<S>>, CallError> {
+        self.inbox.lock().clone().ok_or_else(|| self.ended())
+    }
+
+    /// Why the mailbox takes nothing any more.
+    fn ended(&self) -> CallError {
+        if self.fence.is_retired() { CallError::Retired } else { CallError::Closed }
+    }
+}
+
+/// Why a command that held the lock has no reply.
+enum Refusal {
+    By(CallError),
+    Panicked(String),
+}
+
+impl From<CallError> for Refusal {
+    fn from(error: CallError) -> Self {
+        Self::By(error)
+    }
+}
+
+impl From<PostError> for CallError {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::Full => Self::Full,
+            PostError::Closed => Self::Closed,
+        }
+    }
+}
+
+/// The text of a panic, as far as it has one.
+fn message_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
+}
+
+/// A call on its way; awaits its reply.
+#[derive(Debug)]
+#[must_use = "a call does nothing unless awaited"]
+pub struct Call<R>(Inner<R>);
+
+#[derive(Debug)]
+enum Inner<R> {
+    Ready(Option<Result<R, CallError>>),
+    Waiting(Waiter<Result<R, CallError>>),
+}
+
+impl<R> Call<R> {
+    fn ready(outcome: Result<R, CallError>) -> Self {
+        Self(Inner::Ready(Some(outcome)))
+    }
+}
+
+impl<R: Unpin> Future for Call<R> {
+    type Output = Result<R, CallError>;
+
+    /// # Panics
+    /// If polled again after it was ready.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Inner::Ready(outcome) => {
+                Poll::Ready(outcome.take().expect("a future is not polled after it was ready"))
+            }
+            Inner::Waiting(waiter) => Pin::new(waiter).poll(context).map(|reply| match reply {
+                Some(Ok(outcome)) => outcome,
+                Some(Err(_abandoned)) => Err(CallError::Closed),
+                None => Err(CallError::TimedOut),
+            }),
+        }
+    }
+}
+
+impl<S> fmt::Debug for Mailbox<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox")
+            .field("fence", &self.fence)
+            .field("dispatch", &self.dispatch)
+            .field("shared_reads", &self.shared_reads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for MailboxSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailboxSettings")
+            .field("dispatch", &self.dispatch)
+            .field("inbox_capacity", &self.inbox_capacity)
+            .field("shared_reads", &self.shared_reads)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+pub(crate) mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    /// A waker that counts.
+    #[derive(Default)]
+    pub(crate) struct CountingWaker(AtomicUsize);
+
+    impl CountingWaker {
+        pub(crate) fn wakes(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Wake for CountingWaker {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
