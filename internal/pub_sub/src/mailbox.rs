@@ -191,7 +191,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
                 std::hint::spin_loop();
             }
         }
-        let (job, waiter) = self.job(epoch, command.into_owned());
+        let (job, waiter) = Self::job(epoch, command.into_owned());
         if let Err(error) = self.post_job(job) {
             return Call::ready(Err(error.into()));
         }
@@ -385,7 +385,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     where
         C: Command<S> + Send + 'static,
     {
-        let (job, waiter) = self.job(epoch, command);
+        let (job, waiter) = Self::job(epoch, command);
         let inbox = self.inbox()?;
         inbox.send_deadline(job, deadline.instant()).map_err(|error| match error {
             SendTimeoutError::Timeout(_) => CallError::Full,
@@ -405,8 +405,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     }
 
     /// A job that runs `command` and answers, and the end to wait at.
-    #[expect(clippy::type_complexity, reason = "the pair is taken apart at once")]
-    fn job<C>(&self, epoch: Epoch, command: C) -> (Job<S>, Waiter<Result<C::Reply, CallError>>)
+    fn job<C>(epoch: Epoch, command: C) -> (Job<S>, Waiter<Result<C::Reply, CallError>>)
     where
         C: Command<S> + Send + 'static,
     {

@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     fn long() -> Deadline {
-        Deadline::within(Duration::from_secs(60))
+        Deadline::within(Duration::from_mins(1))
     }
 
     #[test]

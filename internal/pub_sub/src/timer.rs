@@ -155,7 +155,7 @@ mod tests {
     use crate::{Deadline, reply_slot};
 
     fn patient() -> Deadline {
-        Deadline::within(Duration::from_secs(60))
+        Deadline::within(Duration::from_mins(1))
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
         let timer = Timer::start().unwrap();
         let (_late, late) = reply_slot::<u8>();
         let (_early, early) = reply_slot::<u8>();
-        assert!(timer.keep(now() + Duration::from_secs(3600), &late.expiry()));
+        assert!(timer.keep(now() + Duration::from_hours(1), &late.expiry()));
         assert!(timer.keep(now() + Duration::from_millis(1), &early.expiry()));
         assert_eq!(early.wait(&patient()), None);
         assert!(late.expiry().is_waiting());
@@ -173,7 +173,7 @@ mod tests {
     fn dropping_the_timer_ends_every_wait_it_keeps() {
         let timer = Timer::start().unwrap();
         let (_replier, waiter) = reply_slot::<u8>();
-        assert!(timer.keep(now() + Duration::from_secs(3600), &waiter.expiry()));
+        assert!(timer.keep(now() + Duration::from_hours(1), &waiter.expiry()));
         drop(timer);
         assert_eq!(waiter.wait(&patient()), None);
     }
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_full_timer_makes_room_by_dropping_waits_that_have_ended() {
         let timer = Timer::start().unwrap();
-        let at = now() + Duration::from_secs(3600);
+        let at = now() + Duration::from_hours(1);
         for _ in 0..WAITS_MAX {
             let (_replier, waiter) = reply_slot::<u8>();
             assert!(timer.keep(at, &waiter.expiry()));

@@ -177,7 +177,7 @@ impl<T> Drop for Subscription<T> {
     fn drop(&mut self) {
         if let Some(topic) = self.topic.upgrade() {
             topic.change(|listeners| {
-                listeners.retain(|one| !Arc::ptr_eq(&one.missed, &self.missed))
+                listeners.retain(|one| !Arc::ptr_eq(&one.missed, &self.missed));
             });
         }
     }

@@ -115,7 +115,7 @@ impl Fixture {
         };
         let mailbox = Arc::new(Mailbox::new(settings, 0));
         let settings =
-            WorkerSettings { name: "worker".to_owned(), tick_every: Duration::from_secs(3600) };
+            WorkerSettings { name: "worker".to_owned(), tick_every: Duration::from_hours(1) };
         let worker = Worker::start(settings, mailbox.clone(), |_| {}).unwrap();
         Self { mailbox, worker, panics }
     }
@@ -143,7 +143,7 @@ impl Fixture {
 }
 
 fn patient() -> Deadline {
-    Deadline::within(Duration::from_secs(60))
+    Deadline::within(Duration::from_mins(1))
 }
 
 fn impatient() -> Deadline {
@@ -238,7 +238,7 @@ fn a_tick_that_panics_gives_the_node_up() {
         on_panic: Box::new(move |message| tell.send(message.to_owned()).unwrap()),
     };
     let mailbox = Arc::new(Mailbox::new(settings, 0));
-    let settings = WorkerSettings { name: "w".to_owned(), tick_every: Duration::from_secs(3600) };
+    let settings = WorkerSettings { name: "w".to_owned(), tick_every: Duration::from_hours(1) };
     let worker = Worker::start(settings, mailbox.clone(), |_| panic!("tock")).unwrap();
     assert!(panics.recv().unwrap().contains("regular work"));
     assert!(worker.join(&patient()));
@@ -364,7 +364,7 @@ fn a_future_leaves_a_busy_node_at_its_deadline() {
 fn work_under_the_bare_lock_waits_no_longer_than_it_may() {
     for dispatch in DISPATCHES {
         let fixture = Fixture::new(dispatch);
-        assert_eq!(fixture.mailbox.locked(Duration::from_secs(60), |sum| *sum), Ok(0));
+        assert_eq!(fixture.mailbox.locked(Duration::from_mins(1), |sum| *sum), Ok(0));
         let (wake, sleeper) = fixture.occupy();
         let outcome = fixture.mailbox.locked(Duration::from_millis(1), |sum| *sum);
         assert_eq!(outcome, Err(CallError::TimedOut));

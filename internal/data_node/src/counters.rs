@@ -1,0 +1,43 @@
+//! What a node counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A count that readers under a shared lock raise too.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// Raises it with the lock held exclusively: a plain addition.
+    #[inline]
+    pub(crate) fn add(&mut self, number: u64) {
+        *self.0.get_mut() += number;
+    }
+
+    /// Raises it beside others.
+    #[inline]
+    pub(crate) fn add_shared(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Everything that happened to a store since it was made.
+///
+/// They add up: `inserts + moved_in` equals the entries held and every way in
+/// which entries leave; gets are hits and misses.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) hits: Count,
+    pub(crate) misses: Count,
+    pub(crate) inserts: Count,
+    pub(crate) updates: Count,
+    pub(crate) deletes: Count,
+    pub(crate) evictions: Count,
+    pub(crate) expirations: Count,
+    pub(crate) refusals: Count,
+    pub(crate) moved_in: Count,
+    pub(crate) moved_out: Count,
+}

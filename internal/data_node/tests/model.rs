@@ -1,0 +1,183 @@
+//! The node against a plain map: whatever it answers is what the map has, or a
+//! miss; and every structure adds up after every operation.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_bus::Epoch;
+use distcache_node::{
+    Clock, DataNode, Entry, EvictionPolicy, Limits, ManualClock, NodeSettings, STRUCTURE_BYTES_MIN,
+    Tick,
+};
+
+/// Xorshift (G. Marsaglia, "Xorshift RNGs", 2003): the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+}
+
+/// One value as the map has it.
+struct Modelled {
+    value: Vec<u8>,
+    expires: Tick,
+}
+
+/// A node, a map, and the dice.
+struct Bench {
+    policy: EvictionPolicy,
+    node: DataNode,
+    clock: Arc<ManualClock>,
+    model: HashMap<u64, Modelled>,
+    random: Random,
+    keys: u64,
+    value_bytes: u64,
+    hash: fn(u64) -> u64,
+    last_version: u64,
+    hits: u64,
+}
+
+fn good_hash(key: u64) -> u64 {
+    let mixed = (key + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31);
+    mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
+/// Every key in one bucket: the node must compare keys, not hashes.
+fn worst_hash(_: u64) -> u64 {
+    7
+}
+
+const UNLIMITED: u64 = u64::MAX;
+
+fn limits(bytes: u64, entries: u64) -> Limits {
+    Limits { bytes: STRUCTURE_BYTES_MIN + bytes, entries, value_bytes: 1024 }
+}
+
+impl Bench {
+    fn new(policy: EvictionPolicy, limits: Limits, keys: u64, seed: u64) -> Self {
+        let clock = Arc::new(ManualClock::new());
+        Self {
+            policy,
+            node: DataNode::new(NodeSettings { policy, limits, clock: clock.clone() }),
+            clock,
+            model: HashMap::new(),
+            random: Random(seed),
+            keys,
+            value_bytes: 100,
+            hash: good_hash,
+            last_version: 0,
+            hits: 0,
+        }
+    }
+
+    fn run(&mut self, operations: u64, validate_every: u64) {
+        for number in 1..=operations {
+            self.step();
+            if number % validate_every == 0 {
+                self.node.validate();
+            }
+        }
+        assert!(operations / 100 < self.hits, "a cache that always misses proves nothing");
+    }
+
+    fn step(&mut self) {
+        let key = self.random.below(self.keys);
+        match self.random.below(100) {
+            0..45 => self.get(key),
+            45..86 => self.put(key),
+            86..94 => self.delete(key),
+            94..97 => self.clock.advance(Duration::from_millis(self.random.below(40))),
+            97..99 => _ = self.node.sweep(),
+            _ => self.clear_or_squeeze(),
+        }
+    }
+
+    fn get(&mut self, key: u64) {
+        let (name, hash) = (key.to_le_bytes(), (self.hash)(key));
+        let found = if self.policy.shares_hits() && self.random.below(2) == 0 {
+            self.node.get_shared(hash, &name)
+        } else {
+            self.node.get(hash, &name)
+        };
+        let Some(found) = found else { return };
+        let expected = self.model.get(&key).expect("only what was put is found");
+        assert_eq!(&found[..], expected.value, "the latest value, or a miss");
+        assert!(self.clock.now() < expected.expires, "nothing is served after its time");
+        assert!(found.version().get() <= self.last_version);
+        self.hits += 1;
+    }
+
+    fn put(&mut self, key: u64) {
+        let value: Vec<u8> = (0..self.random.below(self.value_bytes))
+            .map(|_| self.random.below(256).to_le_bytes()[0])
+            .collect();
+        let expires = match self.random.below(3) {
+            0 => self.clock.now().after(Duration::from_millis(1 + self.random.below(400))),
+            _ => Tick::NEVER,
+        };
+        let entry = Entry::new(&key.to_le_bytes(), &value, expires).expect("a short key");
+        let stored = self.node.put(Epoch::FIRST, (self.hash)(key), entry).expect("a small value");
+        assert!(self.last_version < stored.version.get(), "versions grow");
+        self.last_version = stored.version.get();
+        self.model.insert(key, Modelled { value, expires });
+    }
+
+    fn delete(&mut self, key: u64) {
+        let there = self.node.delete((self.hash)(key), &key.to_le_bytes());
+        let modelled = self.model.remove(&key);
+        assert!(!there || modelled.is_some_and(|one| self.clock.now() < one.expires));
+    }
+
+    fn clear_or_squeeze(&mut self) {
+        if self.random.below(self.keys) == 0 {
+            self.node.clear();
+            self.model.clear();
+            return;
+        }
+        let before = self.node.limits();
+        self.node.set_limits(Limits { bytes: before.bytes - 900, ..before });
+        self.node.validate();
+        self.node.set_limits(before);
+    }
+}
+
+#[test]
+fn a_million_operations_on_few_keys_validated_after_each() {
+    for (seed, policy) in (1..).zip(EvictionPolicy::ALL) {
+        // Room for about half of the keys, by bytes and then by entries.
+        Bench::new(policy, limits(4_000, UNLIMITED), 64, seed).run(300_000, 1);
+        Bench::new(policy, limits(64 * 1024, 24), 64, seed + 10).run(300_000, 1);
+    }
+}
+
+#[test]
+fn a_large_run_validated_every_thousand() {
+    for (seed, policy) in (21..).zip(EvictionPolicy::ALL) {
+        let mut bench = Bench::new(policy, limits(4 << 20, UNLIMITED), 60_000, seed);
+        bench.run(400_000, 1_000);
+    }
+}
+
+#[test]
+fn keys_of_one_hash_never_meet() {
+    for (seed, policy) in (31..).zip(EvictionPolicy::ALL) {
+        let mut bench = Bench::new(policy, limits(64 * 1024, 40), 64, seed);
+        bench.hash = worst_hash;
+        bench.run(50_000, 10);
+    }
+}
+
+#[test]
+fn values_of_all_sizes_stay_within_the_limit() {
+    for (seed, policy) in (41..).zip(EvictionPolicy::ALL) {
+        let mut bench = Bench::new(policy, limits(40_000, UNLIMITED), 200, seed);
+        bench.value_bytes = 1_024;
+        bench.run(60_000, 1);
+    }
+}

@@ -1,0 +1,193 @@
+//! What a node promises, fact by fact.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_bus::Epoch;
+use distcache_node::{
+    DataNode, Entry, EvictionPolicy, Limits, ManualClock, NodeSettings, Refused,
+    STRUCTURE_BYTES_MIN, Tick,
+};
+
+const EPOCH: Epoch = Epoch::FIRST;
+
+fn node_of(policy: EvictionPolicy, limits: Limits) -> (DataNode, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new());
+    (DataNode::new(NodeSettings { policy, limits, clock: clock.clone() }), clock)
+}
+
+fn node() -> (DataNode, Arc<ManualClock>) {
+    let limits = Limits { bytes: 1 << 20, entries: u64::MAX, value_bytes: 1 << 18 };
+    node_of(EvictionPolicy::Lru, limits)
+}
+
+/// A key's hash in these tests: its first byte, spread.
+fn hash(key: &[u8]) -> u64 {
+    u64::from(key[0]).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+fn put(node: &mut DataNode, key: &[u8], value: &[u8]) -> u64 {
+    put_until(node, key, value, Tick::NEVER)
+}
+
+fn put_until(node: &mut DataNode, key: &[u8], value: &[u8], expires: Tick) -> u64 {
+    let entry = Entry::new(key, value, expires).expect("a short key");
+    node.put(EPOCH, hash(key), entry).expect("a small value").version.get()
+}
+
+fn get(node: &mut DataNode, key: &[u8]) -> Option<Vec<u8>> {
+    node.get(hash(key), key).map(distcache_node::Value::into_bytes)
+}
+
+#[test]
+fn a_put_is_read_back_and_a_delete_forgets_it() {
+    let (mut node, _) = node();
+    put(&mut node, b"a", b"1");
+    assert_eq!(get(&mut node, b"a"), Some(b"1".to_vec()));
+    put(&mut node, b"a", b"2");
+    assert_eq!(get(&mut node, b"a"), Some(b"2".to_vec()));
+    assert!(node.delete(hash(b"a"), b"a"));
+    assert!(!node.delete(hash(b"a"), b"a"));
+    assert_eq!(get(&mut node, b"a"), None);
+    node.validate();
+}
+
+#[test]
+fn nothing_is_served_from_its_expiry_on_and_the_sweep_frees_it_untouched() {
+    let (mut node, clock) = node();
+    put_until(&mut node, b"a", b"1", Tick::from_ms(10));
+    put_until(&mut node, b"b", b"1", Tick::from_ms(10));
+    clock.advance(Duration::from_millis(9));
+    assert!(get(&mut node, b"a").is_some());
+    assert!(!node.sweep(), "nothing has expired yet");
+    assert_eq!(node.len(), 2);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(get(&mut node, b"a"), None);
+    while node.sweep() {}
+    assert_eq!(node.len(), 0, "b was never touched");
+    assert_eq!(node.status().expirations, 2);
+    node.validate();
+}
+
+#[test]
+fn a_sweep_meets_what_was_put_behind_it() {
+    let (mut node, clock) = node();
+    // Two segments of slots; the sweep looks at one at a time.
+    for number in 0..1_500_u16 {
+        let (key, spread) = (number.to_le_bytes(), u64::from(number) << 40);
+        let entry = Entry::new(&key, b"", Tick::from_ms(10 + u64::from(number == 1_499))).unwrap();
+        node.put(EPOCH, spread, entry).unwrap();
+    }
+    clock.advance(Duration::from_millis(10));
+    assert!(node.sweep(), "half of the slots are left");
+    put_until(&mut node, b"zzz", b"", Tick::from_ms(12));
+    clock.advance(Duration::from_millis(5));
+    for _ in 0..4 {
+        node.sweep();
+        node.validate();
+    }
+    assert!(node.is_empty());
+}
+
+#[test]
+fn one_value_too_large_evicts_nothing_and_leaves_the_old_one() {
+    let limits = Limits { bytes: 1 << 20, entries: u64::MAX, value_bytes: 100 };
+    let (mut node, _) = node_of(EvictionPolicy::Lru, limits);
+    put(&mut node, b"a", b"old");
+    put(&mut node, b"b", b"other");
+    let entry = Entry::new(b"a", &[0; 101], Tick::NEVER).unwrap();
+    let refused = node.put(EPOCH, hash(b"a"), entry).unwrap_err();
+    assert_eq!(refused, Refused { bytes: 101, max: 100 });
+    assert_eq!(get(&mut node, b"a"), Some(b"old".to_vec()));
+    assert_eq!(get(&mut node, b"b"), Some(b"other".to_vec()));
+    assert_eq!(node.status().refusals, 1);
+}
+
+#[test]
+fn the_least_recently_used_goes_first() {
+    let limits = Limits { bytes: 1 << 20, entries: 3, value_bytes: 100 };
+    let (mut node, _) = node_of(EvictionPolicy::Lru, limits);
+    for key in [b"a", b"b", b"c"] {
+        put(&mut node, key, b"");
+    }
+    get(&mut node, b"a"); //     a c b
+    put(&mut node, b"b", b""); // b a c
+    put(&mut node, b"d", b""); // d b a
+    assert_eq!(get(&mut node, b"c"), None);
+    assert!([b"a", b"b", b"d"].iter().all(|key| get(&mut node, *key).is_some()));
+    assert_eq!(node.status().evictions, 1);
+}
+
+#[test]
+fn versions_grow_across_deletion_and_eviction_and_carry_the_epoch() {
+    let (mut node, _) = node();
+    let first = put(&mut node, b"a", b"1");
+    node.delete(hash(b"a"), b"a");
+    let second = put(&mut node, b"a", b"1");
+    assert!(first < second);
+    let entry = Entry::new(b"a", b"1", Tick::NEVER).unwrap();
+    let third = node.put(EPOCH.next().unwrap(), hash(b"a"), entry).unwrap().version.get();
+    assert!(second + (1 << 39) < third, "a new epoch leaps over every sequence of the old one");
+}
+
+#[test]
+fn an_entry_handed_over_keeps_version_and_expiry() {
+    let ((mut old, _), (mut new, _)) = (node(), node());
+    let version = put_until(&mut old, b"a", b"1", Tick::from_ms(50));
+    let entry = old.hand_over(hash(b"a"), b"a").unwrap();
+    assert!(old.is_empty());
+    new.take_over(hash(b"a"), entry);
+    let value = new.get(hash(b"a"), b"a").unwrap();
+    assert_eq!((value.version().get(), value.expires()), (version, Tick::from_ms(50)));
+    assert_eq!((old.status().moved_out, new.status().moved_in), (1, 1));
+    old.validate();
+    new.validate();
+}
+
+#[test]
+fn an_entry_taken_over_never_replaces_one_that_is_there() {
+    let ((mut old, _), (mut new, _)) = (node(), node());
+    put(&mut old, b"a", b"old");
+    put(&mut new, b"a", b"new");
+    let entry = old.hand_over(hash(b"a"), b"a").unwrap();
+    new.take_over(hash(b"a"), entry);
+    assert_eq!(get(&mut new, b"a"), Some(b"new".to_vec()));
+}
+
+#[test]
+fn a_value_outlives_its_entry() {
+    let (mut node, _) = node();
+    put(&mut node, b"a", b"1");
+    let value = node.get(hash(b"a"), b"a").unwrap();
+    node.clear();
+    assert_eq!(&*value, b"1");
+    assert_eq!(get(&mut node, b"a"), None);
+    node.validate();
+}
+
+#[test]
+fn bytes_never_pass_the_limit_under_a_flood_of_ten_times_its_size() {
+    for policy in EvictionPolicy::ALL {
+        let limits = Limits { bytes: 1 << 20, entries: u64::MAX, value_bytes: 1 << 18 };
+        let (mut node, _) = node_of(policy, limits);
+        for number in 0..10_240_u64 {
+            let entry = Entry::new(&number.to_le_bytes(), &[7; 1_000], Tick::NEVER).unwrap();
+            node.put(EPOCH, number.wrapping_mul(0x9E37_79B9_7F4A_7C15), entry).unwrap();
+            assert!(node.bytes() <= limits.bytes);
+        }
+        node.validate();
+        let (held, bytes) = (node.len() as u64 * 1_008, node.bytes());
+        assert!(bytes * 3 / 4 < held, "{policy}: {held} bytes of data in {bytes} accounted");
+    }
+}
+
+#[test]
+fn a_limit_below_what_empty_tables_take_empties_the_node_and_no_more() {
+    let (mut node, _) = node();
+    (0..=255_u8).for_each(|key| _ = put(&mut node, &[key], b"value"));
+    let least = Limits { bytes: STRUCTURE_BYTES_MIN, entries: 1, value_bytes: 10 };
+    node.set_limits(least);
+    node.validate();
+    put(&mut node, b"a", b"1");
+    assert_eq!(get(&mut node, b"a"), Some(b"1".to_vec()));
+}
