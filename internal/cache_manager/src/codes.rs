@@ -88,6 +88,10 @@ codes! {
     VALUE_TWICE = 219, "The value is given in the query and again in the body.", "Give it in one of the two.";
     EXPECTATION_FAILED = 220, "The `Expect` header asks for something other than 100-continue.", "Leave the header out.";
     TRANSFER_CODING_UNKNOWN = 221, "The `Transfer-Encoding` is not `chunked`.", "Send the body with Content-Length or chunked.";
+    HANDLER_PANICKED = 222, "The server panicked while it handled the request; the outcome of a write is unknown.", "Report the panic message from the log.";
+    BUFFERS_FULL = 223, "Request bodies and answers in flight hold as many bytes as the server allows.", "Retry after the time in `Retry-After`, or raise `--max-buffered`.";
+    FORM_WITHOUT_VALUE = 224, "The body is a form, as its Content-Type says, and has no `value`.", "Send `value=...`, or the bytes themselves: `-H 'Content-Type: application/octet-stream' --data-binary @file`.";
+    ACCEPT_FAILED = 225, "A new connection could not be accepted.", "Raise the process's limit of open files (`ulimit -n`), or lower `--max-connections`.";
 
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";

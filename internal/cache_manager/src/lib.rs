@@ -1,2 +1,56 @@
-//! To be written.
+//! INTERNAL to distcache: the manager of one process's data nodes.
+//!
+//! A [`CacheManager`] maps each key to the data node that owns it, speaks to
+//! that node over the bus, and looks after the nodes: it adds and removes them
+//! while requests run, and replaces one that panics or falls silent.
+//!
+//! ```text
+//!   callers ──► CacheManager ──hash once──► Routing (ring + nodes + epoch)
+//!                                               │ swapped whole, read lock-free
+//!                 one thread each:              ▼
+//!                 distcache-<node>          Mailbox ► DataNode    (x nodes)
+//!                 distcache-supervisor      looks for silent and failed nodes
+//!                 distcache-timer           ends waits of futures
+//! ```
+//!
+//! A key's owner follows from the ring alone; no map of keys is kept. Rings
+//! are immutable: a change of membership makes the next one, under the next
+//! epoch, and the nodes' fences see to it that nobody acts by the old one.
 #![forbid(unsafe_code)]
+
+pub mod codes;
+
+mod config;
+pub use config::{Config, ConfigError};
+
+mod error;
+pub use error::Error;
+
+mod handle;
+pub use handle::NodeId;
+
+mod routing;
+
+mod topics;
+pub use topics::{
+    Assignment, Invalidation, LossReason, OperationCounts, RingChange, StatusReport, Topics,
+};
+
+mod manager;
+pub use manager::{CacheManager, Hit, Stored};
+
+mod batch;
+pub use batch::PutItem;
+
+mod report;
+pub use report::{NodeReport, NodeState};
+
+mod budget;
+mod membership;
+mod supervisor;
+
+pub use distcache_bus::{Dispatch, Epoch, Received, Subscription};
+pub use distcache_node::{
+    Clock, EvictionPolicy, KEY_BYTES_MAX, ManualClock, NodeStatus, SystemClock, Tick, Value,
+    Version,
+};

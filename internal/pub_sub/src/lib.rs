@@ -47,7 +47,7 @@ mod mailbox;
 pub use mailbox::{Call, CallError, Dispatch, Mailbox, MailboxSettings, PostError};
 
 mod worker;
-pub use worker::{Worker, WorkerSettings};
+pub use worker::{Worker, WorkerSettings, join_by};
 
 mod topic;
 pub use topic::{Received, Subscription, Topic};

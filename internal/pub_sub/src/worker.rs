@@ -47,18 +47,28 @@ impl Worker {
         Ok(Self { thread })
     }
 
+    /// Whether the thread has ended.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Waits for the thread to end. Returns whether it did, before the deadline.
     pub fn join(self, deadline: &Deadline) -> bool {
-        // The standard library has no join with a timeout; the thread is left
-        // to itself if it sleeps, and its fence keeps it harmless.
-        while !self.thread.is_finished() {
-            if deadline.is_over() {
-                return false;
-            }
-            thread::park_timeout(JOIN_POLL);
-        }
-        self.thread.join().is_ok()
+        join_by(self.thread, deadline)
     }
+}
+
+/// Waits for a thread to end. Returns whether it did, without a panic and
+/// before the deadline; otherwise it is left to itself.
+pub fn join_by(thread: JoinHandle<()>, deadline: &Deadline) -> bool {
+    // The standard library has no join with a timeout.
+    while !thread.is_finished() {
+        if deadline.is_over() {
+            return false;
+        }
+        thread::park_timeout(JOIN_POLL);
+    }
+    thread.join().is_ok()
 }
 
 /// How often a join looks whether the thread has ended.

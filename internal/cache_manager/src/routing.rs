@@ -1,0 +1,111 @@
+//! Which node answers for a key: one immutable picture, swapped whole.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use distcache_bus::{Deadline, Epoch};
+use distcache_ring::{HashRing, RingNode};
+use parking_lot::{Condvar, Mutex};
+
+use crate::NodeId;
+use crate::handle::NodeHandle;
+
+impl RingNode for NodeId {
+    /// The name as it is printed: equal names own equal arcs in every process.
+    fn label(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.to_string().into_bytes())
+    }
+}
+
+/// A ring, its nodes, and the epoch that they serve.
+#[derive(Debug, Clone)]
+pub(crate) struct Routing {
+    pub(crate) epoch: Epoch,
+    pub(crate) ring: Arc<HashRing<NodeId>>,
+    /// In the ring's order of nodes, so that its index is ours.
+    pub(crate) nodes: Vec<Arc<NodeHandle>>,
+    /// The picture before this one, while entries are on their way.
+    pub(crate) before: Option<Arc<Routing>>,
+}
+
+impl Routing {
+    /// The node that owns a hash. A ring is never empty here.
+    #[inline]
+    pub(crate) fn owner(&self, hash: u64) -> &Arc<NodeHandle> {
+        let index = self.ring.owner_index(hash).expect("the last node is never removed");
+        &self.nodes[index as usize]
+    }
+
+    /// The node that may still hold the entry of a hash which it does not own
+    /// any more.
+    pub(crate) fn owner_before(&self, hash: u64) -> Option<&Arc<NodeHandle>> {
+        let before = self.before.as_deref()?.owner(hash);
+        (before.id != self.owner(hash).id).then_some(before)
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> Option<&Arc<NodeHandle>> {
+        self.ring.index_of(&id).map(|index| &self.nodes[index as usize])
+    }
+}
+
+/// Where the present routing is published and read.
+#[derive(Debug)]
+pub(crate) struct RoutingCell {
+    current: ArcSwap<Routing>,
+    /// For those who wait for the next one: its epoch, under a lock.
+    published: Mutex<Epoch>,
+    changed: Condvar,
+}
+
+impl RoutingCell {
+    pub(crate) fn new(routing: Routing) -> Self {
+        let published = Mutex::new(routing.epoch);
+        Self { current: ArcSwap::from_pointee(routing), published, changed: Condvar::new() }
+    }
+
+    /// The present routing, without a lock.
+    #[inline]
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Routing>> {
+        self.current.load()
+    }
+
+    /// The present routing, to keep for a while.
+    pub(crate) fn load_full(&self) -> Arc<Routing> {
+        self.current.load_full()
+    }
+
+    /// Makes `routing` the present one.
+    ///
+    /// The fences of its nodes rise first. The other way round:
+    ///
+    /// 1. The ring of epoch 2 is published; it gives a key from A to B.
+    /// 2. A caller with the new ring asks B, which fetches the entry from A.
+    /// 3. A caller with the old ring finds A's fence still low, and stores a
+    ///    newer value there, acknowledged.
+    /// 4. A reader asks B: the older value.
+    pub(crate) fn publish(&self, routing: Routing) {
+        for node in &routing.nodes {
+            node.mailbox.fence().raise(routing.epoch);
+        }
+        for node in routing.before.iter().flat_map(|before| &before.nodes) {
+            node.mailbox.fence().raise(routing.epoch);
+        }
+        let epoch = routing.epoch;
+        self.current.store(Arc::new(routing));
+        *self.published.lock() = epoch;
+        self.changed.notify_all();
+    }
+
+    /// Waits until a later routing than that of `epoch` is published, or the
+    /// deadline passes. Returns whether one was.
+    pub(crate) fn wait_after(&self, epoch: Epoch, deadline: &Deadline) -> bool {
+        let mut published = self.published.lock();
+        while *published <= epoch {
+            if self.changed.wait_until(&mut published, deadline.instant()).timed_out() {
+                return epoch < *published;
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,275 @@
+//! Nodes added, removed, killed and made silent, idle and under load: no call
+//! hangs, no read goes back in time, and every miss is accounted for.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+use distcache_manager::{
+    CacheManager, Config, Dispatch, Error, LossReason, NodeId, Received, RingChange, Subscription,
+};
+
+const DISPATCHES: [Dispatch; 2] = [Dispatch::Inline, Dispatch::Worker];
+
+fn start(dispatch: Dispatch) -> CacheManager {
+    let config = Config {
+        data_nodes: 4,
+        dispatch,
+        call_timeout: Duration::from_secs(30),
+        status_every: Duration::from_millis(5),
+        silence_max: Duration::from_millis(300),
+        ..Config::default()
+    };
+    CacheManager::start(config).unwrap()
+}
+
+fn key(number: u32) -> [u8; 4] {
+    number.to_le_bytes()
+}
+
+/// The next change of the ring that `pick` is looking for.
+fn wait_for<T>(changes: &Subscription<RingChange>, pick: impl Fn(&RingChange) -> Option<T>) -> T {
+    loop {
+        let received = changes.recv_timeout(Duration::from_mins(1)).expect("a change of the ring");
+        if let Received::Message(change) = received
+            && let Some(found) = pick(&change)
+        {
+            return found;
+        }
+    }
+}
+
+fn settled(change: &RingChange) -> Option<u64> {
+    match change {
+        RingChange::Settled { moved, .. } => Some(*moved),
+        _ => None,
+    }
+}
+
+fn replaced(change: &RingChange) -> Option<(NodeId, u64)> {
+    match change {
+        RingChange::Replaced { node, incarnation, .. } => Some((*node, *incarnation)),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_node_added_takes_exactly_the_keys_that_it_now_owns() {
+    for dispatch in DISPATCHES {
+        let cache = start(dispatch);
+        let changes = cache.topics().ring_change.subscribe(16);
+        (0..20_000).for_each(|n| _ = cache.put(&key(n), &key(n), None).unwrap());
+        let before: Vec<_> = (0..20_000).map(|n| cache.owner(&key(n))).collect();
+        let added = cache.add_node().unwrap();
+        let changed: Vec<u32> =
+            (0..20_000).filter(|&n| cache.owner(&key(n)) != before[n as usize]).collect();
+        assert!(changed.iter().all(|&n| cache.owner(&key(n)) == added));
+        assert_eq!(wait_for(&changes, settled), changed.len() as u64);
+        for n in 0..20_000 {
+            let hit = cache.get(&key(n)).unwrap().expect("nothing was lost on the way");
+            assert_eq!((&hit.value[..], hit.node), (&key(n)[..], cache.owner(&key(n))));
+        }
+        let statuses = cache.statuses().unwrap();
+        assert_eq!(statuses.iter().map(|(_, status)| status.entries).sum::<u64>(), 20_000);
+        let bytes: u64 = statuses.iter().map(|(_, status)| status.capacity_bytes).sum();
+        assert!(bytes <= 256 << 20, "the capacity was divided anew");
+    }
+}
+
+#[test]
+fn a_node_removed_leaves_its_keys_to_the_others() {
+    for dispatch in DISPATCHES {
+        let cache = start(dispatch);
+        (0..20_000).for_each(|n| _ = cache.put(&key(n), &key(n), None).unwrap());
+        let leaver = cache.owner(&key(0));
+        let others: Vec<_> = (0..20_000).map(|n| cache.owner(&key(n))).collect();
+        cache.remove_node(leaver).unwrap();
+        for n in 0..20_000 {
+            let hit = cache.get(&key(n)).unwrap().expect("nothing was lost on the way");
+            assert_eq!(&hit.value[..], key(n));
+            assert!(hit.node != leaver);
+            let before = others[n as usize];
+            assert!(before == leaver || before == hit.node, "no other key has moved");
+        }
+        assert_eq!(cache.remove_node(leaver).unwrap_err(), Error::NodeUnknown);
+    }
+}
+
+#[test]
+fn the_last_node_stays() {
+    let cache = CacheManager::start(Config { data_nodes: 1, ..Config::default() }).unwrap();
+    let only = cache.nodes()[0].id;
+    assert_eq!(cache.remove_node(only).unwrap_err(), Error::LastNode);
+    cache.put(b"k", b"1", None).unwrap();
+}
+
+#[test]
+fn a_node_that_panics_is_announced_and_replaced_by_an_empty_one() {
+    for dispatch in DISPATCHES {
+        let cache = start(dispatch);
+        let changes = cache.topics().ring_change.subscribe(16);
+        (0..1_000).for_each(|n| _ = cache.put(&key(n), b"", None).unwrap());
+        let victim = cache.owner(&key(0));
+        let outcome = cache.on_node(victim, |_| panic!("a fuse has blown"));
+        assert_eq!(outcome, Err::<(), _>(Error::NodeFailed));
+        let lost = wait_for(&changes, |change| match change {
+            RingChange::Lost { node, incarnation, reason } => Some((*node, *incarnation, *reason)),
+            _ => None,
+        });
+        assert_eq!(lost, (victim, 0, LossReason::Panicked));
+        assert_eq!(wait_for(&changes, replaced), (victim, 1));
+        for n in 0..1_000 {
+            let there = cache.get(&key(n)).unwrap().is_some();
+            assert_eq!(there, cache.owner(&key(n)) != victim, "what it held is gone, no more");
+        }
+        cache.put(&key(0), b"new", None).unwrap();
+        assert_eq!(&cache.get(&key(0)).unwrap().unwrap().value[..], b"new");
+    }
+}
+
+#[test]
+fn a_node_that_falls_silent_is_replaced_and_acknowledges_nothing_when_it_wakes() {
+    for dispatch in DISPATCHES {
+        let cache = start(dispatch);
+        let changes = cache.topics().ring_change.subscribe(16);
+        let stored = cache.put(&key(0), b"old", None).unwrap();
+        let (begun, has_begun) = bounded(1);
+        let (wake, sleeper) = bounded::<()>(1);
+        thread::scope(|scope| {
+            let zombie = scope.spawn(|| {
+                cache.on_node(stored.node, |_| {
+                    begun.send(()).unwrap();
+                    let _ = sleeper.recv();
+                })
+            });
+            has_begun.recv().unwrap();
+            // Served by the replacement, long before this call's own deadline.
+            let newer = cache.put(&key(0), b"new", None).unwrap();
+            assert!(stored.version < newer.version, "versions never repeat for a key");
+            assert_eq!(wait_for(&changes, replaced), (stored.node, 1));
+            drop(wake);
+            assert_eq!(zombie.join().unwrap(), Err(Error::NodeFailed));
+        });
+        assert_eq!(&cache.get(&key(0)).unwrap().unwrap().value[..], b"new");
+        cache.shutdown(Duration::from_secs(30)).unwrap();
+    }
+}
+
+#[test]
+fn a_caller_that_sleeps_on_a_node_does_not_hold_up_the_shutdown() {
+    let cache = start(Dispatch::Inline);
+    let (begun, has_begun) = bounded(1);
+    let (wake, sleeper) = bounded::<()>(1);
+    let node = cache.owner(b"k");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            cache.on_node(node, |_| {
+                begun.send(()).unwrap();
+                let _ = sleeper.recv();
+            })
+        });
+        has_begun.recv().unwrap();
+        assert_eq!(cache.shutdown(Duration::from_secs(30)), Ok(()));
+        assert_eq!(cache.get(b"other").unwrap_err(), Error::Closed);
+        drop(wake);
+    });
+}
+
+/// Values are numbers that each key's only writer raises; readers remember the
+/// highest acknowledged one before they read.
+struct Load<'a> {
+    cache: &'a CacheManager,
+    acknowledged: Vec<AtomicU64>,
+    ended: AtomicBool,
+    misses: AtomicU64,
+    reads: AtomicU64,
+}
+
+const KEYS: u32 = 64;
+const WRITERS: u32 = 2;
+
+impl<'a> Load<'a> {
+    fn new(cache: &'a CacheManager) -> Self {
+        let acknowledged = (0..KEYS).map(|_| AtomicU64::new(0)).collect();
+        let (ended, misses, reads) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+        Self { cache, acknowledged, ended, misses, reads }
+    }
+
+    fn write(&self, writer: u32) {
+        let mut number = 0_u64;
+        while !self.ended.load(Ordering::Relaxed) {
+            number += 1;
+            for k in (writer..KEYS).step_by(WRITERS as usize) {
+                match self.cache.put(&key(k), &number.to_le_bytes(), None) {
+                    Ok(_) => self.acknowledged[k as usize].store(number, Ordering::SeqCst),
+                    Err(error) => assert_eq!(error, Error::NodeFailed),
+                }
+            }
+        }
+    }
+
+    fn read(&self, seed: u32) {
+        let mut n = seed;
+        while !self.ended.load(Ordering::Relaxed) {
+            n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let k = (n >> 16) % KEYS;
+            let floor = self.acknowledged[k as usize].load(Ordering::SeqCst);
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            match self.cache.get(&key(k)) {
+                Ok(Some(hit)) => {
+                    let seen = u64::from_le_bytes(hit.value[..].try_into().unwrap());
+                    assert!(floor <= seen, "key {k}: read {seen} after {floor} was acknowledged");
+                }
+                Ok(None) if floor == 0 => {}
+                Ok(None) => _ = self.misses.fetch_add(1, Ordering::Relaxed),
+                Err(error) => assert_eq!(error, Error::NodeFailed),
+            }
+        }
+    }
+
+    /// Runs `faults` while two threads write and two read.
+    fn during(&self, faults: impl FnOnce()) {
+        thread::scope(|scope| {
+            (0..WRITERS).for_each(|writer| _ = scope.spawn(move || self.write(writer)));
+            (0..2).for_each(|seed| _ = scope.spawn(move || self.read(seed)));
+            faults();
+            self.ended.store(true, Ordering::Relaxed);
+        });
+        assert!(0 < self.reads.load(Ordering::Relaxed));
+    }
+}
+
+#[test]
+fn nodes_that_come_and_go_under_load_cause_no_miss_and_no_old_value() {
+    for dispatch in DISPATCHES {
+        let cache = start(dispatch);
+        let load = Load::new(&cache);
+        load.during(|| {
+            for _ in 0..25 {
+                let added = cache.add_node().unwrap();
+                cache.remove_node(added).unwrap();
+            }
+        });
+        assert_eq!(load.misses.load(Ordering::Relaxed), 0, "every entry was handed over");
+        for (id, _) in cache.statuses().unwrap() {
+            cache.on_node(id, |node| node.validate()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn nodes_that_die_under_load_cause_misses_and_no_old_value() {
+    for dispatch in DISPATCHES {
+        let cache = start(dispatch);
+        let changes = cache.topics().ring_change.subscribe(1_024);
+        let load = Load::new(&cache);
+        load.during(|| {
+            for round in 0..20 {
+                let victim = cache.owner(&key(round % KEYS));
+                let _ = cache.on_node(victim, |_| panic!("a fuse has blown"));
+                wait_for(&changes, replaced);
+            }
+        });
+    }
+}
