@@ -96,7 +96,7 @@ codes! {
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";
     ADDRESS_UNAVAILABLE = 302, "The address cannot be listened on.", "Choose another with `--listen` or `--port`, or end the program that holds it.";
-    LOOPBACK_ONLY = 303, "The tiny_http door listens on loopback addresses only.", "Use `--http-server hyper`, or a loopback address.";
+    LOOPBACK_ONLY = 303, "The `tiny_http` door listens on loopback addresses only.", "Use `--http-server hyper`, or a loopback address.";
     EXPOSED = 304, "The server listens on an address that other machines can reach, and asks nobody who they are.", "Listen on 127.0.0.1, or put it behind a proxy that authenticates.";
     DOOR_NOT_BUILT = 305, "This program was built without that HTTP server.", "Build it with `--features hyper`, or use `--http-server tiny_http`.";
 }

@@ -76,6 +76,10 @@ impl CacheManager {
     ///
     /// # Errors
     /// When the settings do not go together, or threads are not to be had.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever starts a cache is done with its settings"
+    )]
     pub fn start(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let (alarms, alarm_inbox) = Alarms::new();
@@ -286,7 +290,7 @@ impl CacheManager {
     /// `NodeRefused` when the capacity would be too small for one more node,
     /// `Closed`.
     pub fn add_node(&self) -> Result<NodeId, Error> {
-        self.shared.change(|membership, routing| membership.add(routing))
+        self.shared.change(Membership::add)
     }
 
     /// Removes a node after its keys have moved to those that now own them.
@@ -296,6 +300,11 @@ impl CacheManager {
     /// `NodeUnknown`, `LastNode`, `Closed`.
     pub fn remove_node(&self, id: NodeId) -> Result<(), Error> {
         self.shared.change(|membership, routing| membership.remove(routing, id))
+    }
+
+    /// Bytes that one value may have, now.
+    pub fn value_bytes_max(&self) -> u64 {
+        self.shared.membership.lock().value_bytes_max()
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called.

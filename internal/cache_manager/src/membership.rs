@@ -37,6 +37,8 @@ pub(crate) struct Membership {
     topics: Topics,
     alarms: Alarms,
     next_number: u32,
+    /// Of the present ring.
+    value_bytes_max: u64,
     /// Lives that were given up and whose worker may still sleep somewhere.
     lost: Vec<Arc<NodeHandle>>,
 }
@@ -65,6 +67,7 @@ impl Membership {
             topics,
             alarms,
             next_number: 0,
+            value_bytes_max: 0,
             lost: Vec::new(),
         }
     }
@@ -74,6 +77,7 @@ impl Membership {
         let ids: Vec<_> = (0..nodes).map(|_| self.next_id()).collect();
         let ring = HashRing::builder().nodes(ids).build().expect(UNBROKEN);
         let limits = self.budget.divide(&ring)?;
+        self.note_value_bytes_max(&limits);
         let spawn = |(&id, limits)| self.spawn(id, 0, Epoch::FIRST, limits);
         let nodes = ring.nodes().zip(limits).map(spawn).collect::<io::Result<_>>()?;
         Ok((self, Routing { epoch: Epoch::FIRST, ring: Arc::new(ring), nodes, before: None }))
@@ -86,7 +90,7 @@ impl Membership {
         let ring = before.ring.with_node(id, NonZeroU32::MIN).expect(UNBROKEN);
         let limits = self.budget.divide(&ring).map_err(|error| refused(&error))?;
         let epoch = next_epoch(before.epoch)?;
-        self.make_room_for_one(&before, &ring, &limits);
+        Self::make_room_for_one(&before, &ring, &limits);
         let planned = limits[ring.index_of(&id).expect(UNBROKEN) as usize];
         let start = Limits { bytes: NODE_BYTES_MIN, ..planned };
         let node = self.spawn(id, 0, epoch, start).map_err(|error| refused(&error.into()))?;
@@ -95,6 +99,7 @@ impl Membership {
         routing.publish(after.clone());
         self.topics.ring_change.publish(|| RingChange::Added { node: id, epoch });
         let moved = before.nodes.iter().map(|old| self.move_between(old, &node, &after)).sum();
+        self.note_value_bytes_max(&limits);
         self.settle(routing, after, &limits, moved);
         Ok(id)
     }
@@ -119,6 +124,7 @@ impl Membership {
         // with an older ring looks again.
         leaver.mailbox.retire();
         self.lost.push(leaver);
+        self.note_value_bytes_max(&limits);
         self.settle(routing, after, &limits, moved);
         Ok(())
     }
@@ -151,7 +157,7 @@ impl Membership {
     }
 
     /// Begins a new epoch with the same nodes, before a node's sequence ends.
-    pub(crate) fn turn_epoch(&mut self, routing: &RoutingCell) -> Result<(), Error> {
+    pub(crate) fn turn_epoch(routing: &RoutingCell) -> Result<(), Error> {
         let current = routing.load_full();
         routing.publish(Routing { epoch: next_epoch(current.epoch)?, ..(*current).clone() });
         Ok(())
@@ -171,6 +177,14 @@ impl Membership {
     pub(crate) fn bury_the_dead(&mut self) {
         let sleeps = |worker: &Worker| !worker.is_finished();
         self.lost.retain(|node| node.worker.lock().as_ref().is_some_and(sleeps));
+    }
+
+    pub(crate) fn value_bytes_max(&self) -> u64 {
+        self.value_bytes_max
+    }
+
+    fn note_value_bytes_max(&mut self, limits: &[Limits]) {
+        self.value_bytes_max = limits.iter().map(|limits| limits.value_bytes).min().unwrap_or(0);
     }
 
     fn next_id(&mut self) -> NodeId {
@@ -216,7 +230,7 @@ impl Membership {
 
     /// Takes from the old nodes what a new one needs to begin with; and, where
     /// entries are limited, their part of that limit.
-    fn make_room_for_one(&self, before: &Routing, ring: &HashRing<NodeId>, limits: &[Limits]) {
+    fn make_room_for_one(before: &Routing, ring: &HashRing<NodeId>, limits: &[Limits]) {
         let part = NODE_BYTES_MIN.div_ceil(before.nodes.len() as u64);
         for node in &before.nodes {
             let planned = limits[ring.index_of(&node.id).expect(UNBROKEN) as usize];

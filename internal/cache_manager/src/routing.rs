@@ -26,7 +26,7 @@ pub(crate) struct Routing {
     /// In the ring's order of nodes, so that its index is ours.
     pub(crate) nodes: Vec<Arc<NodeHandle>>,
     /// The picture before this one, while entries are on their way.
-    pub(crate) before: Option<Arc<Routing>>,
+    pub(crate) before: Option<Arc<Self>>,
 }
 
 impl Routing {

@@ -12,6 +12,7 @@ use distcache_bus::{Deadline, join_by};
 use crate::codes::{self, Code};
 use crate::handle::NodeHandle;
 use crate::manager::Shared;
+use crate::membership::Membership;
 use crate::topics::{LossReason, OperationCounts};
 use crate::{Config, NodeId};
 
@@ -111,7 +112,7 @@ impl Watch {
             .filter_map(|node| node.pulse.status())
             .any(|status| SEQUENCE_HALF < status.sequence)
         {
-            self.report(self.shared.change(|membership, routing| membership.turn_epoch(routing)));
+            self.report(self.shared.change(|_, routing| Membership::turn_epoch(routing)));
         }
         self.tell_operations(&nodes);
         self.shared.membership.lock().bury_the_dead();

@@ -76,6 +76,15 @@ impl Fence {
         self.0.load(Ordering::Acquire) == RETIRED
     }
 
+    /// Whether the node serves any epoch at all.
+    ///
+    /// # Errors
+    /// `Closed` or `Retired`.
+    pub fn is_open(&self) -> Result<(), CallError> {
+        let word = self.0.load(Ordering::Acquire);
+        if word < CLOSED { Ok(()) } else { Err(Self::refusal(word)) }
+    }
+
     fn lift(&self, word: u64) {
         self.0.fetch_max(word, Ordering::AcqRel);
     }

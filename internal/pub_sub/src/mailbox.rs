@@ -95,7 +95,7 @@ pub struct Mailbox<S> {
 pub(crate) type Job<S> = Box<dyn FnOnce(&Mailbox<S>) + Send>;
 
 /// How long a caller waits for the lock before it looks whether the node was
-/// given up meanwhile: the price of a silent node, on top of its detection.
+/// given up or closed meanwhile: the price of a silent node, on top of its detection.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(20);
 
 /// How often a future tries the lock before it leaves a waker.
@@ -356,7 +356,8 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     }
 
     /// Waits for a lock to the deadline, looking up now and then: the one who
-    /// holds it may sleep for ever, and its node may have been replaced.
+    /// holds it may sleep for ever, and its node may have been closed or
+    /// replaced.
     fn lock<G>(
         &self,
         deadline: &Deadline,
@@ -366,9 +367,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
             if let Some(guard) = try_until(deadline.or_sooner(LOOK_UP_EVERY)) {
                 return Ok(guard);
             }
-            if self.fence.is_retired() {
-                return Err(CallError::Retired);
-            }
+            self.fence.is_open()?;
             if deadline.is_over() {
                 return Err(CallError::TimedOut);
             }

@@ -299,6 +299,18 @@ fn a_shutdown_answers_every_caller_that_waits() {
 }
 
 #[test]
+fn callers_of_a_closed_node_do_not_wait_for_the_one_who_sleeps_on_it() {
+    let fixture = Fixture::new(Dispatch::Inline);
+    let (wake, sleeper) = fixture.occupy();
+    fixture.mailbox.close();
+    // Its deadline is a minute away, and the sleeper wakes only after this.
+    assert_eq!(fixture.call(Add(1)), Err(CallError::Closed));
+    drop(wake);
+    assert_eq!(sleeper.join().unwrap(), Ok(0));
+    assert!(fixture.worker.join(&patient()));
+}
+
+#[test]
 fn a_retired_node_acknowledges_nothing_when_it_wakes_and_its_callers_do_not_wait_for_that() {
     for dispatch in DISPATCHES {
         let fixture = Fixture::new(dispatch);

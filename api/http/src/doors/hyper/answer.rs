@@ -1,0 +1,142 @@
+//! From hyper's request to hyper's response.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use bytes::Bytes;
+use distcache_manager::codes;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
+use hyper::{Request as HyperRequest, Response as HyperResponse, StatusCode};
+
+use super::budget::{BudgetSpent, Reservation};
+use super::incoming::{CollectError, Collected, collect};
+use super::outgoing::Outgoing;
+use super::shared::Shared;
+use crate::doors::panics;
+use crate::{HeaderName, Headers, Method, Problem, Request, Response, Service};
+
+/// Answers up to this many bytes are not counted: there are no more of them than
+/// connections, and the count would be one more cache line for every hit.
+const UNCOUNTED_BYTES: usize = 1 << 10;
+
+/// The connection has ended within the body; there is nobody to answer here.
+#[derive(Debug, thiserror::Error)]
+#[error("the request's body did not come whole")]
+pub(super) struct BodyLost;
+
+/// Answers one request.
+pub(super) async fn answer<S: Service>(
+    shared: &Shared<S>,
+    request: HyperRequest<Incoming>,
+) -> Result<HyperResponse<Outgoing>, BodyLost> {
+    let (parts, incoming) = request.into_parts();
+    let response = match collect(incoming, &shared.buffers).await {
+        Ok(Collected { body, reservation }) => {
+            let response = handle(shared, &parts, body).await;
+            drop(reservation);
+            response
+        }
+        // hyper closes the connection: the rest of the body is not read.
+        Err(CollectError::NoRoom) => no_room().header("connection", "close").into_response(),
+        Err(CollectError::Lost) => return Err(BodyLost),
+    };
+    Ok(shared.outgoing(response, parts))
+}
+
+/// Calls the service, unless there are too many requests already.
+async fn handle<S: Service>(shared: &Shared<S>, parts: &Parts, body: Bytes) -> Response {
+    let Some(_in_flight) = shared.enter() else {
+        let problem = Problem::new(503, codes::OVERLOADED)
+            .detail("there are as many requests in flight as the server takes");
+        return problem.retry_after(1).into_response();
+    };
+    let headers = HyperHeaders(&parts.headers);
+    let request = Request {
+        method: Method::of(parts.method.as_str()),
+        authority: parts.uri.authority().map(Authority::as_str),
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+        headers: &headers,
+        body,
+    };
+    // Called within the future, so that a panic of the call itself is caught too.
+    let mut call = pin!(async { shared.service.call(request).await });
+    poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)))
+            .unwrap_or_else(|payload| Poll::Ready(panics::answer(payload)))
+    })
+    .await
+}
+
+fn no_room() -> Problem {
+    Problem::new(503, codes::BUFFERS_FULL).retry_after(1)
+}
+
+impl<S> Shared<S> {
+    /// hyper's response, in the memory of the request's header map: so that
+    /// neither has to be allocated, for hyper keeps it for the next request.
+    fn outgoing(&self, response: Response, parts: Parts) -> HyperResponse<Outgoing> {
+        let (response, reservation) = self.within_budget(response, &parts.method);
+        let mut headers = parts.headers;
+        fill(&mut headers, &response);
+        let status = StatusCode::from_u16(response.status());
+        let mut out = HyperResponse::new(Outgoing::new(response.into_body(), reservation));
+        *out.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *out.headers_mut() = headers;
+        out
+    }
+
+    /// Counts a long answer among the bytes that are held, and refuses it when
+    /// others hold too many.
+    ///
+    /// One that reports a change is counted but never refused: the change was
+    /// made, and 503 would deny it. It repeats a body that had its room before.
+    fn within_budget(
+        &self,
+        response: Response,
+        method: &hyper::Method,
+    ) -> (Response, Option<Reservation>) {
+        if response.body().len() <= UNCOUNTED_BYTES {
+            return (response, None);
+        }
+        let mut counted = self.buffers.open();
+        match counted.grow(response.body().len()) {
+            Err(BudgetSpent) if method.is_safe() => (no_room().into_response(), None),
+            Ok(()) | Err(BudgetSpent) => (response, Some(counted)),
+        }
+    }
+}
+
+fn fill(headers: &mut HeaderMap, response: &Response) {
+    headers.clear();
+    if let Some(kind) = response.content_type() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    for (name, value) in response.headers() {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.append(*name, value);
+        }
+    }
+}
+
+struct HyperHeaders<'a>(&'a HeaderMap);
+
+impl Headers for HyperHeaders<'_> {
+    fn value_of(&self, name: HeaderName) -> Option<&[u8]> {
+        const SEC_FETCH_SITE: header::HeaderName =
+            header::HeaderName::from_static(HeaderName::SecFetchSite.as_str());
+        let value = match name {
+            HeaderName::Accept => self.0.get(header::ACCEPT),
+            HeaderName::ContentType => self.0.get(header::CONTENT_TYPE),
+            HeaderName::Host => self.0.get(header::HOST),
+            HeaderName::Origin => self.0.get(header::ORIGIN),
+            HeaderName::SecFetchSite => self.0.get(SEC_FETCH_SITE),
+        };
+        value.map(HeaderValue::as_bytes)
+    }
+}

@@ -1,0 +1,62 @@
+//! One connection, from the first byte to the last.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1::Connection;
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::answer::answer;
+use super::drain::Drain;
+use super::farewell;
+use super::io::{GuardedIo, Parting};
+use super::outgoing::Outgoing;
+use super::shared::Shared;
+use crate::Service;
+
+/// Serves `stream` to its end.
+pub(super) async fn serve<S: Service>(stream: TcpStream, shared: &Shared<S>) {
+    let io = TokioIo::new(GuardedIo::new(stream, &shared.limits));
+    let service = service_fn(|request| answer(shared, request));
+    let mut connection = shared.http.serve_connection(io, service);
+    if let Err(error) = drive(&mut connection, &shared.drain).await {
+        log::debug!("a connection ended: {error}");
+    }
+    let (stream, parting) = connection.into_parts().io.into_inner().into_parts();
+    match parting {
+        Parting::Close => drop(stream),
+        Parting::Linger => farewell::linger(stream).await,
+        Parting::Tell(problem) => farewell::send(stream, &problem).await,
+    }
+}
+
+/// Polls `connection` until it ends, and tells it when the door closes.
+async fn drive<S>(
+    connection: &mut Connection<TokioIo<GuardedIo>, S>,
+    drain: &Drain,
+) -> hyper::Result<()>
+where
+    S: HttpService<Incoming, ResBody = Outgoing>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut closing = pin!(drain.heard());
+    let mut listening = false;
+    let mut told = false;
+    poll_fn(|cx| {
+        if !listening {
+            // Once is enough: a task has one waker for life, and what became of
+            // the signal is in the flag.
+            listening = closing.as_mut().poll(cx) == Poll::Pending;
+        }
+        if !told && drain.is_started() {
+            told = true;
+            Pin::new(&mut *connection).graceful_shutdown();
+        }
+        Pin::new(&mut *connection).poll(cx)
+    })
+    .await
+}

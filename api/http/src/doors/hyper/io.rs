@@ -1,0 +1,257 @@
+//! A socket with the guard and the timeouts before it.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use distcache_manager::codes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::deadline::Deadline;
+use crate::guard::{Guard, Phase, Violation};
+use crate::{Limits, Problem};
+
+/// What is read at a time behind a head that did not come in one piece.
+const REST_BYTES: usize = 4 << 10;
+
+/// Shows hyper the part of the connection that the guard has let through.
+///
+/// The common case, whole heads in one read, copies nothing: they are read into
+/// hyper's own buffer and checked there.
+pub(super) struct GuardedIo {
+    stream: TcpStream,
+    guard: Guard,
+    /// Read, but not yet let through; behind `passed` bytes that are.
+    held: Vec<u8>,
+    /// How many bytes at the front of `held` hyper has not fetched yet.
+    passed: usize,
+    /// Why there will be no more bytes, once that is known.
+    end: Option<End>,
+    /// Whether hyper has met the end. It answers what came before it first.
+    end_met: bool,
+    timeouts: Timeouts,
+    reading: Deadline,
+    /// The wait that `reading` is set for.
+    waits_for: Option<(Phase, u64)>,
+    writing: Deadline,
+    /// Whether an answer is stuck, and `writing` set.
+    stuck: bool,
+}
+
+struct Timeouts {
+    header: Duration,
+    body: Duration,
+    idle: Duration,
+    write: Duration,
+}
+
+/// Why a connection has no more bytes for hyper.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// The client has closed its side.
+    Closed,
+    /// The client has sent nothing for too long.
+    Idle,
+    /// The client has begun a request and not ended it in time.
+    Late(Phase),
+    /// The guard has refused what follows.
+    Refused(Violation),
+}
+
+/// How a connection that hyper is done with must be closed.
+#[derive(Debug)]
+pub(super) enum Parting {
+    /// At once: everything was said and read.
+    Close,
+    /// So that the last answer can be read: the client is still sending.
+    Linger,
+    /// With a last answer.
+    Tell(Problem),
+}
+
+impl GuardedIo {
+    pub(super) fn new(stream: TcpStream, limits: &Limits) -> Self {
+        Self {
+            stream,
+            guard: Guard::new(limits),
+            held: Vec::new(),
+            passed: 0,
+            end: None,
+            end_met: false,
+            timeouts: Timeouts {
+                header: limits.header_timeout,
+                body: limits.body_timeout,
+                idle: limits.idle_timeout,
+                write: limits.write_timeout,
+            },
+            reading: Deadline::unset(),
+            waits_for: None,
+            writing: Deadline::unset(),
+            stuck: false,
+        }
+    }
+
+    /// The socket, and how it must be closed.
+    pub(super) fn into_parts(self) -> (TcpStream, Parting) {
+        let parting = match self.end {
+            Some(End::Refused(violation)) if self.end_met => Parting::Tell(violation.problem()),
+            Some(End::Late(phase)) if self.end_met => Parting::Tell(timed_out(phase)),
+            Some(End::Refused(_) | End::Late(_)) => Parting::Linger,
+            None if self.guard.phase() == Phase::Body => Parting::Linger,
+            Some(End::Closed | End::Idle) | None => Parting::Close,
+        };
+        (self.stream, parting)
+    }
+
+    /// Hands out held bytes that the guard has let through.
+    fn hand_out(&mut self, buf: &mut ReadBuf<'_>) {
+        let count = self.passed.min(buf.remaining());
+        buf.put_slice(&self.held[..count]);
+        self.held.drain(..count);
+        self.passed -= count;
+    }
+
+    /// Reads straight into `buf`, and takes back what is not let through.
+    fn read_direct(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let fresh = &buf.filled()[before..];
+        let progress = self.guard.advance(fresh);
+        self.end = end_of(fresh.len(), progress.violation);
+        if self.end.is_none() {
+            self.held.extend_from_slice(&fresh[progress.released..]);
+        }
+        buf.set_filled(before + progress.released);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads behind the held bytes.
+    fn read_behind(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut space = [MaybeUninit::uninit(); REST_BYTES];
+        let mut fresh = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut fresh))?;
+        self.held.extend_from_slice(fresh.filled());
+        let progress = self.guard.advance(&self.held);
+        self.passed = progress.released;
+        self.end = end_of(fresh.filled().len(), progress.violation);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits for bytes, but not for ever.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let phase = self.guard.phase();
+        let wait = Some((phase, self.guard.heads()));
+        if self.waits_for != wait {
+            self.waits_for = wait;
+            let patience = match phase {
+                Phase::Idle => self.timeouts.idle,
+                Phase::Head => self.timeouts.header,
+                Phase::Body => self.timeouts.body,
+            };
+            self.reading.set(Instant::now() + patience);
+        }
+        ready!(self.reading.poll(cx));
+        self.end = Some(match phase {
+            Phase::Idle => End::Idle,
+            Phase::Head | Phase::Body => End::Late(phase),
+        });
+        Poll::Ready(())
+    }
+
+    /// Passes the outcome of a write on; one that waits, waits not for ever.
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if outcome.is_ready() {
+            return outcome;
+        }
+        if !self.stuck {
+            self.stuck = true;
+            self.writing.set(Instant::now() + self.timeouts.write);
+        }
+        self.writing.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+fn end_of(bytes_read: usize, violation: Option<Violation>) -> Option<End> {
+    match violation {
+        Some(violation) => Some(End::Refused(violation)),
+        None => (bytes_read == 0).then_some(End::Closed),
+    }
+}
+
+fn timed_out(phase: Phase) -> Problem {
+    let detail = match phase {
+        Phase::Head | Phase::Idle => "the headers did not end in time",
+        Phase::Body => "the body did not end in time",
+    };
+    Problem::new(408, codes::REQUEST_TIMED_OUT).detail(detail)
+}
+
+impl AsyncRead for GuardedIo {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        loop {
+            this.hand_out(buf);
+            if before < buf.filled().len() {
+                return Poll::Ready(Ok(()));
+            }
+            if this.end.is_some() {
+                this.end_met = true;
+                return Poll::Ready(Ok(()));
+            }
+            let read =
+                if this.held.is_empty() { this.read_direct(cx, buf) } else { this.read_behind(cx) };
+            match read {
+                Poll::Ready(outcome) => outcome?,
+                Poll::Pending => ready!(this.wait(cx)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for GuardedIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.written(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.written(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// hyper flushes when the whole answer is in the kernel's hands.
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stuck = false;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Leaves the sending side open: there may be a last word to say.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

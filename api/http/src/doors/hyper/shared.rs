@@ -1,0 +1,86 @@
+//! What all connections of the door share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hyper::server::conn::http1::Builder;
+use tokio::sync::Semaphore;
+
+use super::budget::Budget;
+use super::drain::Drain;
+use crate::Limits;
+
+/// Connections over the limit that are being told so. Beyond these they are
+/// closed without a word.
+const REFUSALS: usize = 64;
+
+/// hyper's read buffer: what it needs beyond a head so that bodies come in
+/// pieces worth a system call.
+const READ_BYTES: usize = 64 << 10;
+
+pub(super) struct Shared<S> {
+    pub(super) service: S,
+    pub(super) limits: Limits,
+    pub(super) drain: Arc<Drain>,
+    pub(super) http: Builder,
+    /// One permit a connection.
+    pub(super) connections: Arc<Semaphore>,
+    /// One permit a refused connection.
+    pub(super) refusals: Arc<Semaphore>,
+    /// Bodies and long answers.
+    pub(super) buffers: Budget,
+    in_flight: AtomicUsize,
+}
+
+impl<S> Shared<S> {
+    pub(super) fn new(service: S, limits: Limits, drain: Arc<Drain>) -> Self {
+        Self {
+            service,
+            drain,
+            http: http(&limits),
+            connections: Arc::new(Semaphore::new(limits.connections)),
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
+            buffers: Budget::new(limits.buffered_bytes),
+            in_flight: AtomicUsize::new(0),
+            limits,
+        }
+    }
+
+    /// Counts a request in, unless there are as many as there may be.
+    pub(super) fn enter(&self) -> Option<InFlight<'_>> {
+        // Relaxed: a count that guards no other memory.
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let entered = InFlight(&self.in_flight);
+        (before < self.limits.in_flight).then_some(entered)
+    }
+}
+
+/// A request in flight, counted out on drop.
+pub(super) struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// hyper with no limit under the guard's, so that whatever the guard lets
+/// through is answered by a handler.
+fn http(limits: &Limits) -> Builder {
+    let head_bytes = limits.request_line_bytes + limits.header_bytes + 8;
+    let mut http = Builder::new();
+    // A client that has shut its sending side still gets its answers; so does
+    // one whose next request the guard refuses, which hyper sees as the end.
+    http.half_close(true);
+    // The guard keeps the time; hyper's own would end without a 408.
+    http.header_read_timeout(None);
+    http.max_header_size(head_bytes);
+    http.max_buf_size(head_bytes.max(READ_BYTES));
+    if 100 < limits.headers {
+        // Up to 100 hyper keeps them on the stack.
+        http.max_headers(limits.headers);
+    }
+    // Not `pipeline_flush`: it holds answers back, without bound, for as long as
+    // the client has sent more requests than it has read answers.
+    http
+}

@@ -1,0 +1,279 @@
+//! The door of threads: `tiny_http` 0.12.
+//!
+//! It needs no async runtime, and is all there is without default features. But
+//! `tiny_http` is no longer maintained, and a hostile client can bring the process
+//! down; so it listens on loopback addresses only, for programs on one machine
+//! that trust each other.
+//!
+//! | a client that | finds |
+//! |---|---|
+//! | announces `Content-Length: 100000000000` | 413; but when the request is dropped, `tiny_http` allocates that much to drain it: **the process may abort** |
+//! | sends its headers, or an idle connection, for ever | no timeout: one thread held |
+//! | sends its body slowly, or never reads the answer | no timeout: one of 8 workers held; 8 such clients hold the door |
+//! | opens connections without end | no limit: one thread each, and the end of the process's threads or files. When `accept` fails once, no connection is accepted again |
+//! | sends a request line or headers without end | no limit: memory grows |
+//! | pipelines requests without reading | no limit: they queue in memory |
+//! | sends a bare LF, a NUL or raw UTF-8 in its head | a wait for CRLF; taken; a close without an answer |
+//! | sends a header that is none, or an unknown version | 400 or a close, without a body |
+//! | sends `Content-Length` twice, with a sign, or beside `Transfer-Encoding`; no `Host` or two | 400 as by the hyper door, but the connection stays open and what follows is read in `tiny_http`'s way |
+//! | speaks HTTP/2 | no answer: one thread held for ever |
+//! | speaks HTTP/0.9 | 400 |
+//! | keeps its connection open when the door shuts | open until the process ends, and no answer |
+//!
+//! Of the [`Limits`] it keeps `body_bytes`.
+
+use std::io::{Cursor, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use distcache_manager::codes;
+use tiny_http::{Header, Server, StatusCode};
+
+use super::block_on::block_on;
+use super::{OpenError, panics};
+use crate::guard::{Framing, Head, Violation};
+use crate::{HeaderName, Headers, Limits, Method, Problem, Request, Response, Service};
+
+/// More than cores, because each is held by one request at a time, however slow
+/// its client is.
+const WORKERS: usize = 8;
+
+/// A running `tiny_http` server.
+pub(super) struct Door {
+    server: Option<Arc<Server>>,
+    stopping: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<()>>,
+    /// Says nothing, and is disconnected when the last worker has ended.
+    ended: Receiver<()>,
+}
+
+/// Starts `tiny_http` on `listener`.
+pub(super) fn open(
+    listener: TcpListener,
+    address: SocketAddr,
+    service: impl Service,
+    limits: &Limits,
+) -> Result<Door, OpenError> {
+    if !address.ip().to_canonical().is_loopback() {
+        return Err(OpenError::LoopbackOnly { address });
+    }
+    // Accepted sockets inherit it. Without it, answers over 1 KiB take 44 ms.
+    socket2::SockRef::from(&listener).set_tcp_nodelay(true).map_err(OpenError::Listener)?;
+    let server = Server::from_listener(listener, None)
+        .map_err(|error| OpenError::Listener(std::io::Error::other(error)))?;
+    let (alive, ended) = bounded(0);
+    let mut door = Door {
+        server: Some(Arc::new(server)),
+        stopping: Arc::default(),
+        workers: Vec::with_capacity(WORKERS),
+        ended,
+    };
+    let service = Arc::new(service);
+    for number in 0..WORKERS {
+        door.start_worker(number, &service, limits.body_bytes, &alive)?;
+    }
+    Ok(door)
+}
+
+impl Door {
+    fn start_worker<S: Service>(
+        &mut self,
+        number: usize,
+        service: &Arc<S>,
+        body_max: usize,
+        alive: &Sender<()>,
+    ) -> Result<(), OpenError> {
+        let server = Arc::clone(self.server.as_ref().expect("only the end takes it"));
+        let worker = Worker {
+            server,
+            stopping: Arc::clone(&self.stopping),
+            service: Arc::clone(service),
+            body_max,
+            _alive: alive.clone(),
+        };
+        let thread = thread::Builder::new().name(format!("http-{number}"));
+        let handle = thread.spawn(move || worker.run()).map_err(OpenError::Thread)?;
+        self.workers.push(handle);
+        Ok(())
+    }
+
+    /// Whether all requests in flight were finished within `grace`.
+    pub(super) fn shutdown(mut self, grace: Duration) -> bool {
+        self.stop(grace)
+    }
+
+    fn stop(&mut self, grace: Duration) -> bool {
+        let Some(server) = self.server.take() else { return true };
+        self.stopping.store(true, Ordering::Release);
+        // One for each: they queue behind the requests that are already there.
+        self.workers.iter().for_each(|_| server.unblock());
+        if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+            return false;
+        }
+        // A worker catches the panics of handlers; one of its own is worth no second.
+        self.workers.drain(..).all(|worker| worker.join().is_ok())
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
+struct Worker<S> {
+    server: Arc<Server>,
+    stopping: Arc<AtomicBool>,
+    service: Arc<S>,
+    body_max: usize,
+    /// Dropped when the worker ends.
+    _alive: Sender<()>,
+}
+
+impl<S: Service> Worker<S> {
+    fn run(&self) {
+        loop {
+            match self.server.recv() {
+                Ok(request) => self.serve(request),
+                Err(_) if self.stopping.load(Ordering::Acquire) => return,
+                Err(error) => {
+                    let code = codes::ACCEPT_FAILED;
+                    log::error!("{code}: {error}; tiny_http accepts no more connections");
+                }
+            }
+        }
+    }
+
+    fn serve(&self, mut request: tiny_http::Request) {
+        let response = match self.read_body(&mut request) {
+            Ok(body) => self.answer(&request, body),
+            Err(problem) => problem.into_response(),
+        };
+        // The client has left: nobody is there to be told.
+        let _ = request.respond(to_tiny(response));
+    }
+
+    /// The whole body, unless the head is refused; a refused body is not read.
+    fn read_body(&self, request: &mut tiny_http::Request) -> Result<Bytes, Problem> {
+        let framing = check_head(request, self.body_max).map_err(Violation::problem)?;
+        if framing == Framing::Length(0) {
+            return Ok(Bytes::new());
+        }
+        let mut body = Vec::new();
+        let one_too_many = self.body_max as u64 + 1;
+        match request.as_reader().take(one_too_many).read_to_end(&mut body) {
+            Ok(_) if body.len() <= self.body_max => Ok(body.into()),
+            Ok(_) => Err(Violation::BodyTooLarge { max: self.body_max }.problem()),
+            Err(_) => Err(Violation::Chunk.problem()),
+        }
+    }
+
+    fn answer(&self, request: &tiny_http::Request, body: Bytes) -> Response {
+        let (authority, path, query) = split_target(request.url());
+        let headers = TinyHeaders(request.headers());
+        let request = Request {
+            method: Method::of(request.method().as_str()),
+            authority,
+            path,
+            query,
+            headers: &headers,
+            body,
+        };
+        catch_unwind(AssertUnwindSafe(|| block_on(self.service.call(request))))
+            .unwrap_or_else(panics::answer)
+    }
+}
+
+/// The checks of the guard that are still possible when `tiny_http` has read the head.
+fn check_head(request: &tiny_http::Request, body_max: usize) -> Result<Framing, Violation> {
+    let mut head = Head::of_version(request.http_version().1);
+    for header in request.headers() {
+        let name = header.field.as_str().as_str();
+        head.header(name.as_bytes(), header.value.as_str().as_bytes())?;
+    }
+    head.finish(body_max)
+}
+
+/// Splits `[http://authority]/path[?query]`.
+fn split_target(target: &str) -> (Option<&str>, &str, Option<&str>) {
+    let (authority, rest) = match target.split_once("://") {
+        Some((_, url)) if !target.starts_with('/') => {
+            let end = url.find(['/', '?']).unwrap_or(url.len());
+            (Some(&url[..end]), &url[end..])
+        }
+        _ => (None, target),
+    };
+    let (path, query) = match rest.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (rest, None),
+    };
+    (authority, if path.is_empty() { "/" } else { path }, query)
+}
+
+struct TinyHeaders<'a>(&'a [Header]);
+
+impl Headers for TinyHeaders<'_> {
+    fn value_of(&self, name: HeaderName) -> Option<&[u8]> {
+        let found = self.0.iter().find(|header| header.field.equiv(name.as_str()))?;
+        Some(found.value.as_str().as_bytes())
+    }
+}
+
+fn to_tiny(response: Response) -> tiny_http::Response<Cursor<Bytes>> {
+    let content_type = response.content_type().map(|kind| ("content-type", kind));
+    let others = response.headers().iter().map(|(name, value)| (*name, value.as_ref()));
+    let headers = content_type
+        .into_iter()
+        .chain(others)
+        .filter_map(|(name, value)| Header::from_bytes(name, value).ok())
+        .collect();
+    let status = StatusCode(response.status());
+    let body = response.into_body();
+    let length = body.len();
+    tiny_http::Response::new(status, headers, Cursor::new(body), Some(length), None)
+        // The length is known: no chunks, however long it is.
+        .with_chunked_threshold(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_split_into_authority_path_and_query() {
+        let cases = [
+            ("/", (None, "/", None)),
+            ("/?key=a?b", (None, "/", Some("key=a?b"))),
+            ("/v1/nodes", (None, "/v1/nodes", None)),
+            ("/?key=http://a/b", (None, "/", Some("key=http://a/b"))),
+            ("http://a:1/x?y", (Some("a:1"), "/x", Some("y"))),
+            ("http://a?y", (Some("a"), "/", Some("y"))),
+            ("http://a", (Some("a"), "/", None)),
+            ("*", (None, "*", None)),
+        ];
+        for (target, parts) in cases {
+            assert_eq!(split_target(target), parts, "{target}");
+        }
+    }
+
+    #[test]
+    fn it_listens_on_loopback_addresses_only() {
+        struct Nobody;
+        impl Service for Nobody {
+            async fn call(&self, _: Request<'_>) -> Response {
+                Response::empty(200)
+            }
+        }
+        let listener = TcpListener::bind("0.0.0.0:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let opened = open(listener, address, Nobody, &Limits::default());
+        let error = opened.err().expect("other machines could reach it");
+        assert_eq!(error.code(), codes::LOOPBACK_ONLY);
+    }
+}

@@ -1,0 +1,113 @@
+//! A request as a handler sees it, whichever server read it.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+/// One request, its body already collected.
+#[derive(Clone)]
+pub struct Request<'a> {
+    /// What to do.
+    pub method: Method,
+    /// The host and port of an absolute URL in the request line; nearly always none.
+    pub authority: Option<&'a str>,
+    /// The path as it was sent.
+    pub path: &'a str,
+    /// What follows the `?`, undecoded.
+    pub query: Option<&'a str>,
+    /// The headers, wherever the server keeps them.
+    pub headers: &'a (dyn Headers + Sync),
+    /// The body; empty when there is none.
+    pub body: Bytes,
+}
+
+/// Says nothing of the query, the headers and the body: they hold keys and values.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The methods that any path here tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Read.
+    Get,
+    /// Read, and leave out the body of the answer; the doors do that.
+    Head,
+    /// Insert or update.
+    Post,
+    /// Remove.
+    Delete,
+    /// Ask which methods there are.
+    Options,
+    /// Any other; every path refuses it.
+    Other,
+}
+
+impl Method {
+    /// The method of a request line. Names are case-sensitive (RFC 9110, 9.1).
+    pub fn of(name: &str) -> Self {
+        match name {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether the request changes nothing.
+    pub fn is_safe(self) -> bool {
+        match self {
+            Self::Get | Self::Head | Self::Options => true,
+            Self::Post | Self::Delete | Self::Other => false,
+        }
+    }
+}
+
+/// The headers that any handler here reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderName {
+    /// `Accept`
+    Accept,
+    /// `Content-Type`
+    ContentType,
+    /// `Host`
+    Host,
+    /// `Origin`
+    Origin,
+    /// `Sec-Fetch-Site`
+    SecFetchSite,
+}
+
+impl HeaderName {
+    /// The name in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::ContentType => "content-type",
+            Self::Host => "host",
+            Self::Origin => "origin",
+            Self::SecFetchSite => "sec-fetch-site",
+        }
+    }
+}
+
+/// A look into the server's own header table, so that nobody copies it.
+pub trait Headers {
+    /// The value of the first header of this name, without the blanks around it.
+    fn value_of(&self, name: HeaderName) -> Option<&[u8]>;
+}
+
+/// A fixed list, for tests and for callers without a server.
+impl Headers for &[(HeaderName, &str)] {
+    fn value_of(&self, name: HeaderName) -> Option<&[u8]> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_bytes())
+    }
+}

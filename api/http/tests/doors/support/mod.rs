@@ -1,0 +1,110 @@
+//! A door to test, a client to test it with, and services to put behind it.
+
+mod client;
+#[cfg(feature = "hyper")]
+mod rude;
+mod service;
+
+pub(crate) use client::{Client, Reply};
+pub(crate) use service::{Echo, Gate};
+
+use std::fmt::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use distcache_http::doors::{self, Door, Kind};
+use distcache_http::{Limits, OriginPolicy, Readiness, Routes, Service};
+use distcache_manager::{CacheManager, Config};
+
+/// Declares each function as a test of its own for every door.
+macro_rules! on_each_door {
+    ($($name:ident,)+) => {
+        #[cfg(feature = "hyper")]
+        mod hyper_door {
+            use crate::support::TestDoor;
+            use distcache_http::doors::Kind;
+            $(#[test] fn $name() { super::$name(&TestDoor::routes(Kind::Hyper)) })+
+        }
+        mod tiny_http_door {
+            use crate::support::TestDoor;
+            use distcache_http::doors::Kind;
+            $(#[test] fn $name() { super::$name(&TestDoor::routes(Kind::TinyHttp)) })+
+        }
+    };
+}
+pub(crate) use on_each_door;
+
+/// A door on a port of its own, closed when dropped.
+pub(crate) struct TestDoor {
+    pub(crate) kind: Kind,
+    pub(crate) readiness: Readiness,
+    door: Door,
+}
+
+impl TestDoor {
+    /// The cache's routes.
+    pub(crate) fn routes(kind: Kind) -> Self {
+        Self::routes_within(kind, &Limits::default())
+    }
+
+    /// The cache's routes, within other limits.
+    pub(crate) fn routes_within(kind: Kind, limits: &Limits) -> Self {
+        let listener = listener();
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let origins = OriginPolicy::listening_on(address).allow_origin("https://friend.example");
+        let readiness = Readiness::default();
+        let routes = Routes::new(cache(), readiness.clone(), origins);
+        let door = doors::open(kind, listener, routes, limits).expect("the door opens");
+        Self { kind, readiness, door }
+    }
+
+    /// Any service.
+    pub(crate) fn serving(kind: Kind, service: impl Service, limits: &Limits) -> Self {
+        let door = doors::open(kind, listener(), service, limits).expect("the door opens");
+        Self { kind, readiness: Readiness::default(), door }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.door.local_addr()
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// Sends one request on a connection of its own.
+    pub(crate) fn ask(&self, method: &str, target: &str, headers: &str, body: &[u8]) -> Reply {
+        self.connect().ask(method, target, headers, body)
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Reply {
+        self.ask("GET", &format!("/?key={}", escaped(key.as_bytes())), "", b"")
+    }
+
+    pub(crate) fn into_door(self) -> Door {
+        self.door
+    }
+}
+
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("a free port")
+}
+
+/// A cache with room for values of 64 MiB.
+fn cache() -> Arc<CacheManager> {
+    let config = Config {
+        data_nodes: 2,
+        capacity_bytes: 1 << 30,
+        value_bytes_max: Some(64 << 20),
+        ..Config::default()
+    };
+    Arc::new(CacheManager::start(config).expect("the cache starts"))
+}
+
+/// Every byte as an escape.
+pub(crate) fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(3 * bytes.len()), |mut text, byte| {
+        write!(text, "%{byte:02X}").expect("a String takes all text");
+        text
+    })
+}
