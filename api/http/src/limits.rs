@@ -10,15 +10,16 @@ const MIB: usize = 1 << 20;
 /// The `tiny_http` door keeps only `body_bytes`; its module says what that means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest request line, in bytes without its CRLF. Default 8 KiB, at
-    /// most 64,000: the keys of a cache are short, and large values belong in
+    /// The longest request line, in bytes without its CRLF, from 64 to 64,000.
+    /// Default 8 KiB: the keys of a cache are short, and large values belong in
     /// the body.
     pub request_line_bytes: usize,
-    /// All header lines of one request together, in bytes. Default 16 KiB:
-    /// twice what browsers with many cookies send. Chunked trailers obey it too.
+    /// All header lines of one request together, in bytes, from 256 to 1 MiB.
+    /// Default 16 KiB: twice what browsers with many cookies send. Chunked
+    /// trailers obey it too.
     pub header_bytes: usize,
-    /// The number of header lines of one request. Default 100, up to which no
-    /// request allocates for its headers; at most 1,000.
+    /// The number of header lines of one request, from 1 to 1,000. Default 100,
+    /// up to which hyper keeps them on its stack.
     pub headers: usize,
     /// The largest request body, in bytes. Default 8 MiB: set it to the largest
     /// value that the cache takes.

@@ -116,4 +116,13 @@ mod tests {
             assert!(code.meaning.ends_with('.') && code.remedy.ends_with('.'), "{code}");
         }
     }
+
+    #[test]
+    fn the_documentation_lists_every_code_as_it_is_here() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../api/ERRORS.md");
+        let document = std::fs::read_to_string(path).unwrap();
+        let rows: Vec<_> = document.lines().filter(|line| line.starts_with("| DC-")).collect();
+        let row = |code: &Code| format!("| {code} | {} | {} |", code.meaning, code.remedy);
+        assert_eq!(rows, ALL.iter().map(row).collect::<Vec<_>>());
+    }
 }

@@ -37,6 +37,10 @@ use crate::{Limits, Service};
 use drain::Drain;
 use shared::Shared;
 
+/// How long the end waits for a worker that is running a task: far longer than
+/// any task of ours runs at a time.
+const JOIN_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A running hyper server.
 pub(super) struct Door {
     /// Taken by the end.
@@ -82,8 +86,9 @@ impl Door {
         };
         self.drain.start();
         let ended = runtime.block_on(async { timeout(grace, accepting).await });
-        // Tasks that are left are dropped where they wait, and the workers joined.
-        drop(runtime);
+        // Tasks that are left are dropped where they wait, and the workers joined;
+        // one that a service blocks against its promise is left behind.
+        runtime.shutdown_timeout(JOIN_PATIENCE);
         matches!(ended, Ok(Ok(())))
     }
 }
