@@ -57,15 +57,14 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "WHERE", env = "DISTCACHE_DISPATCH", default_value = "inline")]
     dispatch: DispatchName,
 
-    /// Which HTTP server: hyper, or tiny_http (threads only, loopback only)
-    #[arg(long, value_name = "SERVER", env = "DISTCACHE_HTTP_SERVER", default_value = DEFAULT_SERVER)]
+    #[arg(long, help = "Which HTTP server: hyper, or tiny_http (threads only, loopback only)", value_name = "SERVER", env = "DISTCACHE_HTTP_SERVER", default_value = DEFAULT_SERVER)]
     http_server: ServerName,
 
     /// What to log: off, error, warn, info, debug, trace, or target=level,...
     #[arg(long, value_name = "FILTER", env = "DISTCACHE_LOG", default_value = "info")]
     pub(crate) log: String,
 
-    /// A web origin whose pages may write, such as https://admin.example; repeatable
+    /// A web origin whose pages may write, scheme and host; repeatable
     #[arg(long, value_name = "ORIGIN", env = "DISTCACHE_ALLOW_ORIGIN", value_delimiter = ',')]
     pub(crate) allow_origin: Vec<String>,
 
@@ -192,7 +191,6 @@ impl Flags {
             body_timeout: given.body_timeout.unwrap_or(default.body_timeout),
             idle_timeout: given.idle_timeout.unwrap_or(default.idle_timeout),
             write_timeout: given.write_timeout.unwrap_or(default.write_timeout),
-            ..default
         }
     }
 }
@@ -229,14 +227,14 @@ fn size(text: &str) -> Result<u64, String> {
         _ => return Err(format!("'{unit}' is no unit; there are KiB, MiB and GiB")),
     };
     let number: u64 =
-        number.parse().map_err(|_| "a size is a number, such as 256MiB".to_owned())?;
+        number.parse().map_err(|_no_number| "a size is a number, such as 256MiB".to_owned())?;
     number.checked_mul(1 << shift).ok_or_else(|| "that is more than there is".to_owned())
 }
 
 /// A duration in seconds, with a fraction if wanted; not zero.
 fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || "a time is a number of seconds greater than 0, such as 10 or 0.5".to_owned();
-    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    let seconds: f64 = text.parse().map_err(|_no_number| wrong())?;
     Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)
 }
 

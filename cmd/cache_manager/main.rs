@@ -3,6 +3,7 @@
 
 mod flags;
 
+use std::fmt::Display;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ struct Failure {
     what: String,
 }
 
-fn failure(code: Code, what: impl ToString) -> Failure {
+fn failure(code: Code, what: &dyn Display) -> Failure {
     Failure { code, what: what.to_string() }
 }
 
@@ -52,14 +53,14 @@ fn failure(code: Code, what: impl ToString) -> Failure {
 fn run(flags: &Flags) -> Result<(), Failure> {
     // Before the threads, so that each of them leaves the signals to us.
     let mut signals =
-        Signals::new([SIGTERM, SIGINT]).map_err(|error| failure(codes::SPAWN_FAILED, error))?;
+        Signals::new([SIGTERM, SIGINT]).map_err(|error| failure(codes::SPAWN_FAILED, &error))?;
     let address = flags.address();
     let listener = TcpListener::bind(address).map_err(|error| {
-        failure(codes::ADDRESS_UNAVAILABLE, format!("cannot listen on {address}: {error}"))
+        failure(codes::ADDRESS_UNAVAILABLE, &format_args!("cannot listen on {address}: {error}"))
     })?;
     let config = flags.config();
     let cache =
-        CacheManager::start(config.clone()).map_err(|error| failure(error.code(), error))?;
+        CacheManager::start(config.clone()).map_err(|error| failure(error.code(), &error))?;
     let cache = Arc::new(cache);
     let readiness = Readiness::default();
     let door = open_door(flags, listener, &cache, &readiness)?;
@@ -71,8 +72,8 @@ fn run(flags: &Flags) -> Result<(), Failure> {
     quit_at_second_signal(signals)?;
     let drained = door.shutdown(flags.shutdown_timeout);
     let closed = cache.shutdown(flags.shutdown_timeout);
-    drained.map_err(|error| failure(codes::SHUTDOWN_INCOMPLETE, error))?;
-    closed.map_err(|error| failure(error.code(), error))?;
+    drained.map_err(|error| failure(codes::SHUTDOWN_INCOMPLETE, &error))?;
+    closed.map_err(|error| failure(error.code(), &error))?;
     log::info!("ended");
     Ok(())
 }
@@ -83,7 +84,7 @@ fn open_door(
     cache: &Arc<CacheManager>,
     readiness: &Readiness,
 ) -> Result<doors::Door, Failure> {
-    let unavailable = |error: std::io::Error| failure(codes::ADDRESS_UNAVAILABLE, error);
+    let unavailable = |error: std::io::Error| failure(codes::ADDRESS_UNAVAILABLE, &error);
     let mut origins = OriginPolicy::listening_on(listener.local_addr().map_err(unavailable)?);
     for origin in &flags.allow_origin {
         origins = origins.allow_origin(origin.as_str());
@@ -94,7 +95,7 @@ fn open_door(
     let routes = Routes::new(cache.clone(), readiness.clone(), origins);
     let limits = flags.limits(cache.value_bytes_max());
     doors::open(flags.server(), listener, routes, &limits)
-        .map_err(|error| failure(error.code(), error))
+        .map_err(|error| failure(error.code(), &error))
 }
 
 /// One fact a line, and the first thing to try.
@@ -122,7 +123,7 @@ fn quit_at_second_signal(mut signals: Signals) -> Result<(), Failure> {
         quit();
     };
     let thread = thread::Builder::new().name("second-signal".to_owned()).spawn(wait);
-    thread.map(drop).map_err(|error| failure(codes::SPAWN_FAILED, error))
+    thread.map(drop).map_err(|error| failure(codes::SPAWN_FAILED, &error))
 }
 
 #[expect(clippy::exit, reason = "the operator has asked for it twice")]
@@ -135,7 +136,7 @@ fn explain(error: &clap::Error) -> ExitCode {
     // Where the text goes is closed: there is nobody to tell.
     let _ = error.print();
     if error.use_stderr() {
-        complain(&failure(codes::FLAG_INVALID, codes::FLAG_INVALID.meaning()));
+        complain(&failure(codes::FLAG_INVALID, &codes::FLAG_INVALID.meaning()));
         return ExitCode::from(EXIT_USAGE);
     }
     ExitCode::SUCCESS

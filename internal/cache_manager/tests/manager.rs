@@ -18,15 +18,15 @@ fn config(dispatch: Dispatch, eviction: EvictionPolicy) -> Config {
 fn everywhere(fact: impl Fn(&CacheManager)) {
     for dispatch in [Dispatch::Inline, Dispatch::Worker] {
         for eviction in EvictionPolicy::ALL {
-            let cache = CacheManager::start(config(dispatch, eviction)).unwrap();
+            let cache = CacheManager::start(config(dispatch, eviction)).expect("good settings");
             fact(&cache);
-            cache.shutdown(Duration::from_secs(30)).unwrap();
+            cache.shutdown(Duration::from_secs(30)).expect("an orderly end");
         }
     }
 }
 
 fn value(cache: &CacheManager, key: &[u8]) -> Option<Vec<u8>> {
-    cache.get(key).unwrap().map(|hit| hit.value.into_bytes())
+    cache.get(key).expect("an answer").map(|hit| hit.value.into_bytes())
 }
 
 #[test]
@@ -47,16 +47,18 @@ fn a_put_is_read_until_it_is_replaced_or_deleted() {
 #[test]
 fn any_bytes_are_a_key_and_any_bytes_a_value() {
     everywhere(|cache| {
-        let keys: [&[u8]; 6] = [b"", b"\0", b"a b", b"%2F", &[0xFF, 0xFE], &[7; KEY_BYTES_MAX]];
+        let longest = vec![7; KEY_BYTES_MAX];
+        let too_long = vec![7; KEY_BYTES_MAX + 1];
+        let keys: [&[u8]; 6] = [b"", b"\0", b"a b", b"%2F", &[0xFF, 0xFE], &longest];
         for (number, key) in (0..).zip(keys) {
             cache.put(key, &[number], None).unwrap();
         }
         for (number, key) in (0..).zip(keys) {
             assert_eq!(value(cache, key), Some(vec![number]));
         }
-        let error = cache.put(&[7; KEY_BYTES_MAX + 1], b"", None).unwrap_err();
+        let error = cache.put(&too_long, b"", None).unwrap_err();
         assert_eq!(error, Error::KeyTooLong { bytes: KEY_BYTES_MAX + 1 });
-        assert_eq!(value(cache, &[7; KEY_BYTES_MAX + 1]), None);
+        assert_eq!(value(cache, &too_long), None);
     });
 }
 
