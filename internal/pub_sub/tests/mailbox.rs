@@ -74,7 +74,7 @@ impl Command<u64> for Sleep {
     }
 
     fn run(self, sum: &mut u64) -> u64 {
-        self.begun.send(()).expect("the test keeps the other end, and threads are to be had");
+        self.begun.send(()).expect("the test waits");
         // Ends when the test sends, or when it drops its end.
         let _ = self.wake.recv();
         *sum
@@ -112,15 +112,13 @@ impl Fixture {
             shared_reads: true,
             epoch: Epoch::FIRST,
             on_panic: Box::new(move |message| {
-                tell.send(message.to_owned())
-                    .expect("the test keeps the other end, and threads are to be had")
+                tell.send(message.to_owned()).expect("the test waits")
             }),
         };
         let mailbox = Arc::new(Mailbox::new(settings, 0));
         let settings =
             WorkerSettings { name: "worker".to_owned(), tick_every: Duration::from_hours(1) };
-        let worker = Worker::start(settings, mailbox.clone(), |_| {})
-            .expect("the test keeps the other end, and threads are to be had");
+        let worker = Worker::start(settings, mailbox.clone(), |_| {}).expect("the test waits");
         Self { mailbox, worker, panics }
     }
 
@@ -135,8 +133,8 @@ impl Fixture {
         let mailbox = self.mailbox.clone();
         let thread = thread::Builder::new()
             .spawn(move || mailbox.call(Epoch::FIRST, &patient(), Sleep { begun, wake: sleeper }))
-            .expect("the test keeps the other end, and threads are to be had");
-        has_begun.recv().expect("the test keeps the other end, and threads are to be had");
+            .expect("the test waits");
+        has_begun.recv().expect("the test waits");
         (wake, thread)
     }
 
