@@ -112,7 +112,7 @@ impl Fixture {
             shared_reads: true,
             epoch: Epoch::FIRST,
             on_panic: Box::new(move |message| {
-                tell.send(message.to_owned()).expect("the test waits")
+                tell.send(message.to_owned()).expect("the test waits");
             }),
         };
         let mailbox = Arc::new(Mailbox::new(settings, 0));
