@@ -254,7 +254,9 @@ fn check_bounds<N: RingNode>(placement: Placement, members: &[Member<N>]) -> Res
         if MAX_NODES <= index {
             return Err(RingError::too_many_nodes(node));
         }
-        points = points.saturating_add(placement.point_count(*weight));
+        // Cannot overflow: there are MAX_POINTS so far at most, and as many to
+        // come as a product of two 32-bit numbers.
+        points += placement.point_count(*weight);
         if MAX_POINTS < points {
             return Err(RingError::too_many_points(node, points));
         }

@@ -219,6 +219,17 @@ fn a_hundred_headers_and_trailers_pass_hyper_as_they_pass_the_guard() {
 }
 
 #[test]
+fn http_1_0_needs_no_host_and_keeps_its_connection_only_when_it_asks() {
+    let door = door(&patient());
+    let mut client = door.connect();
+    client.send("GET /?1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_eq!(client.reply().body, b"x");
+    client.send("GET /?2 HTTP/1.0\r\n\r\n");
+    assert_eq!(client.reply().body, b"xx");
+    assert!(client.is_closed());
+}
+
+#[test]
 fn a_client_that_expects_continue_is_told_to() {
     let door = door(&patient());
     let mut client = door.connect();
