@@ -9,6 +9,7 @@ use distcache_bus::Epoch;
 use triomphe::ThinArc;
 
 use crate::Tick;
+use crate::heap::heap_bytes;
 
 /// The longest key, in bytes: its length has 16 bits in the entry's header.
 pub const KEY_BYTES_MAX: usize = u16::MAX as usize;
@@ -138,18 +139,8 @@ impl Entry {
 
     /// What the entry takes from the heap, in bytes.
     pub(crate) fn heap_bytes(&self) -> u64 {
-        heap_bytes(OVERHEAD_BYTES + self.0.slice.len())
+        heap_bytes(OVERHEAD_BYTES + self.0.slice.len()) as u64
     }
-}
-
-/// What an allocation of `bytes` really takes: steps of 16 up to 128, then
-/// eight steps to each power of two. These are the size classes of mimalloc,
-/// which the server uses; glibc's differ by 16 bytes at most where ours are
-/// finer.
-fn heap_bytes(bytes: usize) -> u64 {
-    let bytes = bytes as u64;
-    let step = if bytes <= 128 { 16 } else { bytes.next_power_of_two() / 16 };
-    bytes.div_ceil(step).saturating_mul(step)
 }
 
 /// A value as the cache hands it out: shared, not copied.
@@ -254,15 +245,6 @@ mod tests {
     #[test]
     fn an_entry_of_16_and_64_bytes_takes_112() {
         assert_eq!(Entry::new(&[0; 16], &[0; 64], Tick::NEVER).unwrap().heap_bytes(), 112);
-    }
-
-    #[test]
-    fn heap_bytes_follow_the_size_classes() {
-        let cases =
-            [(1, 16), (16, 16), (113, 128), (128, 128), (129, 144), (257, 288), (1025, 1152)];
-        for (asked, taken) in cases {
-            assert_eq!(heap_bytes(asked), taken, "{asked} bytes");
-        }
     }
 
     #[test]

@@ -29,11 +29,13 @@ pub use clock::{Clock, ManualClock, SystemClock, Tick};
 mod entry;
 pub use entry::{Entry, KEY_BYTES_MAX, KeyTooLong, Value, Version};
 
+mod heap;
 mod segments;
 
+mod slots;
+pub use slots::Slot;
+
 mod index;
-mod slab;
-pub use slab::Slot;
 
 pub mod eviction;
 pub use eviction::{Eviction, EvictionPolicy};

@@ -46,8 +46,8 @@ macro_rules! on_store {
     };
 }
 
-/// Slots that one sweep looks at under one lock: some 100 us.
-pub(crate) const SLOTS_A_SWEEP: usize = 1024;
+/// Entries that one sweep looks at under one lock: some 100 us.
+const ENTRIES_A_SWEEP: usize = 1024;
 
 impl DataNode {
     /// An empty node.
@@ -105,16 +105,17 @@ impl DataNode {
         on_store!(&mut self.store, store => store.hand_over(hash, key))
     }
 
-    /// Takes away what `leaves` picks by hash among the `slots` slots from `at`
-    /// on, into `moved`. Returns where to go on; `None` at the end.
+    /// Takes away what `leaves` picks by hash among the next `entries`, or some
+    /// more, into `moved`; from the beginning if `at` is 0. Returns where to go
+    /// on; `None` at the end.
     pub fn hand_over_some(
         &mut self,
         at: usize,
-        slots: usize,
+        entries: usize,
         leaves: impl Fn(u64) -> bool,
         moved: &mut Vec<(u64, Entry)>,
     ) -> Option<usize> {
-        on_store!(&mut self.store, store => store.hand_over_some(at, slots, leaves, moved))
+        on_store!(&mut self.store, store => store.hand_over_some(at, entries, leaves, moved))
     }
 
     /// Takes an entry over from another node, with its version and its expiry.
@@ -136,7 +137,7 @@ impl DataNode {
     pub fn sweep(&mut self) -> bool {
         let now = self.clock.now();
         on_store!(&mut self.store, store => {
-            store.sweep(now, SLOTS_A_SWEEP);
+            store.sweep(now, ENTRIES_A_SWEEP);
             store.wants_sweep(now)
         })
     }

@@ -1,8 +1,8 @@
 //! The entries of one node: what may stay and what must go.
 
 use crate::counters::Counters;
-use crate::index::{GROWTH_BYTES_MAX, Index};
-use crate::slab::Slab;
+use crate::index::{GROWTH_BYTES_MAX, Index, place_of};
+use crate::slots::{SLOTS_A_SEGMENT, Slots};
 use crate::{Entry, Eviction, Slot, Tick};
 
 /// How much a store may hold.
@@ -37,7 +37,7 @@ pub struct Refused {
 pub(crate) struct Store<P> {
     pub(crate) counters: Counters,
     index: Index,
-    slab: Slab,
+    slots: Slots,
     policy: P,
     limits: Limits,
     /// What the entries take from the heap.
@@ -54,7 +54,7 @@ impl<P: Eviction> Store<P> {
         Self {
             counters: Counters::default(),
             index: Index::new(),
-            slab: Slab::new(),
+            slots: Slots::new(),
             policy,
             limits,
             entry_bytes: 0,
@@ -65,7 +65,7 @@ impl<P: Eviction> Store<P> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slab.len()
+        self.index.len()
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -74,7 +74,8 @@ impl<P: Eviction> Store<P> {
 
     /// Accounted bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        let structure = self.index.heap_bytes() + self.slab.heap_bytes() + self.policy.heap_bytes();
+        let structure =
+            self.index.heap_bytes() + self.slots.heap_bytes() + self.policy.heap_bytes();
         self.entry_bytes + structure
     }
 
@@ -125,8 +126,7 @@ impl<P: Eviction> Store<P> {
     /// The entry of a key, expired or not; no use of it.
     #[inline]
     fn peek(&self, hash: u64, key: &[u8]) -> Option<(Slot, &Entry)> {
-        let slot = self.index.find(hash, |slot| self.slab.holds(slot, hash, key))?;
-        self.slab.get(slot).map(|entry| (slot, entry))
+        self.index.find(hash, key)
     }
 
     /// Whether a value of this size may be stored.
@@ -144,22 +144,22 @@ impl<P: Eviction> Store<P> {
     /// one that it replaces. Evicts what has to go first, so that the limits
     /// hold at every instant.
     pub(crate) fn put(&mut self, hash: u64, entry: Entry) -> Option<Entry> {
-        let mut held = self.peek(hash, entry.key()).map(|(slot, _)| slot);
-        if let Some(slot) = held {
+        let bytes_of = |(slot, held): (Slot, &Entry)| (slot, held.heap_bytes());
+        let mut held = self.peek(hash, entry.key()).map(bytes_of);
+        if let Some((slot, _)) = held {
             self.policy.hit(slot);
         }
-        while !self.has_room_for(&entry, held) {
+        while !self.has_room_for(&entry, held.map(|(_, bytes)| bytes)) {
             let Some(victim) = self.policy.victim() else { break };
             self.evict(victim);
-            held = held.filter(|&slot| slot != victim);
+            held = held.filter(|&(slot, _)| slot != victim);
         }
         self.note_expiry(entry.expires());
         self.entry_bytes += entry.heap_bytes();
-        if let Some(slot) = held {
-            let replaced = self.slab.replace(slot, entry);
-            self.entry_bytes -= replaced.heap_bytes();
+        if let Some((slot, bytes)) = held {
+            self.entry_bytes -= bytes;
             self.counters.updates.add(1);
-            return Some(replaced);
+            return Some(self.index.replace(hash, slot, entry));
         }
         self.counters.inserts.add(1);
         self.insert(hash, entry);
@@ -168,25 +168,24 @@ impl<P: Eviction> Store<P> {
 
     fn insert(&mut self, hash: u64, entry: Entry) {
         let bytes = entry.heap_bytes();
-        let slot = self.slab.insert(hash, entry);
-        self.index.insert(hash, slot, |slot| self.slab.hash(slot));
+        let slot = self.slots.take(place_of(hash));
+        self.index.insert(hash, slot, entry, |slot| self.slots.place(slot));
         self.policy.inserted(slot, hash, bytes);
     }
 
-    /// Whether the entry fits, in place of the one in `held` or beside all.
-    fn has_room_for(&self, entry: &Entry, held: Option<Slot>) -> bool {
-        let replaced = held.and_then(|slot| self.slab.get(slot)).map_or(0, Entry::heap_bytes);
-        let growth = if held.is_none() && self.slab.is_full() {
-            let slots = self.slab.slots() + crate::slab::SLOTS_A_SEGMENT;
-            self.slab.growth_bytes() + self.policy.growth_bytes(slots)
+    /// Whether the entry fits, in place of one of `replaced` bytes or beside all.
+    fn has_room_for(&self, entry: &Entry, replaced: Option<u64>) -> bool {
+        let growth = if replaced.is_none() && self.slots.is_full() {
+            let slots = self.slots.len() + SLOTS_A_SEGMENT;
+            self.slots.growth_bytes() + self.policy.growth_bytes(slots)
         } else {
             0
         };
-        let bytes = self.bytes() + growth + GROWTH_BYTES_MAX + entry.heap_bytes() - replaced;
-        let entries = self.len() as u64 + u64::from(held.is_none());
-        bytes <= self.limits.bytes
+        let bytes = self.bytes() + growth + GROWTH_BYTES_MAX + entry.heap_bytes();
+        let entries = self.len() as u64 + u64::from(replaced.is_none());
+        bytes - replaced.unwrap_or(0) <= self.limits.bytes
             && entries <= self.limits.entries
-            && (held.is_some() || self.len() < Slot::COUNT_MAX)
+            && (replaced.is_some() || self.len() < Slot::COUNT_MAX)
     }
 
     /// Removes the entry of a key. Returns it, expired or not.
@@ -203,24 +202,26 @@ impl<P: Eviction> Store<P> {
         Some(self.remove(slot))
     }
 
-    /// Takes away the entries that `leaves` picks by their hash, from slot `at`
-    /// on and at most `slots` further. Returns where to go on; `None` at the end.
+    /// Takes away what `leaves` picks by its hash among the next `entries` or
+    /// some more, from table `at` on. Returns where to go on; `None` at the end.
     pub(crate) fn hand_over_some(
         &mut self,
         at: usize,
-        slots: usize,
+        entries: usize,
         leaves: impl Fn(u64) -> bool,
         moved: &mut Vec<(u64, Entry)>,
     ) -> Option<usize> {
-        let end = self.slab.slots().min(at + slots);
-        for slot in (at..end).map(Slot::new) {
-            let hash = self.slab.hash(slot);
-            if self.slab.get(slot).is_some() && leaves(hash) {
+        let (mut at, mut seen) = (at, 0);
+        while at < self.index.tables() && seen < entries {
+            let hashes: Vec<_> = self.index.hashes(at, |slot| self.slots.place(slot)).collect();
+            seen += hashes.len();
+            for (slot, hash) in hashes.into_iter().filter(|&(_, hash)| leaves(hash)) {
                 self.counters.moved_out.add(1);
                 moved.push((hash, self.remove(slot)));
             }
+            at += 1;
         }
-        (end < self.slab.slots()).then_some(end)
+        (at < self.index.tables()).then_some(at)
     }
 
     /// Takes an entry over from another node, unless the key has one here
@@ -265,33 +266,45 @@ impl<P: Eviction> Store<P> {
 
     fn forget_all(&mut self) {
         self.index.clear();
-        self.slab.clear();
+        self.slots.clear();
         self.policy.clear();
         self.entry_bytes = 0;
         self.earliest_expiry = Tick::NEVER;
         self.restart_sweep();
     }
 
-    /// Frees what has expired among the next `slots` slots. Costs nothing while
-    /// nothing can have expired.
-    pub(crate) fn sweep(&mut self, now: Tick, slots: usize) {
+    /// Frees what has expired among the next `entries`, or some more. Costs
+    /// nothing while nothing can have expired.
+    pub(crate) fn sweep(&mut self, now: Tick, entries: usize) {
         if now < self.earliest_expiry {
             return;
         }
-        let end = self.slab.slots().min(self.sweep_at + slots);
-        for slot in (self.sweep_at..end).map(Slot::new) {
-            let Some(expires) = self.slab.get(slot).map(Entry::expires) else { continue };
-            if expires <= now {
-                self.expire(slot);
-            } else {
-                self.sweep_earliest = self.sweep_earliest.min(expires);
-            }
+        let mut seen = 0;
+        while self.sweep_at < self.index.tables() && seen < entries {
+            seen += self.sweep_table(now);
+            self.sweep_at += 1;
         }
-        self.sweep_at = end;
-        if end == self.slab.slots() {
+        if self.sweep_at == self.index.tables() {
             self.earliest_expiry = self.sweep_earliest;
             self.restart_sweep();
         }
+    }
+
+    /// Sweeps one table. Returns the number of entries that it held.
+    fn sweep_table(&mut self, now: Tick) -> usize {
+        let (mut seen, mut expired) = (0, Vec::new());
+        for (slot, entry) in self.index.table(self.sweep_at) {
+            seen += 1;
+            if entry.expires() <= now {
+                expired.push(slot);
+            } else {
+                self.sweep_earliest = self.sweep_earliest.min(entry.expires());
+            }
+        }
+        for slot in expired {
+            self.expire(slot);
+        }
+        seen
     }
 
     /// Whether a sweep at `now` has something to do.
@@ -322,28 +335,30 @@ impl<P: Eviction> Store<P> {
 
     fn remove(&mut self, slot: Slot) -> Entry {
         self.policy.removed(slot);
-        let (hash, entry) = self.slab.remove(slot);
-        self.index.remove(hash, slot);
+        let place = self.slots.release(slot);
+        let (_, entry) = self.index.remove(place, slot, |slot| self.slots.place(slot));
         self.entry_bytes -= entry.heap_bytes();
         entry
     }
 
     /// Recounts everything and compares.
     pub(crate) fn validate(&self) {
-        let slots = || (0..self.slab.slots()).map(Slot::new);
-        let entries: Vec<_> = slots().filter_map(|s| Some((s, self.slab.get(s)?))).collect();
-        assert_eq!(entries.len(), self.slab.len(), "entries in slots");
-        assert_eq!(self.slab.slots() - entries.len(), self.slab.free_places(), "free slots");
-        assert_eq!(self.index.len(), entries.len(), "entries in the index");
-        let bytes: u64 = entries.iter().map(|(_, entry)| entry.heap_bytes()).sum();
-        assert_eq!(bytes, self.entry_bytes, "bytes of the entries");
-        for (slot, entry) in entries {
-            let hash = self.slab.hash(slot);
-            let found = self.peek(hash, entry.key()).map(|(slot, _)| slot);
-            assert_eq!(found, Some(slot), "each entry is found where it is");
-            assert!(self.earliest_expiry <= entry.expires(), "no entry expires unseen");
+        let place = |slot| self.slots.place(slot);
+        assert_eq!(self.slots.used(), self.index.len(), "slots in use");
+        assert_eq!(self.slots.len() - self.slots.used(), self.slots.free(), "free slots");
+        self.index.validate(place);
+        let mut bytes = 0;
+        for number in 0..self.index.tables() {
+            for ((slot, hash), (_, entry)) in
+                self.index.hashes(number, place).zip(self.index.table(number))
+            {
+                bytes += entry.heap_bytes();
+                let found = self.peek(hash, entry.key()).map(|(slot, _)| slot);
+                assert_eq!(found, Some(slot), "each entry is found where it is");
+                assert!(self.earliest_expiry <= entry.expires(), "no entry expires unseen");
+            }
         }
-        self.index.validate();
+        assert_eq!(bytes, self.entry_bytes, "bytes of the entries");
         self.policy.validate(self.len());
         assert!(self.bytes() <= self.limits.bytes, "accounted bytes within the limit");
         assert!(self.len() as u64 <= self.limits.entries, "entries within the limit");

@@ -2,7 +2,7 @@
 
 use crate::Slot;
 use crate::segments::Segments;
-use crate::slab::SLOTS_A_SEGMENT;
+use crate::slots::SLOTS_A_SEGMENT;
 
 /// The neighbours of one node. Node 0 is the list itself (its front is `next`,
 /// its back is `previous`); slot `s` is node `s + 1`. In a circle with that

@@ -10,7 +10,7 @@ use super::Eviction;
 use super::links::Links;
 use crate::Slot;
 use crate::segments::Segments;
-use crate::slab::SLOTS_A_SEGMENT;
+use crate::slots::SLOTS_A_SEGMENT;
 
 /// Evicts the oldest entry that was not used since a hand last passed it.
 ///
