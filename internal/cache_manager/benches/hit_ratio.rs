@@ -1,2 +1,100 @@
-//! placeholder
-fn main() {}
+//! How often a key is still there, on recorded requests:
+//! `cargo bench -p distcache-manager --bench hit_ratio`.
+//!
+//! Each trace is replayed against a cache of unit-size entries: a get, and a
+//! put after each miss; on one data node, and on eight. A trace is a gzipped
+//! sequence of little-endian 32-bit key numbers in the folder that
+//! `DISTCACHE_TRACES` names (default `../shared/traces`, from the root of the
+//! project).
+//!
+//! `RATIO hit-ratio-TRACE-ENTRIES-POLICY reference X`: our hit ratio over that
+//! of an independent simulator, on one node. `FACT hit-ratio-...`: per cent.
+#![expect(clippy::print_stdout, reason = "printing figures is what a benchmark is for")]
+#![expect(clippy::print_stderr, reason = "a benchmark that did not run must say so")]
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use distcache_manager::{CacheManager, Config, EvictionPolicy};
+use flate2::read::GzDecoder;
+
+/// Trace, entries, and the hit ratios of LRU and SIEVE in per cent.
+const REFERENCES: [(&str, u64, [f64; 2]); 9] = [
+    ("OLTP", 1000, [32.83, 32.56]),
+    ("OLTP", 2048, [42.78, 40.99]),
+    ("OLTP", 8192, [58.86, 58.14]),
+    ("scarab-recs", 25_836, [60.60, 60.91]),
+    ("web12", 1200, [66.85, 70.18]),
+    ("web12", 3000, [76.48, 78.18]),
+    ("cloudPhysicsIO", 4897, [19.51, 20.93]),
+    ("loop", 512, [0.00, 0.00]),
+    ("corda", 1024, [33.33, 0.75]),
+];
+
+fn main() -> io::Result<()> {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    let folder = std::env::var_os("DISTCACHE_TRACES").map_or_else(default_folder, PathBuf::from);
+    if !folder.is_dir() {
+        eprintln!("hit ratios: NOT MEASURED, there is no folder {}", folder.display());
+        return Ok(());
+    }
+    for (trace, entries, references) in REFERENCES {
+        let requests = read(&folder.join(format!("{trace}.u32le.gz")))?;
+        for (policy, reference) in EvictionPolicy::ALL.into_iter().zip(references) {
+            compare(&format!("hit-ratio-{trace}-{entries}-{policy}"), policy, |nodes| {
+                (replay(&requests, policy, entries, nodes), reference)
+            });
+        }
+    }
+    Ok(())
+}
+
+fn default_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/traces")
+}
+
+fn read(path: &Path) -> io::Result<Vec<[u8; 4]>> {
+    let mut bytes = Vec::new();
+    GzDecoder::new(File::open(path)?).read_to_end(&mut bytes)?;
+    Ok(bytes.as_chunks().0.to_vec())
+}
+
+/// Prints what one node and eight nodes reach.
+fn compare(case: &str, policy: EvictionPolicy, measure: impl Fn(usize) -> (f64, f64)) {
+    let (ours, reference) = measure(1);
+    let both_none = ours < 0.005 && reference < 0.005;
+    let ratio = if both_none { 1.0 } else { ours / reference };
+    println!("RATIO {case} reference {ratio:.4}");
+    println!("FACT {case} {ours:.2}");
+    println!("FACT {case}-reference {reference:.2}");
+    if policy == EvictionPolicy::Lru {
+        let (sharded, _) = measure(8);
+        println!("FACT {case}-8-nodes {sharded:.2}");
+        println!("FACT {case}-8-nodes-lose {:.2}", ours - sharded);
+    }
+}
+
+/// The hit ratio in per cent.
+fn replay(requests: &[[u8; 4]], policy: EvictionPolicy, entries: u64, nodes: usize) -> f64 {
+    let config = Config {
+        data_nodes: nodes,
+        entries_max: Some(entries),
+        eviction: policy,
+        hash_key: Some([1; 16]),
+        ..Config::default()
+    };
+    let cache = CacheManager::start(config).expect("the settings go together");
+    let mut hits = 0_u32;
+    for key in requests {
+        if cache.get(key).expect("the cache is open").is_some() {
+            hits += 1;
+        } else {
+            cache.put(key, b"", None).expect("an empty value fits");
+        }
+    }
+    let requests = u32::try_from(requests.len()).expect("few requests");
+    f64::from(hits) * 100.0 / f64::from(requests)
+}

@@ -28,21 +28,24 @@ impl Budget {
     /// Their sum is at most the whole.
     pub(crate) fn divide(&self, ring: &HashRing<NodeId>) -> Result<Vec<Limits>, ConfigError> {
         let shares = ring.shares();
-        let bytes: Vec<u64> = shares.iter().map(|share| part(self.bytes, *share)).collect();
+        let bytes = parts(self.bytes, &shares);
         let smallest = bytes.iter().copied().min().unwrap_or(0);
         if smallest < NODE_BYTES_MIN {
             return Err(ConfigError::Capacity { share: smallest });
         }
         let value_bytes = self.value_bytes(smallest / 4)?;
-        let entries = shares.iter().map(|share| self.entries.map(|all| part(all, *share)));
-        let limits = bytes.into_iter().zip(entries).map(|(bytes, entries)| match entries {
-            Some(0) => {
-                let (entries, nodes) = (self.entries.unwrap_or(0), shares.len());
-                Err(ConfigError::Entries { entries, nodes })
-            }
-            entries => Ok(Limits { bytes, entries: entries.unwrap_or(u64::MAX), value_bytes }),
-        });
-        limits.collect()
+        let entries = self.entries(&shares)?;
+        let limits = |(bytes, entries)| Limits { bytes, entries, value_bytes };
+        Ok(bytes.into_iter().zip(entries).map(limits).collect())
+    }
+
+    fn entries(&self, shares: &[f64]) -> Result<Vec<u64>, ConfigError> {
+        let Some(whole) = self.entries else { return Ok(vec![u64::MAX; shares.len()]) };
+        let entries = parts(whole, shares);
+        if entries.contains(&0) {
+            return Err(ConfigError::Entries { entries: whole, nodes: shares.len() });
+        }
+        Ok(entries)
     }
 
     fn value_bytes(&self, quarter: u64) -> Result<u64, ConfigError> {
@@ -54,15 +57,22 @@ impl Budget {
     }
 }
 
-/// `share` of `whole`, rounded down.
+/// The whole divided by shares that add up to one. What is left by rounding goes
+/// to the next part, so that nothing is lost.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a share is between 0 and 1, and a byte in 2^53 does not matter"
 )]
-fn part(whole: u64, share: f64) -> u64 {
-    (whole as f64 * share).floor() as u64
+fn parts(whole: u64, shares: &[f64]) -> Vec<u64> {
+    let (mut share_given, mut given) = (0.0, 0);
+    let part = |share: &f64| {
+        share_given += share;
+        let until = ((whole as f64 * share_given).round() as u64).clamp(given, whole);
+        until - std::mem::replace(&mut given, until)
+    };
+    shares.iter().map(part).collect()
 }
 
 #[cfg(test)]
@@ -78,13 +88,12 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_are_no_more_than_the_whole_and_nearly_all_of_it() {
+    fn the_parts_are_the_whole() {
         for nodes in [1, 3, 8, 32] {
             let limits = budget(256 << 20, Some(10_000), None).divide(&ring(nodes)).unwrap();
             let bytes: u64 = limits.iter().map(|limits| limits.bytes).sum();
             let entries: u64 = limits.iter().map(|limits| limits.entries).sum();
-            assert!(bytes <= 256 << 20 && (256 << 20) - u64::from(nodes) <= bytes);
-            assert!(entries <= 10_000 && 10_000 - u64::from(nodes) <= entries);
+            assert_eq!((bytes, entries), (256 << 20, 10_000));
         }
     }
 

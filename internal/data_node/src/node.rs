@@ -31,6 +31,7 @@ pub struct DataNode {
 }
 
 /// A store of each policy, so that a hit is compiled for its policy.
+#[expect(clippy::large_enum_variant, reason = "a node has one store, and never moves it")]
 enum AnyStore {
     Lru(Store<Lru>),
     Sieve(Store<Sieve>),

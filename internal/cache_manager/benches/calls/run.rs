@@ -12,8 +12,10 @@ const ROUNDS: usize = 5;
 /// Somebody who can be measured: a name, and a way to make a fresh cache.
 pub(crate) struct Contestant {
     name: &'static str,
-    start: Box<dyn Fn(&Workload) -> Box<dyn Run>>,
+    start: Box<Start>,
 }
+
+type Start = dyn Fn(&Workload) -> Box<dyn Run>;
 
 /// A filled cache; the calls of one round are not made through a pointer to a
 /// function each, only the round is.
@@ -41,6 +43,7 @@ impl Contestant {
 }
 
 impl<C: Cache> Run for Filled<C> {
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
     fn round(&self, workload: &Workload) -> f64 {
         let cache = &self.0;
         let barrier = Barrier::new(workload.calls.len() + 1);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 pub(crate) const KEYS: usize = 100_000;
 const VALUE_BYTES: usize = 64;
 
-/// The exponent that YCSB uses (Cooper et al., "Benchmarking cloud serving
-/// systems with YCSB", SoCC 2010).
+/// The exponent that `YCSB` uses (Cooper et al., "Benchmarking cloud serving
+/// systems with YCSB", 2010).
 const ZIPF_EXPONENT: f64 = 0.99;
 
 pub(crate) type Key = [u8; 16];
@@ -86,7 +86,7 @@ impl Workload {
         let calls = (0..threads).map(|_| (0..calls / threads).map(|_| call()).collect()).collect();
         // Ranks next to each other are no neighbours in memory elsewhere, hence
         // not as keys either.
-        let mut random = Random(0xC0FFEE);
+        let mut random = Random(0x00C0_FFEE);
         let mut key = || [random.next().to_le_bytes(), random.next().to_le_bytes()];
         let keys = (0..KEYS).map(|_| key().concat().try_into().expect("two times eight bytes"));
         let values = (0..KEYS).map(|_| Value::from([7; VALUE_BYTES])).collect();
@@ -94,7 +94,7 @@ impl Workload {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
+/// `SplitMix64` (Steele, Lea, Flood, "Fast splittable pseudorandom number
 /// generators", OOPSLA 2014).
 struct Random(u64);
 
