@@ -7,12 +7,14 @@ use crate::segments::Segments;
 pub struct Slot(u32);
 
 impl Slot {
-    /// Slots that one store has at most: a policy may use the top bit of a link
-    /// for itself.
-    pub(crate) const COUNT_MAX: usize = (1 << 31) - 2;
+    /// Bits of a slot. Others may use the rest of a word for themselves.
+    pub(crate) const BITS: u32 = 28;
+    pub(crate) const MASK: u32 = (1 << Self::BITS) - 1;
+    /// Slots that one store has at most: 268 million.
+    pub(crate) const COUNT_MAX: usize = Self::MASK as usize - 1;
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "slots are counted in 31 bits")]
+    #[expect(clippy::cast_possible_truncation, reason = "slots are counted in 28 bits")]
     pub(crate) fn new(index: usize) -> Self {
         debug_assert!(index < Self::COUNT_MAX);
         Self(index as u32)

@@ -1,7 +1,7 @@
 //! The entries of one node: what may stay and what must go.
 
 use crate::counters::Counters;
-use crate::index::{GROWTH_BYTES_MAX, Index, place_of};
+use crate::index::{Index, place_of};
 use crate::slots::{SLOTS_A_SEGMENT, Slots};
 use crate::{Entry, Eviction, Slot, Tick};
 
@@ -181,7 +181,8 @@ impl<P: Eviction> Store<P> {
         } else {
             0
         };
-        let bytes = self.bytes() + growth + GROWTH_BYTES_MAX + entry.heap_bytes();
+        let growth = growth + self.index.growth_bytes();
+        let bytes = self.bytes() + growth + entry.heap_bytes();
         let entries = self.len() as u64 + u64::from(replaced.is_none());
         bytes - replaced.unwrap_or(0) <= self.limits.bytes
             && entries <= self.limits.entries
@@ -244,7 +245,8 @@ impl<P: Eviction> Store<P> {
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
         let fits = |store: &Self| {
-            store.bytes() + GROWTH_BYTES_MAX <= limits.bytes && store.len() as u64 <= limits.entries
+            let bytes = store.bytes() + store.index.growth_bytes();
+            bytes <= limits.bytes && store.len() as u64 <= limits.entries
         };
         while !fits(self) {
             let Some(victim) = self.policy.victim() else { break };
@@ -336,7 +338,7 @@ impl<P: Eviction> Store<P> {
     fn remove(&mut self, slot: Slot) -> Entry {
         self.policy.removed(slot);
         let place = self.slots.release(slot);
-        let (_, entry) = self.index.remove(place, slot, |slot| self.slots.place(slot));
+        let entry = self.index.remove(place, slot);
         self.entry_bytes -= entry.heap_bytes();
         entry
     }

@@ -55,6 +55,9 @@ fn worst_hash(_: u64) -> u64 {
 
 const UNLIMITED: u64 = u64::MAX;
 
+/// So few keys that everything can be recounted at any time.
+const SMALL_KEYS: u64 = 200;
+
 fn limits(bytes: u64, entries: u64) -> Limits {
     Limits { bytes: STRUCTURE_BYTES_MIN + bytes, entries, value_bytes: 1024 }
 }
@@ -142,7 +145,9 @@ impl Bench {
         }
         let before = self.node.limits();
         self.node.set_limits(Limits { bytes: before.bytes - 900, ..before });
-        self.node.validate();
+        if self.keys <= SMALL_KEYS {
+            self.node.validate();
+        }
         self.node.set_limits(before);
     }
 }
