@@ -51,3 +51,6 @@ pub use worker::{Worker, WorkerSettings, join_by};
 
 mod topic;
 pub use topic::{Received, Subscription, Topic};
+
+#[cfg(all(test, loom))]
+mod models;

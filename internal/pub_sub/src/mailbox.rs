@@ -139,7 +139,11 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     ) -> Result<C::Reply, CallError> {
         match self.dispatch {
             Dispatch::Inline => match self.state.try_write() {
-                Some(mut state) => self.settle(self.run(epoch, &mut state, command)),
+                Some(mut state) => {
+                    let outcome = self.run(epoch, &mut state, command);
+                    drop(state);
+                    self.settle(outcome)
+                }
                 None => self.wait_and_run(epoch, deadline, command),
             },
             Dispatch::Worker => self.hand_over(epoch, deadline, command.into_owned()),
@@ -193,7 +197,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         }
         let (job, waiter) = Self::job(epoch, command.into_owned());
         if let Err(error) = self.post_job(job) {
-            return Call::ready(Err(error.into()));
+            return Call::ready(Err(error));
         }
         if !timer.keep(deadline.instant(), &waiter.expiry()) {
             return Call::ready(Err(CallError::Full));
@@ -230,11 +234,15 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     where
         C: Command<S> + Send + 'static,
     {
-        self.post_job(Box::new(move |mailbox| {
+        let job = Box::new(move |mailbox: &Self| {
             let patience = Deadline::within(Duration::MAX);
             // Refusals are the business of callers, and there is none.
             let _ = mailbox.wait_and_run(epoch, &patience, command);
-        }))
+        });
+        self.post_job(job).map_err(|error| match error {
+            CallError::Full => PostError::Full,
+            _ => PostError::Closed,
+        })
     }
 
     /// Runs `work` on the state if its lock can be had within `wait`, whatever
@@ -262,6 +270,8 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     /// Ends the mailbox in order: nothing new is accepted, what the inbox holds
     /// is refused as closed, and the worker leaves.
     pub fn close(&self) {
+        // Without a sender in the mailbox the channel disconnects once the last
+        // caller has sent, and so the worker leaves: see `serve`.
         self.fence.close();
         self.inbox.lock().take();
     }
@@ -315,7 +325,11 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     }
 
     /// Retires the fence of a node whose command panicked, while the lock is
-    /// still held: nobody may see the state that the panic left.
+    /// still held. The interleaving that this stops:
+    ///
+    /// 1. A command panics in the middle of its work and lets go of the lock.
+    /// 2. A reader takes the lock, passes the fence and sees half of the work.
+    /// 3. The node is retired.
     #[inline]
     fn caught<R>(&self, outcome: Result<R, Box<dyn Any + Send>>) -> Result<R, Refusal> {
         outcome.map_err(|payload| {
@@ -388,14 +402,10 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         let inbox = self.inbox()?;
         inbox.send_deadline(job, deadline.instant()).map_err(|error| match error {
             SendTimeoutError::Timeout(_) => CallError::Full,
-            SendTimeoutError::Disconnected(_) => CallError::Closed,
+            SendTimeoutError::Disconnected(_) => self.ended(),
         })?;
         drop(inbox);
-        // A retirement between the two lines above may have emptied the inbox
-        // just before our job came in. Whoever comes second empties it again.
-        if self.fence.is_retired() {
-            self.retire();
-        }
+        self.empty_if_retired();
         match waiter.wait(deadline) {
             Some(Ok(outcome)) => outcome,
             Some(Err(_abandoned)) => Err(self.ended()),
@@ -419,17 +429,32 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         (Box::new(job), waiter)
     }
 
-    fn post_job(&self, job: Job<S>) -> Result<(), PostError> {
-        let inbox = self.inbox().map_err(|_closed| PostError::Closed)?;
+    fn post_job(&self, job: Job<S>) -> Result<(), CallError> {
+        let inbox = self.inbox()?;
         inbox.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => PostError::Full,
-            TrySendError::Disconnected(_) => PostError::Closed,
+            TrySendError::Full(_) => CallError::Full,
+            TrySendError::Disconnected(_) => self.ended(),
         })?;
         drop(inbox);
-        if self.fence.is_retired() {
+        self.empty_if_retired();
+        Ok(())
+    }
+
+    /// Must be asked after a job was sent. The interleaving that this stops:
+    ///
+    /// 1. A caller takes a sender.
+    /// 2. The node is retired: the sender is taken away, the inbox emptied.
+    /// 3. The caller sends its job. The worker sleeps, and nobody else reads.
+    ///
+    /// Whoever comes second empties the inbox again, and the lock says who that
+    /// is: a retirement takes it between its fence and its emptying. If it had
+    /// the lock before us, we see its fence; if after us, it sees our job. The
+    /// fence alone would not do: its word, as we read it, may be an old one.
+    fn empty_if_retired(&self) {
+        let is_open = self.inbox.lock().is_some();
+        if !is_open && self.fence.is_retired() {
             self.retire();
         }
-        Ok(())
     }
 
     fn inbox(&self) -> Result<Sender<Job<S>>, CallError> {
@@ -451,15 +476,6 @@ enum Refusal {
 impl From<CallError> for Refusal {
     fn from(error: CallError) -> Self {
         Self::By(error)
-    }
-}
-
-impl From<PostError> for CallError {
-    fn from(error: PostError) -> Self {
-        match error {
-            PostError::Full => Self::Full,
-            PostError::Closed => Self::Closed,
-        }
     }
 }
 
@@ -499,7 +515,8 @@ impl<R: Unpin> Future for Call<R> {
             }
             Inner::Waiting(waiter) => Pin::new(waiter).poll(context).map(|reply| match reply {
                 Some(Ok(outcome)) => outcome,
-                Some(Err(_abandoned)) => Err(CallError::Closed),
+                // A closed node refuses its jobs; only a retired one drops them.
+                Some(Err(_abandoned)) => Err(CallError::Retired),
                 None => Err(CallError::TimedOut),
             }),
         }

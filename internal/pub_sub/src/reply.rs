@@ -58,9 +58,15 @@ pub fn reply_slot<R>() -> (Replier<R>, Waiter<R>) {
 impl<R> Slot<R> {
     /// Replaces a pending state by `next` and wakes whoever waits for it.
     ///
-    /// No wake-up is lost: the waiter looks at the state and registers itself
-    /// (by waiting on the condition, or by leaving its waker in the state)
-    /// under the same lock under which the state is replaced here.
+    /// The interleaving that must not be:
+    ///
+    /// 1. The waiter finds the state pending.
+    /// 2. The state is replaced here; nobody is registered, nobody is woken.
+    /// 3. The waiter registers itself and waits for ever.
+    ///
+    /// Hence the waiter looks and registers itself (by waiting on the condition,
+    /// or by leaving its waker in the state) under one hold of the lock under
+    /// which the state is replaced here.
     fn settle(&self, next: State<R>) {
         let mut state = self.state.lock();
         let State::Pending(waker) = &mut *state else { return };
@@ -97,7 +103,6 @@ impl<R> Drop for Replier<R> {
 impl<R> Waiter<R> {
     /// Parks the thread until the answer comes, the node ends (`Abandoned`) or
     /// the deadline passes (`None`).
-    #[cfg(not(loom))]
     pub fn wait(self, deadline: &Deadline) -> Option<Result<R, Abandoned>> {
         let mut state = self.slot.state.lock();
         while let State::Pending(_) = *state {
@@ -105,15 +110,6 @@ impl<R> Waiter<R> {
                 break;
             }
         }
-        Self::take(&mut state)
-    }
-
-    /// The same in a model, where no deadline passes.
-    #[cfg(loom)]
-    pub fn wait(self, _: &Deadline) -> Option<Result<R, Abandoned>> {
-        let state = self.slot.state.lock();
-        let pending = |state: &mut State<R>| matches!(state, State::Pending(_));
-        let mut state = self.slot.answered.wait_while(state, pending);
         Self::take(&mut state)
     }
 
@@ -160,6 +156,10 @@ impl<R> Future for Waiter<R> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.slot.state.lock();
         if let State::Pending(waker) = &mut *state {
+            // 1. One task polls, and leaves its waker.
+            // 2. The future moves to another task, which polls it again.
+            // 3. The answer wakes the first; the second waits for ever.
+            // Hence the last waker counts, not the first.
             match waker {
                 Some(waker) => waker.clone_from(context.waker()),
                 None => *waker = Some(context.waker().clone()),

@@ -75,8 +75,13 @@ pub fn join_by(thread: JoinHandle<()>, deadline: &Deadline) -> bool {
 const JOIN_POLL: Duration = Duration::from_micros(200);
 
 /// Serves the inbox until nobody can send to it any more, so that every job
-/// that was accepted is run (or refused by the fence) and answered.
-fn serve<S, T>(mailbox: &Mailbox<S>, every: Duration, mut tick: T)
+/// that was accepted is run (or refused by the fence) and answered. Were it to
+/// leave when the mailbox is closed:
+///
+/// 1. A caller takes a sender.
+/// 2. The mailbox is closed; the worker finds the inbox empty and leaves.
+/// 3. The caller sends its job and waits for nobody.
+pub(crate) fn serve<S, T>(mailbox: &Mailbox<S>, every: Duration, mut tick: T)
 where
     S: Send + Sync + 'static,
     T: FnMut(&Mailbox<S>),

@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -216,6 +216,35 @@ fn a_panic_reaches_its_caller_and_retires_the_node() {
         assert_eq!(fixture.panics.recv().unwrap(), "a fuse has blown");
         assert_eq!(fixture.call(Sum), Err(CallError::Retired));
         assert!(fixture.worker.join(&patient()));
+    }
+}
+
+#[test]
+fn a_panic_is_told_outside_the_lock() {
+    for dispatch in DISPATCHES {
+        let known = Arc::new(OnceLock::<Weak<Mailbox<u64>>>::new());
+        let (tell, told) = bounded(1);
+        let of_panic = known.clone();
+        let settings = MailboxSettings {
+            dispatch,
+            inbox_capacity: 1,
+            shared_reads: false,
+            epoch: Epoch::FIRST,
+            on_panic: Box::new(move |_| {
+                let mailbox = of_panic.get().and_then(Weak::upgrade).expect("the test holds it");
+                let mut is_free = false;
+                // Refused in the end, for the node is retired; but the work ran.
+                let _ = mailbox.locked(Duration::ZERO, |_| is_free = true);
+                tell.send(is_free).expect("the test waits");
+            }),
+        };
+        let mailbox = Arc::new(Mailbox::new(settings, 0));
+        known.set(Arc::downgrade(&mailbox)).unwrap();
+        let settings = WorkerSettings { name: "w".to_owned(), tick_every: Duration::from_hours(1) };
+        let worker = Worker::start(settings, mailbox.clone(), |_| {}).unwrap();
+        assert_eq!(mailbox.call(Epoch::FIRST, &patient(), Explode), Err(CallError::Panicked));
+        assert_eq!(told.recv(), Ok(true), "the lock is free when the panic is told");
+        assert!(worker.join(&patient()));
     }
 }
 
