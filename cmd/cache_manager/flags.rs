@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use distcache_http::{Limits, doors};
 use distcache_manager::{Config, Dispatch, EvictionPolicy};
 
@@ -20,11 +22,13 @@ use distcache_manager::{Config, Dispatch, EvictionPolicy};
     after_help = "Try it:\n  cache_manager &\n  curl -X POST 'http://localhost:8080/?key=a&value=hello'\n  \
                   curl 'http://localhost:8080/?key=a'\n\n\
                   A flag may be written with one dash (-port=8081), and set by an environment\n\
-                  variable: --max-value is DISTCACHE_MAX_VALUE."
+                  variable: --max-value is DISTCACHE_MAX_VALUE. The flag wins over the variable.\n\n\
+                  It ends with status 0 after SIGTERM or SIGINT, 1 when requests had to be cut\n\
+                  off, 2 when it could not start, 130 at a second signal."
 )]
 pub(crate) struct Flags {
     /// Address and port to listen on [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS", env = "DISTCACHE_LISTEN", conflicts_with = "port")]
+    #[arg(long, value_name = "ADDRESS", env = "DISTCACHE_LISTEN")]
     listen: Option<SocketAddr>,
 
     /// Port on 127.0.0.1; short for --listen 127.0.0.1:PORT
@@ -53,7 +57,7 @@ pub(crate) struct Flags {
           default_value_t = EvictionPolicy::Lru)]
     eviction: EvictionPolicy,
 
-    /// Where a request runs: on its own thread, or on the data node's worker
+    /// Where a request runs: inline on its own thread, or on the data node's worker
     #[arg(long, value_name = "WHERE", env = "DISTCACHE_DISPATCH", default_value = "inline")]
     dispatch: DispatchName,
 
@@ -61,7 +65,8 @@ pub(crate) struct Flags {
     http_server: ServerName,
 
     /// What to log: off, error, warn, info, debug, trace, or target=level,...
-    #[arg(long, value_name = "FILTER", env = "DISTCACHE_LOG", default_value = "info")]
+    #[arg(long, value_name = "FILTER", env = "DISTCACHE_LOG", default_value = "info",
+          value_parser = log_filter)]
     pub(crate) log: String,
 
     /// A web origin whose pages may write, scheme and host; repeatable
@@ -105,6 +110,11 @@ struct LimitFlags {
     #[arg(long, value_name = "NUMBER", env = "DISTCACHE_MAX_IN_FLIGHT")]
     max_in_flight: Option<usize>,
 
+    /// Bytes of bodies and answers in flight, of all clients together
+    /// [default: 64MiB, and never less than --max-value]
+    #[arg(long, value_name = "SIZE", env = "DISTCACHE_MAX_BUFFERED", value_parser = size)]
+    max_buffered: Option<u64>,
+
     /// Seconds for the headers to arrive [default: 10]
     #[arg(long, value_name = "SECONDS", env = "DISTCACHE_HEADER_TIMEOUT", value_parser = seconds)]
     header_timeout: Option<Duration>,
@@ -144,7 +154,24 @@ impl Flags {
     /// # Errors
     /// What is wrong, for a person; also the texts of `--help` and `--version`.
     pub(crate) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments.map(two_dashes))
+        let matches = Self::command().try_get_matches_from(arguments.map(two_dashes))?;
+        Self::from_arg_matches(&matches)?.with_one_address(&matches)
+    }
+
+    /// Keeps one of `--listen` and `--port`: a flag wins over a variable, and
+    /// two of a kind are a mistake.
+    fn with_one_address(self, matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given_as_flag =
+            |id| matches.value_source(id).map(|source| source == ValueSource::CommandLine);
+        match (given_as_flag("listen"), given_as_flag("port")) {
+            (Some(true), Some(false)) => Ok(Self { port: None, ..self }),
+            (Some(false), Some(true)) => Ok(Self { listen: None, ..self }),
+            (Some(_), Some(_)) => {
+                let text = "--listen and --port both say where to listen: give one of them";
+                Err(Self::command().error(ErrorKind::ArgumentConflict, text))
+            }
+            (None, _) | (_, None) => Ok(self),
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -184,7 +211,10 @@ impl Flags {
             header_bytes: bytes(given.max_header_bytes, default.header_bytes),
             headers: given.max_headers.unwrap_or(default.headers),
             body_bytes: saturating(value_bytes_max),
-            buffered_bytes: default.buffered_bytes.max(saturating(value_bytes_max)),
+            buffered_bytes: bytes(
+                given.max_buffered,
+                default.buffered_bytes.max(saturating(value_bytes_max)),
+            ),
             connections: given.max_connections.unwrap_or(default.connections),
             in_flight: given.max_in_flight.unwrap_or(default.in_flight),
             header_timeout: given.header_timeout.unwrap_or(default.header_timeout),
@@ -231,6 +261,19 @@ fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "that is more than there is".to_owned())
 }
 
+/// What `env_logger` reads. It would take a level with a typing error for the
+/// name of a module, and say nothing from then on.
+fn log_filter(text: &str) -> Result<String, String> {
+    let is_level = |level: &str| level.parse::<log::LevelFilter>().is_ok();
+    let known = |part: &str| is_level(part.split_once('=').map_or(part, |(_, level)| level));
+    match text.split(',').find(|part| !known(part.trim())) {
+        None => Ok(text.to_owned()),
+        Some(part) => Err(format!(
+            "'{part}' names no level; there are off, error, warn, info, debug and trace"
+        )),
+    }
+}
+
 /// A duration in seconds, with a fraction if wanted; not zero.
 fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || "a time is a number of seconds greater than 0, such as 10 or 0.5".to_owned();
@@ -258,6 +301,16 @@ mod tests {
     fn listen_and_port_together_are_refused() {
         let error = read(&["--listen", "127.0.0.1:1", "--port", "2"]).unwrap_err();
         assert!(error.to_string().contains("--port"), "{error}");
+    }
+
+    #[test]
+    fn a_log_filter_is_a_level_or_levels_of_targets() {
+        for good in ["off", "INFO", "warn,distcache_http=trace", "a=off, b=debug"] {
+            assert!(log_filter(good).is_ok(), "{good}");
+        }
+        for wrong in ["", "loud", "info,a=loud", "a="] {
+            assert!(log_filter(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -99,6 +99,7 @@ codes! {
     LOOPBACK_ONLY = 303, "The `tiny_http` door listens on loopback addresses only.", "Use `--http-server hyper`, or a loopback address.";
     EXPOSED = 304, "The server listens on an address that other machines can reach, and asks nobody who they are.", "Listen on 127.0.0.1, or put it behind a proxy that authenticates.";
     DOOR_NOT_BUILT = 305, "This program was built without that HTTP server.", "Build it with `--features hyper`, or use `--http-server tiny_http`.";
+    NOT_READY = 306, "The server has started but does not answer its own `/readyz` with 200.", "See the detail; the process may lack open files (`ulimit -n`) or processor time.";
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! The ring from the inside: what it refuses, and what changes move.
+
 use super::*;
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;

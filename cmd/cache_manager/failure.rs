@@ -1,0 +1,87 @@
+//! Why the program ends otherwise than well: one line, and an exit status.
+
+use std::error::Error;
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+use distcache_manager::codes::{self, Code};
+
+/// Requests were cut off, or threads left behind.
+const EXIT_INCOMPLETE: u8 = 1;
+/// The server has not started: bad flags, a port in use.
+const EXIT_USAGE: u8 = 2;
+
+/// What went wrong, for the operator.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: Code,
+    what: String,
+    status: u8,
+}
+
+impl Failure {
+    /// The server has not started.
+    pub(crate) fn to_start(code: Code, what: impl fmt::Display) -> Self {
+        Self { code, what: what.to_string(), status: EXIT_USAGE }
+    }
+
+    /// The server has not ended in order.
+    pub(crate) fn to_end(code: Code, what: impl fmt::Display) -> Self {
+        Self { code, what: what.to_string(), status: EXIT_INCOMPLETE }
+    }
+
+    /// Tells the operator. Not the log, which may be off.
+    pub(crate) fn report(&self) -> ExitCode {
+        // Where the text goes is closed: there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "{self}");
+        ExitCode::from(self.status)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({})", self.code, self.what, self.code.remedy())
+    }
+}
+
+/// clap explains itself over many lines. Of these, what is wrong and what would
+/// do are kept; the usage is what the remedy points to.
+impl From<&clap::Error> for Failure {
+    fn from(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let lines: Vec<_> = text
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+            .filter(|line| !line.is_empty())
+            .map(|line| line.trim_start_matches("error: "))
+            .collect();
+        Self::to_start(codes::FLAG_INVALID, lines.join("; "))
+    }
+}
+
+/// An error with what caused it, on one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_its_code_what_happened_and_what_to_do() {
+        let failure = Failure::to_start(codes::ADDRESS_UNAVAILABLE, "port 1 is taken");
+        let text = failure.to_string();
+        assert!(text.starts_with("DC-302 port 1 is taken (Choose another"), "{text}");
+    }
+
+    #[test]
+    fn an_error_is_followed_by_its_causes() {
+        let cause = std::io::Error::other("no more of it");
+        let error = distcache_http::doors::OpenError::Listener(cause);
+        assert_eq!(with_causes(&error), "the listening socket cannot be used: no more of it");
+    }
+}

@@ -1,0 +1,107 @@
+//! Whether the server is ready, asked as any client would ask.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// How long the door may take for each step of its answer: ten thousand times
+/// what it needs.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longer than any answer of `/readyz`.
+const ANSWER_BYTES_MAX: u64 = 4 << 10;
+
+/// Asks `/readyz` at `address`, over the network.
+///
+/// # Errors
+/// When the answer is not 200, or does not come.
+pub(crate) fn ask(address: SocketAddr) -> io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    // Of version 1.0: the door closes when it has said all, and there is no
+    // header that a low limit could refuse.
+    stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).map_err(in_words)?;
+    match status(&answer) {
+        Some("200") => Ok(()),
+        Some(status) => Err(io::Error::other(format!("the answer was {status}"))),
+        None => Err(io::Error::other("the answer was not HTTP")),
+    }
+}
+
+/// What the system calls "temporarily unavailable" is an answer that is late.
+fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => io::Error::other(format!("no answer within {PATIENCE:?}")),
+        _ => error,
+    }
+}
+
+fn status(answer: &[u8]) -> Option<&str> {
+    let line = answer.split(|&byte| byte == b'\r').next()?;
+    let mut words = str::from_utf8(line).ok()?.split(' ');
+    words.next().filter(|version| version.starts_with("HTTP/1."))?;
+    words.next()
+}
+
+/// Where a client on this machine finds a server that listens on `address`.
+pub(crate) fn from_here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// Asks a server that answers with `answer`, whatever it is asked.
+    fn ask_one_that_says(answer: &'static [u8]) -> Result<(), String> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let serve = move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 24];
+            stream.read_exact(&mut head).unwrap();
+            stream.write_all(answer).unwrap();
+        };
+        let server = thread::Builder::new().spawn(serve).unwrap();
+        let answer = ask(address).map_err(|error| error.to_string());
+        server.join().unwrap();
+        answer
+    }
+
+    #[test]
+    fn only_200_is_ready() {
+        assert_eq!(ask_one_that_says(b"HTTP/1.1 200 OK\r\n\r\nready\n"), Ok(()));
+        let draining = ask_one_that_says(b"HTTP/1.1 503 Service Unavailable\r\n\r\n");
+        assert_eq!(draining, Err("the answer was 503".to_owned()));
+        for strange in [b"".as_slice(), b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1\r\n", b"\xFF 200"] {
+            assert_eq!(ask_one_that_says(strange), Err("the answer was not HTTP".to_owned()));
+        }
+    }
+
+    #[test]
+    fn nobody_there_is_an_error() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        assert!(ask(address).is_err());
+    }
+
+    #[test]
+    fn every_address_of_the_machine_is_reached_over_loopback() {
+        let from_here = |text: &str| from_here(text.parse().unwrap()).to_string();
+        assert_eq!(from_here("0.0.0.0:80"), "127.0.0.1:80");
+        assert_eq!(from_here("[::]:80"), "[::1]:80");
+        assert_eq!(from_here("192.0.2.7:80"), "192.0.2.7:80");
+    }
+}

@@ -1,0 +1,11 @@
+//! The whole program, from outside: the real binary, its flags, its sockets,
+//! its signals and what it prints; and the rules that the repository keeps.
+
+mod defects;
+mod entries;
+mod flags;
+mod life;
+mod memory;
+mod readme;
+mod support;
+mod tidy;

@@ -1,0 +1,93 @@
+//! The README shows what happens: its commands are run, its answers compared.
+
+use serde_json::Value;
+
+use crate::support::{Curl, Door, cargo_metadata, code_blocks, on_each_door, text_of};
+
+on_each_door! {
+    the_curl_lines_answer_as_shown,
+}
+
+/// A command of a console block, and what it is shown to print.
+struct Example<'a> {
+    command: &'a str,
+    output: Vec<&'a str>,
+}
+
+fn examples(readme: &str) -> Vec<Example<'_>> {
+    let mut examples: Vec<Example<'_>> = Vec::new();
+    for (_, lines) in code_blocks(readme).into_iter().filter(|(kind, _)| *kind == "console") {
+        for line in lines {
+            match (line.strip_prefix("$ "), examples.last_mut()) {
+                (Some(command), _) => examples.push(Example { command, output: Vec::new() }),
+                (None, Some(example)) => example.output.push(line),
+                (None, None) => panic!("an answer before the first command: {line}"),
+            }
+        }
+    }
+    examples
+}
+
+fn the_curl_lines_answer_as_shown(door: Door) {
+    let readme = text_of("README.md");
+    let curls: Vec<_> =
+        examples(&readme).into_iter().filter(|one| one.command.starts_with("curl ")).collect();
+    assert!(4 <= curls.len(), "the README shows a put, a get, a delete and a miss");
+    let server = door.start(&[]);
+    for Example { command, output } in curls {
+        let reply = Curl::parse(command).send_to(&server);
+        let answer = with_node_0(reply.text());
+        let lines: Vec<_> = answer.lines().collect();
+        assert_eq!(lines, output, "{command}");
+    }
+}
+
+/// Which node holds a key differs from run to run.
+fn with_node_0(answer: &str) -> String {
+    const BEFORE: &str = "\"node\":\"node-";
+    let Some((start, rest)) = answer.split_once(BEFORE) else { return answer.to_owned() };
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{start}{BEFORE}0{rest}")
+}
+
+/// Every `cargo ...` of the README, from its blocks and from its text.
+fn cargo_commands(readme: &str) -> Vec<&str> {
+    let in_blocks = examples(readme).into_iter().map(|example| example.command);
+    let in_text = readme.split('`').filter(|piece| !piece.contains('\n'));
+    in_blocks.chain(in_text).filter(|text| text.starts_with("cargo ")).collect()
+}
+
+#[test]
+fn the_cargo_commands_name_what_is_there() {
+    let readme = text_of("README.md");
+    let commands = cargo_commands(&readme);
+    assert!(3 <= commands.len(), "run, test, and run without default features: {commands:?}");
+    let metadata = cargo_metadata();
+    let packages = metadata["packages"].as_array().expect("packages");
+    let server = packages.iter().find(|package| package["name"] == "distcache-server");
+    let server = server.expect("the root package");
+    for command in commands {
+        let words: Vec<_> = command.split(' ').collect();
+        assert!(["run", "test", "bench", "build"].contains(&words[1]), "{command}");
+        for pair in words.windows(2) {
+            match pair {
+                ["--bin", name] => assert!(has_binary(server, name), "{command}"),
+                ["--features", name] => {
+                    assert!(!server["features"][*name].is_null(), "{command}");
+                }
+                ["-p" | "--package", name] => {
+                    assert!(packages.iter().any(|one| one["name"] == *name), "{command}");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn has_binary(package: &Value, name: &str) -> bool {
+    let targets = package["targets"].as_array().expect("targets");
+    targets.iter().any(|target| {
+        let kinds = target["kind"].as_array().expect("kinds");
+        target["name"] == name && kinds.iter().any(|kind| kind == "bin")
+    })
+}
