@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use distcache_bus::{Command, Deadline};
 use distcache_node::DataNode;
-use distcache_node::commands::{Batch, Delete, Get, Put};
+use distcache_node::commands::{Batch, Delete, Get, PutEntry};
 
 use crate::routing::Routing;
 use crate::{CacheManager, Error, Hit, NodeId, Stored};
@@ -45,12 +45,14 @@ impl CacheManager {
     pub fn put_many(&self, items: &[PutItem<'_>]) -> Vec<Result<Stored, Error>> {
         let shared = &self.shared;
         let hashes: Vec<u64> = items.iter().map(|item| shared.hasher.hash(item.key)).collect();
-        let entries: Vec<_> =
-            items.iter().map(|item| shared.entry(item.key, item.value, item.ttl)).collect();
+        let entries: Vec<_> = items
+            .iter()
+            .map(|item| shared.draft(item.key, item.value, item.ttl).map(|draft| draft.entry()))
+            .collect();
         // An entry that could not be made takes no part; its error is its reply.
         let command = |at: usize, routing: &Routing| {
             let entry = entries[at].clone().ok()?;
-            Some(Put { epoch: routing.epoch, hash: hashes[at], entry })
+            Some(PutEntry { epoch: routing.epoch, hash: hashes[at], entry })
         };
         let replies = self.by_owner(&hashes, command).into_iter().zip(items).zip(&hashes);
         let result = |((reply, item), hash): ((_, &PutItem<'_>), &u64)| match reply {

@@ -8,8 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use distcache_bus::{Call, CallError, Deadline, Epoch, Timer};
-use distcache_node::commands::{Clear, Delete, Fetch, Fetched, Get, Put};
-use distcache_node::{Clock, DataNode, Entry, NodeStatus, Tick, Value, Version};
+use distcache_node::commands::{Clear, Delete, Fetch, Fetched, Get, Put, PutEntry};
+use distcache_node::{Clock, DataNode, Draft, NodeStatus, Tick, Value, Version};
 use distcache_ring::KeyHasher;
 use parking_lot::Mutex;
 
@@ -134,12 +134,21 @@ impl CacheManager {
     /// `ValueTooLarge`, `KeyTooLong`, and those of [`get`](Self::get). After
     /// `TimedOut` the value may be there or not.
     pub fn put(&self, key: &[u8], value: &[u8], ttl: Option<Duration>) -> Result<Stored, Error> {
-        let entry = self.shared.entry(key, value, ttl)?;
+        let draft = self.shared.draft(key, value, ttl)?;
         let hash = self.shared.hasher.hash(key);
-        let (node, stored) = self.shared.ask(hash, key, |routing, node, deadline| {
-            let command = Put { epoch: routing.epoch, hash, entry: entry.clone() };
-            node.mailbox.call(routing.epoch, deadline, command)
-        })?;
+        let (node, stored) = if value.len() <= SHORT_VALUE_BYTES {
+            self.shared.ask(hash, key, |routing, node, deadline| {
+                let Routing { epoch, .. } = *routing;
+                node.mailbox.call(epoch, deadline, Put { epoch, hash, draft })
+            })?
+        } else {
+            let entry = draft.entry();
+            self.shared.ask(hash, key, |routing, node, deadline| {
+                let Routing { epoch, .. } = *routing;
+                let command = PutEntry { epoch, hash, entry: entry.clone() };
+                node.mailbox.call(epoch, deadline, command)
+            })?
+        };
         Ok(self.shared.stored(hash, node, &stored?))
     }
 
@@ -153,10 +162,10 @@ impl CacheManager {
         value: &[u8],
         ttl: Option<Duration>,
     ) -> Result<Stored, Error> {
-        let entry = self.shared.entry(key, value, ttl)?;
+        let entry = self.shared.draft(key, value, ttl)?.entry();
         let hash = self.shared.hasher.hash(key);
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
-            let command = Put { epoch: routing.epoch, hash, entry: entry.clone() };
+            let command = PutEntry { epoch: routing.epoch, hash, entry: entry.clone() };
             node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
         };
         let (node, stored) = self.shared.ask_async(hash, key, begin).await?;
@@ -342,6 +351,10 @@ impl Drop for CacheManager {
     }
 }
 
+/// Values up to this size are copied while the node is locked, into the memory
+/// of the value before if they can be: to allocate takes longer than to copy.
+const SHORT_VALUE_BYTES: usize = 1024;
+
 /// How long a dropped manager waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -475,14 +488,14 @@ impl Shared {
         }
     }
 
-    pub(crate) fn entry(
+    pub(crate) fn draft<'a>(
         &self,
-        key: &[u8],
-        value: &[u8],
+        key: &'a [u8],
+        value: &'a [u8],
         ttl: Option<Duration>,
-    ) -> Result<Entry, Error> {
+    ) -> Result<Draft<'a>, Error> {
         let expires = ttl.map_or(Tick::NEVER, |ttl| self.clock.now().after(ttl));
-        Ok(Entry::new(key, value, expires)?)
+        Ok(Draft::new(key, value, expires)?)
     }
 
     /// Tells of a key that is new to its node.
@@ -492,7 +505,7 @@ impl Shared {
         node: NodeId,
         stored: &distcache_node::Stored,
     ) -> Stored {
-        if stored.replaced.is_none() {
+        if stored.is_new {
             self.topics.node_key_assignment.publish(|| Assignment {
                 key_hash: hash,
                 node,

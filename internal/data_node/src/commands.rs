@@ -6,7 +6,7 @@ use std::time::Duration;
 use distcache_bus::{CallError, Command, Epoch, Mailbox, Read};
 
 use crate::node::Stored;
-use crate::{DataNode, Entry, Refused, Value};
+use crate::{DataNode, Draft, Entry, Refused, Value};
 
 /// The value of a key. Borrows the key; hence allocates nothing where it runs
 /// on its caller's stack.
@@ -39,9 +39,33 @@ impl<K: AsRef<[u8]>> Read<DataNode> for Get<K> {
     }
 }
 
-/// Stores an entry.
+/// Stores a short value, which is copied while the node is locked.
+#[derive(Debug, Clone, Copy)]
+pub struct Put<'a> {
+    /// The epoch of the request.
+    pub epoch: Epoch,
+    /// The key's hash.
+    pub hash: u64,
+    /// Key, value and expiry.
+    pub draft: Draft<'a>,
+}
+
+impl Command<DataNode> for Put<'_> {
+    type Reply = Result<Stored, Refused>;
+    type Owned = PutEntry;
+
+    fn into_owned(self) -> PutEntry {
+        PutEntry { epoch: self.epoch, hash: self.hash, entry: self.draft.entry() }
+    }
+
+    fn run(self, node: &mut DataNode) -> Self::Reply {
+        node.put_draft(self.epoch, self.hash, &self.draft)
+    }
+}
+
+/// Stores an entry that was made before.
 #[derive(Debug)]
-pub struct Put {
+pub struct PutEntry {
     /// The epoch of the request.
     pub epoch: Epoch,
     /// The key's hash.
@@ -50,7 +74,7 @@ pub struct Put {
     pub entry: Entry,
 }
 
-impl Command<DataNode> for Put {
+impl Command<DataNode> for PutEntry {
     type Reply = Result<Stored, Refused>;
     type Owned = Self;
 

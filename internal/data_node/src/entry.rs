@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use distcache_bus::Epoch;
-use triomphe::ThinArc;
+use triomphe::{Arc, ThinArc};
 
 use crate::Tick;
 use crate::heap::heap_bytes;
@@ -77,30 +77,89 @@ const OVERHEAD_BYTES: usize = size_of::<Header>() + 2 * size_of::<usize>();
 /// a large value, is given back.
 const SCRATCH_BYTES_KEPT: usize = 64 * 1024;
 
+/// What an entry is made of.
+#[derive(Clone, Copy)]
+pub struct Draft<'a> {
+    key: &'a [u8],
+    key_bytes: u16,
+    value: &'a [u8],
+    expires: Tick,
+}
+
+impl<'a> Draft<'a> {
+    /// Of an entry that expires at `expires`.
+    ///
+    /// # Errors
+    /// When the key is longer than [`KEY_BYTES_MAX`].
+    pub fn new(key: &'a [u8], value: &'a [u8], expires: Tick) -> Result<Self, KeyTooLong> {
+        let key_bytes =
+            u16::try_from(key.len()).map_err(|_too_long| KeyTooLong { bytes: key.len() })?;
+        Ok(Self { key, key_bytes, value, expires })
+    }
+
+    /// The key.
+    pub fn key(&self) -> &'a [u8] {
+        self.key
+    }
+
+    /// The value.
+    pub fn value(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// When the entry expires.
+    pub fn expires(&self) -> Tick {
+        self.expires
+    }
+
+    /// The entry. Allocates, and copies key and value.
+    pub fn entry(&self) -> Entry {
+        thread_local! {
+            static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        let header = self.header(Version(0));
+        // One slice is copied many times faster than an iterator of bytes.
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            scratch.extend_from_slice(self.key);
+            scratch.extend_from_slice(self.value);
+            let entry = Entry(ThinArc::from_header_and_slice(header, scratch));
+            scratch.shrink_to(SCRATCH_BYTES_KEPT);
+            entry
+        })
+    }
+
+    fn header(&self, version: Version) -> Header {
+        Header {
+            version: AtomicU64::new(version.0),
+            expiry_and_key_bytes: self.expires.as_ms() << 16 | u64::from(self.key_bytes),
+        }
+    }
+}
+
 impl Entry {
     /// An entry that expires at `expires`.
     ///
     /// # Errors
     /// When the key is longer than [`KEY_BYTES_MAX`].
     pub fn new(key: &[u8], value: &[u8], expires: Tick) -> Result<Self, KeyTooLong> {
-        thread_local! {
-            static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        Draft::new(key, value, expires).map(|draft| draft.entry())
+    }
+
+    /// Makes this the entry of `draft`, which has the same key, in the memory it
+    /// has. Only if the value is as long as before and nobody else holds the
+    /// entry: a value that was handed out never changes.
+    pub(crate) fn overwrite(&mut self, draft: &Draft<'_>, version: Version) -> bool {
+        debug_assert!(self.key() == draft.key);
+        if self.value().len() != draft.value.len() {
+            return false;
         }
-        let key_bytes =
-            u16::try_from(key.len()).map_err(|_too_long| KeyTooLong { bytes: key.len() })?;
-        let header = Header {
-            version: AtomicU64::new(0),
-            expiry_and_key_bytes: expires.as_ms() << 16 | u64::from(key_bytes),
-        };
-        // One slice is copied many times faster than an iterator of bytes.
-        Ok(SCRATCH.with_borrow_mut(|scratch| {
-            scratch.clear();
-            scratch.extend_from_slice(key);
-            scratch.extend_from_slice(value);
-            let entry = Self(ThinArc::from_header_and_slice(header, scratch));
-            scratch.shrink_to(SCRATCH_BYTES_KEPT);
-            entry
-        }))
+        self.0.with_arc_mut(|shared| {
+            let Some(own) = Arc::get_mut(shared) else { return false };
+            *own.header_mut() = draft.header(version);
+            own.slice_mut()[draft.key.len()..].copy_from_slice(draft.value);
+            true
+        })
     }
 
     /// The key.
@@ -195,6 +254,16 @@ impl PartialEq<[u8]> for Value {
     }
 }
 
+impl fmt::Debug for Draft<'_> {
+    /// Tells sizes, as of an entry.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("key_bytes", &self.key.len())
+            .field("value_bytes", &self.value.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Entry {
     /// Tells sizes, never keys or values: what is printed may be logged.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -237,6 +306,22 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_nobody_else_holds_is_overwritten_by_a_value_of_its_size() {
+        let version = Version::new(Epoch::FIRST, 7);
+        let mut entry = Entry::new(b"key", b"old", Tick::NEVER).unwrap();
+        let draft = Draft::new(b"key", b"new", Tick::from_ms(5)).unwrap();
+        let held = Value::from(entry.clone());
+        assert!(!entry.overwrite(&draft, version), "a value that was handed out stays");
+        assert_eq!((&*held, entry.value()), (&b"old"[..], &b"old"[..]));
+        drop(held);
+        assert!(entry.overwrite(&draft, version));
+        assert_eq!((entry.key(), entry.value()), (&b"key"[..], &b"new"[..]));
+        assert_eq!((entry.expires(), entry.version()), (Tick::from_ms(5), version));
+        let longer = Draft::new(b"key", b"longer", Tick::NEVER).unwrap();
+        assert!(!entry.overwrite(&longer, version));
+    }
+
+    #[test]
     fn versions_of_a_later_epoch_stand_above_all_of_an_earlier_one() {
         let later = Epoch::FIRST.next().unwrap();
         assert!(Version::new(Epoch::FIRST, Version::SEQUENCE_MAX) < Version::new(later, 0));
@@ -250,7 +335,8 @@ mod tests {
     #[test]
     fn debug_shows_no_key_and_no_value() {
         let entry = Entry::new(b"secret", b"secret", Tick::NEVER).unwrap();
-        let shown = format!("{entry:?} {:?}", Value::from(entry.clone()));
+        let draft = Draft::new(b"secret", b"secret", Tick::NEVER).unwrap();
+        let shown = format!("{entry:?} {:?} {draft:?}", Value::from(entry.clone()));
         assert!(!shown.contains("secret") && !shown.contains("115"), "{shown}");
     }
 }

@@ -27,7 +27,7 @@ mod clock;
 pub use clock::{Clock, ManualClock, SystemClock, Tick};
 
 mod entry;
-pub use entry::{Entry, KEY_BYTES_MAX, KeyTooLong, Value, Version};
+pub use entry::{Draft, Entry, KEY_BYTES_MAX, KeyTooLong, Value, Version};
 
 mod heap;
 mod segments;

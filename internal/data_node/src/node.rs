@@ -7,7 +7,7 @@ use distcache_bus::Epoch;
 
 use crate::eviction::{Lru, Sieve};
 use crate::store::{Limits, Refused, Store};
-use crate::{Clock, Entry, EvictionPolicy, NodeStatus, Tick, Value, Version};
+use crate::{Clock, Draft, Entry, EvictionPolicy, NodeStatus, Tick, Value, Version};
 
 /// How a node works.
 #[derive(Clone)]
@@ -85,7 +85,25 @@ impl DataNode {
         let version = self.next_version(epoch);
         entry.set_version(version);
         let replaced = on_store!(&mut self.store, store => store.put(hash, entry));
-        Ok(Stored { version, replaced })
+        Ok(Stored { version, is_new: replaced.is_none(), replaced })
+    }
+
+    /// Like [`put`](Self::put) of the draft's entry, which is made here and only
+    /// if the memory of the key's present one does not do.
+    ///
+    /// # Errors
+    /// As of `put`.
+    pub fn put_draft(
+        &mut self,
+        epoch: Epoch,
+        hash: u64,
+        draft: &Draft<'_>,
+    ) -> Result<Stored, Refused> {
+        let version = self.next_version(epoch);
+        if on_store!(&mut self.store, store => store.overwrite(hash, draft, version)) {
+            return Ok(Stored { version, is_new: false, replaced: None });
+        }
+        self.put(epoch, hash, draft.entry())
     }
 
     /// Forgets a key. Returns whether it had a value that had not expired.
@@ -206,8 +224,10 @@ impl DataNode {
 pub struct Stored {
     /// The version of the new value.
     pub version: Version,
+    /// Whether the key is new to the node.
+    pub is_new: bool,
     /// The entry that was there before, for the caller to drop when the lock
-    /// is released. `None` if the key is new to the node.
+    /// is released; unless its memory serves the new one.
     pub replaced: Option<Entry>,
 }
 

@@ -3,7 +3,7 @@
 use crate::counters::Counters;
 use crate::index::{Index, place_of};
 use crate::slots::{SLOTS_A_SEGMENT, Slots};
-use crate::{Entry, Eviction, Slot, Tick};
+use crate::{Draft, Entry, Eviction, Slot, Tick, Version};
 
 /// How much a store may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +138,22 @@ impl<P: Eviction> Store<P> {
         }
         self.counters.refusals.add(1);
         Err(Refused { bytes, max: self.limits.value_bytes.min(room) })
+    }
+
+    /// Stores a value in the memory of the one that its key has, if that can be
+    /// done: nothing is allocated, and no limit touched.
+    pub(crate) fn overwrite(&mut self, hash: u64, draft: &Draft<'_>, version: Version) -> bool {
+        let is_allowed = draft.value().len() as u64 <= self.limits.value_bytes;
+        let Some((slot, _)) = self.peek(hash, draft.key()).filter(|_| is_allowed) else {
+            return false;
+        };
+        let done = self.index.entry_mut(hash, slot).is_some_and(|e| e.overwrite(draft, version));
+        if done {
+            self.note_expiry(draft.expires());
+            self.policy.hit(slot);
+            self.counters.updates.add(1);
+        }
+        done
     }
 
     /// Stores an entry that [`admits`](Self::admits) has let in; gives back the

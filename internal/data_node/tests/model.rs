@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use distcache_bus::Epoch;
 use distcache_node::{
-    Clock, DataNode, Entry, EvictionPolicy, Limits, ManualClock, NodeSettings, STRUCTURE_BYTES_MIN,
-    Tick,
+    Clock, DataNode, Draft, EvictionPolicy, Limits, ManualClock, NodeSettings, STRUCTURE_BYTES_MIN,
+    Tick, Value,
 };
 
 /// Xorshift (G. Marsaglia, "Xorshift RNGs", 2003): the same everywhere.
@@ -41,6 +41,8 @@ struct Bench {
     hash: fn(u64) -> u64,
     last_version: u64,
     hits: u64,
+    /// A value, and what it was when it was found.
+    held: Option<(Value, Vec<u8>)>,
 }
 
 fn good_hash(key: u64) -> u64 {
@@ -76,6 +78,7 @@ impl Bench {
             hash: good_hash,
             last_version: 0,
             hits: 0,
+            held: None,
         }
     }
 
@@ -114,6 +117,15 @@ impl Bench {
         assert!(self.clock.now() < expected.expires, "nothing is served after its time");
         assert!(found.version().get() <= self.last_version);
         self.hits += 1;
+        self.hold(found);
+    }
+
+    /// Keeps a value as a slow reader would, and looks at one kept before.
+    fn hold(&mut self, value: Value) {
+        let bytes = value.to_vec();
+        if let Some((held, bytes)) = self.held.replace((value, bytes)) {
+            assert_eq!(held[..], bytes, "a value that was handed out never changes");
+        }
     }
 
     fn put(&mut self, key: u64) {
@@ -124,8 +136,15 @@ impl Bench {
             0 => self.clock.now().after(Duration::from_millis(1 + self.random.below(400))),
             _ => Tick::NEVER,
         };
-        let entry = Entry::new(&key.to_le_bytes(), &value, expires).expect("a short key");
-        let stored = self.node.put(Epoch::FIRST, (self.hash)(key), entry).expect("a small value");
+        let (name, hash) = (key.to_le_bytes(), (self.hash)(key));
+        let draft = Draft::new(&name, &value, expires).expect("a short key");
+        let stored = if self.random.below(2) == 0 {
+            self.node.put_draft(Epoch::FIRST, hash, &draft)
+        } else {
+            self.node.put(Epoch::FIRST, hash, draft.entry())
+        };
+        let stored = stored.expect("a small value");
+        assert!(stored.replaced.is_none() || !stored.is_new);
         assert!(self.last_version < stored.version.get(), "versions grow");
         self.last_version = stored.version.get();
         self.model.insert(key, Modelled { value, expires });

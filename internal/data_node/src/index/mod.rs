@@ -130,11 +130,16 @@ impl Index {
         self.len += 1;
     }
 
-    /// Puts another entry of the same key into a slot that is in use.
-    pub(crate) fn replace(&mut self, hash: u64, slot: Slot, entry: Entry) -> Entry {
+    /// The entry in a slot, whose key has this hash.
+    pub(crate) fn entry_mut(&mut self, hash: u64, slot: Slot) -> Option<&mut Entry> {
         let place = place_of(hash);
         let number = self.table_of(place);
-        let held = self.directory[number].entry_mut(place, slot);
+        self.directory[number].entry_mut(place, slot)
+    }
+
+    /// Puts another entry of the same key into a slot that is in use.
+    pub(crate) fn replace(&mut self, hash: u64, slot: Slot, entry: Entry) -> Entry {
+        let held = self.entry_mut(hash, slot);
         std::mem::replace(held.expect("the store replaces only what it has found"), entry)
     }
 
