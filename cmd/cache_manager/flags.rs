@@ -80,6 +80,12 @@ pub(crate) struct Flags {
     #[command(flatten)]
     limits: LimitFlags,
 
+    /// Seconds that requests are still taken after a signal, while /readyz says
+    /// 503, so that a load balancer can look away
+    #[arg(long, value_name = "SECONDS", env = "DISTCACHE_DRAIN_DELAY", default_value = "0",
+          value_parser = seconds_or_none)]
+    pub(crate) drain_delay: Duration,
+
     /// Seconds that a shutdown waits for requests in flight
     #[arg(long, value_name = "SECONDS", env = "DISTCACHE_SHUTDOWN_TIMEOUT", default_value = "10",
           value_parser = seconds)]
@@ -275,6 +281,10 @@ fn log_filter(text: &str) -> Result<String, String> {
 }
 
 /// A duration in seconds, with a fraction if wanted; not zero.
+fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { seconds(text) }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || "a time is a number of seconds greater than 0, such as 10 or 0.5".to_owned();
     let seconds: f64 = text.parse().map_err(|_no_number| wrong())?;

@@ -14,6 +14,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
 use distcache_http::{Limits, OriginPolicy, Readiness, Routes, doors};
 use distcache_manager::{CacheManager, codes};
@@ -73,6 +74,7 @@ fn run(flags: &Flags) -> Result<(), Failure> {
     readiness.drain();
     log::info!("draining: a second signal ends at once");
     signals.quit_at_next().map_err(|error| Failure::to_end(codes::SPAWN_FAILED, error))?;
+    thread::sleep(flags.drain_delay);
     let drained = door.shutdown(flags.shutdown_timeout);
     let closed = cache.shutdown(flags.shutdown_timeout);
     drained.map_err(|error| Failure::to_end(error.code(), &error))?;

@@ -76,6 +76,7 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
         ("body-timeout", "SECONDS", "30"),
         ("idle-timeout", "SECONDS", "75"),
         ("write-timeout", "SECONDS", "30"),
+        ("drain-delay", "SECONDS", "0"),
         ("shutdown-timeout", "SECONDS", "10"),
     ];
     for (flag, unit, default) in flags {

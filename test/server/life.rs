@@ -8,6 +8,7 @@ on_each_door! {
     the_facts_come_first_then_ready_then_what_to_try,
     a_signal_lets_the_request_in_flight_finish_and_makes_it_unready,
     a_body_that_comes_too_slowly_is_cut_off_when_the_time_is_over,
+    before_it_closes_a_new_connection_hears_that_it_is_not_ready,
     a_second_signal_ends_it_at_once,
     a_standard_output_that_nobody_reads_ends_nothing,
 }
@@ -143,6 +144,17 @@ fn a_signal_lets_the_request_in_flight_finish_and_makes_it_unready(door: Door) {
         assert_eq!(ended.status, Some(0), "{ended:?}");
         assert!(ended.stderr.contains("ended"), "{ended:?}");
     }
+}
+
+/// For a load balancer that asks anew each time.
+fn before_it_closes_a_new_connection_hears_that_it_is_not_ready(door: Door) {
+    let server = door.start(&["--drain-delay", "600"]);
+    server.signal("TERM");
+    server.stderr.wait_for("draining");
+    assert!(server.ask("GET", "/readyz", "", b"").is_problem(503, "DC-114"));
+    assert_eq!(server.ask("GET", "/livez", "", b"").status, 200, "it still answers");
+    server.signal("TERM");
+    assert_eq!(server.wait().status, Some(130));
 }
 
 #[test]

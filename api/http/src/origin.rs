@@ -113,6 +113,9 @@ fn without_port(name: &str) -> &str {
 
 /// Whether `host` can only mean this machine (RFC 6761, 6.3 reserves localhost).
 fn is_loopback(host: &str) -> bool {
+    if matches!(host, "127.0.0.1" | "localhost") {
+        return true; // as nearly all call it; the others are parsed
+    }
     if let Ok(address) = host.parse::<Ipv4Addr>() {
         return address.is_loopback();
     }
