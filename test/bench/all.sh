@@ -1,16 +1,31 @@
 #!/usr/bin/env bash
 # Every benchmark, one after the other; all.sh FILE leaves the figures in FILE
 # too. Half an hour; nothing else should run meanwhile.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-figures=${1:-/dev/null}
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+# Before the half hour, not in its middle.
+need wrk wrk
+need nginx nginx-light
+need curl curl
+need redis-server redis-server
+need memcached memcached
+
+figures=$(realpath "${1:-/dev/null}")
 : >"$figures"
+cd "$ROOT"
+failed=()
 
-only_figures() { grep --extended-regexp '^(RATIO|FACT) ' | tee -a "$figures"; }
+# step COMMAND...: its figures. One that fails does not cost those of the others.
+step() {
+    say "== $*"
+    "$@" | sed --unbuffered --quiet --regexp-extended '/^(RATIO|FACT) /p' | tee -a "$figures" ||
+        failed+=("$*")
+}
 
-cargo bench --quiet -p distcache-ring --bench ring | only_figures
-cargo bench --quiet -p distcache-manager --bench calls | only_figures
-cargo bench --quiet -p distcache-manager --bench hit_ratio | only_figures
-for script in http memory start idle; do
-    "test/bench/$script.sh" | only_figures
-done
+step cargo bench --quiet -p distcache-ring --bench ring
+step cargo bench --quiet -p distcache-manager --bench calls
+step cargo bench --quiet -p distcache-manager --bench hit_ratio
+for script in http memory start idle; do step "test/bench/$script.sh"; done
+
+for name in "${failed[@]}"; do say "FAILED: $name"; done
+((${#failed[@]} == 0))

@@ -2,7 +2,9 @@
 library only. Each command is a function below; its parameters are the
 command's arguments."""
 
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -29,21 +31,32 @@ def connect(port):
     return connection
 
 
-def await_port(port):
-    """Waits until somebody listens."""
+def has_ended(pid):
+    """Whether a child of our parent has ended, waited for or not."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def await_port(port, pid):
+    """Waits until the process listens."""
     end = time.monotonic() + PATIENCE_S
     while True:
         try:
             return connect(port).close()
-        except OSError:
+        except OSError as error:
+            if has_ended(pid):
+                sys.exit("the server ended at its start")
             if end < time.monotonic():
-                raise
+                sys.exit(f"the server does not listen: {error}")
             time.sleep(0.01)
 
 
-def await_http(port):
+def await_http(port, pid):
     """Waits until a GET is answered."""
-    await_port(port)
+    await_port(port, pid)
     connection = connect(port)
     connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
@@ -77,7 +90,9 @@ def start_ms(port, server):
     """Starts the server, prints the milliseconds to its first 200, ends it."""
     begin = time.monotonic()
     process = subprocess.Popen(
-        [server, "--listen", f"127.0.0.1:{port}", "--log", "off"], stdout=subprocess.DEVNULL
+        [server, "--listen", f"127.0.0.1:{port}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         while begin + PATIENCE_S > time.monotonic():
@@ -93,7 +108,11 @@ def start_ms(port, server):
         sys.exit("the server did not answer")
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def fill(port, items, request, answer):
@@ -147,23 +166,34 @@ def ask(port, request, end):
     return received
 
 
-def count_http(port):
-    """Prints the entries of all data nodes, after their next status."""
-    import json
-
-    time.sleep(3)
+def count_http(port, items):
+    """Prints the entries of all data nodes, once their statuses, which come
+    every second, tell of every put; one that was evicted is a failure."""
     request = b"GET /v1/nodes HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    body = ask(port, request, b"\0").split(b"\r\n\r\n", 1)[1]
-    print(sum(node["status"]["entries"] for node in json.loads(body)["nodes"]))
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        body = ask(port, request, b"\0").split(b"\r\n\r\n", 1)[1]
+        statuses = [node["status"] or {} for node in json.loads(body)["nodes"]]
+        inserts, entries, evictions = (
+            sum(status.get(count, 0) for status in statuses)
+            for count in ("inserts", "entries", "evictions")
+        )
+        if evictions:
+            sys.exit(f"{evictions} entries were evicted")
+        if int(items) <= inserts or end < time.monotonic():
+            return print(entries)
+        time.sleep(0.1)
 
 
-def count_redis(port):
+def count_redis(port, _items):
     print(int(ask(port, b"*1\r\n$6\r\nDBSIZE\r\n", b"\r\n")[1:]))
 
 
-def count_memcached(port):
+def count_memcached(port, _items):
     lines = ask(port, b"stats\r\n", b"END\r\n").splitlines()
     print(int(next(line for line in lines if line.startswith(b"STAT curr_items")).split()[2]))
 
 
+# So that what was started is ended then too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 main(*sys.argv[1:])

@@ -8,25 +8,45 @@
 #   FACT name number
 
 set -euo pipefail
+# A measurement that fails within $(...) is a failure too.
+shopt -s inherit_errexit
 # Numbers with a point, whatever the language of the machine.
 export LC_ALL=C
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CLIENT="$ROOT/test/bench/client.py"
-TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
+# Cargo takes a relative one from where it runs, which is the root.
+TARGET=${CARGO_TARGET_DIR:-target}
+if [[ $TARGET != /* ]]; then TARGET="$ROOT/$TARGET"; fi
 SERVER="$TARGET/release/cache_manager"
 SCRATCH=$(mktemp -d)
 PIDS=()
+
+# What is measured are the defaults; the environment would set the flags too.
+for variable in "${!DISTCACHE_@}"; do
+    if [[ $variable != DISTCACHE_TRACES ]]; then unset "$variable"; fi
+done
+
+# The longest that a client may take for one task, and a process to end.
+TASK_SECONDS=300
+END_SECONDS=20
 
 say() { printf '%s\n' "$*" >&2; }
 
 # Ends what was started here, and nothing else.
 clean_up() {
+    local pid
     for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null || true; done
+    for pid in "${PIDS[@]}"; do
+        timeout "$END_SECONDS" tail --pid="$pid" -f /dev/null || kill -KILL "$pid" || true
+        wait "$pid" 2>/dev/null || true
+    done
     rm -rf "$SCRATCH"
 }
 trap clean_up EXIT
+# With a trap, bash waits for the command that runs: it is not left behind.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # need COMMAND PACKAGE: says which Debian package is missing.
 need() {
@@ -34,11 +54,14 @@ need() {
     say "$1 is missing: apt-get install $2"
     exit 1
 }
+need python3 python3
 
 build() { (cd "$ROOT" && cargo build --quiet --release "$@" >&2); }
 
+client() { timeout --foreground "$TASK_SECONDS" python3 "$CLIENT" "$@"; }
+
 # A port that nobody listens on.
-free_port() { python3 "$CLIENT" free-port; }
+free_port() { client free-port; }
 
 # start LOG COMMAND...: runs it in the background; its process id is in STARTED.
 start() {
@@ -49,12 +72,20 @@ start() {
     PIDS+=("$STARTED")
 }
 
+# await PROTOCOL PORT LOG: until what was started last answers; its log if it
+# does not.
+await() {
+    client "await-$1" "$2" "$STARTED" && return
+    say "$3:" && cat "$SCRATCH/$3" >&2
+    exit 1
+}
+
 # start_server PORT FLAG...: our server, once it is ready.
 start_server() {
     local port=$1
     shift
-    start server.log "$SERVER" --listen "127.0.0.1:$port" --log off "$@"
-    python3 "$CLIENT" await-http "$port"
+    start server.log "$SERVER" --listen "127.0.0.1:$port" "$@"
+    await http "$port" server.log
 }
 
 median() { sort -n | awk '{ at[NR] = $1 } END { print at[int((NR + 1) / 2)] }'; }

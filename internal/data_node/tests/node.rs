@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use distcache_bus::Epoch;
 use distcache_node::{
-    DataNode, Entry, EvictionPolicy, Limits, ManualClock, NodeSettings, Refused,
+    DataNode, Draft, Entry, EvictionPolicy, Limits, ManualClock, NodeSettings, Refused,
     STRUCTURE_BYTES_MIN, Tick,
 };
 
@@ -190,4 +190,20 @@ fn a_limit_below_what_empty_tables_take_empties_the_node_and_no_more() {
     node.validate();
     put(&mut node, b"a", b"1");
     assert_eq!(get(&mut node, b"a"), Some(b"1".to_vec()));
+}
+
+#[test]
+fn a_value_that_a_lower_limit_forbids_is_refused_though_its_memory_is_there() {
+    let (mut node, _) = node();
+    put(&mut node, b"a", b"12345");
+    let before = node.limits();
+    node.set_limits(Limits { value_bytes: 4, ..before });
+    let draft = Draft::new(b"a", b"54321", Tick::NEVER).unwrap();
+    let refused = node.put_draft(EPOCH, hash(b"a"), &draft).unwrap_err();
+    assert_eq!(refused, Refused { bytes: 5, max: 4 });
+    assert_eq!(get(&mut node, b"a"), Some(b"12345".to_vec()));
+    node.set_limits(before);
+    assert!(!node.put_draft(EPOCH, hash(b"a"), &draft).unwrap().is_new);
+    assert_eq!(get(&mut node, b"a"), Some(b"54321".to_vec()));
+    node.validate();
 }
