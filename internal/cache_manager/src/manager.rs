@@ -162,13 +162,23 @@ impl CacheManager {
         value: &[u8],
         ttl: Option<Duration>,
     ) -> Result<Stored, Error> {
-        let entry = self.shared.draft(key, value, ttl)?.entry();
+        let draft = self.shared.draft(key, value, ttl)?;
         let hash = self.shared.hasher.hash(key);
-        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
-            let command = PutEntry { epoch: routing.epoch, hash, entry: entry.clone() };
-            node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
+        let (node, stored) = if value.len() <= SHORT_VALUE_BYTES {
+            let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, by: &Deadline| {
+                let Routing { epoch, .. } = *routing;
+                node.mailbox.begin(epoch, by, &shared.timer, Put { epoch, hash, draft })
+            };
+            self.shared.ask_async(hash, key, begin).await?
+        } else {
+            let entry = draft.entry();
+            let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, by: &Deadline| {
+                let Routing { epoch, .. } = *routing;
+                let command = PutEntry { epoch, hash, entry: entry.clone() };
+                node.mailbox.begin(epoch, by, &shared.timer, command)
+            };
+            self.shared.ask_async(hash, key, begin).await?
         };
-        let (node, stored) = self.shared.ask_async(hash, key, begin).await?;
         Ok(self.shared.stored(hash, node, &stored?))
     }
 
