@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use distcache_bus::{Command, Deadline};
 use distcache_node::DataNode;
-use distcache_node::commands::{Batch, Delete, Get, PutEntry};
+use distcache_node::commands::{Batch, Delete, Get, Item, Put};
 
 use crate::routing::Routing;
 use crate::{CacheManager, Error, Hit, NodeId, Stored};
@@ -52,7 +52,7 @@ impl CacheManager {
         // An entry that could not be made takes no part; its error is its reply.
         let command = |at: usize, routing: &Routing| {
             let entry = entries[at].clone().ok()?;
-            Some(PutEntry { epoch: routing.epoch, hash: hashes[at], entry })
+            Some(Put { epoch: routing.epoch, hash: hashes[at], item: Item::Entry(entry) })
         };
         let replies = self.by_owner(&hashes, command).into_iter().zip(items).zip(&hashes);
         let result = |((reply, item), hash): ((_, &PutItem<'_>), &u64)| match reply {

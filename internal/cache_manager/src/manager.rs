@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use distcache_bus::{Call, CallError, Deadline, Epoch, Timer};
-use distcache_node::commands::{Clear, Delete, Fetch, Fetched, Get, Put, PutEntry};
+use distcache_node::commands::{Clear, Delete, Fetch, Fetched, Get, Item, Put};
 use distcache_node::{Clock, DataNode, Draft, NodeStatus, Tick, Value, Version};
 use distcache_ring::KeyHasher;
 use parking_lot::Mutex;
@@ -134,21 +134,12 @@ impl CacheManager {
     /// `ValueTooLarge`, `KeyTooLong`, and those of [`get`](Self::get). After
     /// `TimedOut` the value may be there or not.
     pub fn put(&self, key: &[u8], value: &[u8], ttl: Option<Duration>) -> Result<Stored, Error> {
-        let draft = self.shared.draft(key, value, ttl)?;
+        let item = self.shared.item(key, value, ttl)?;
         let hash = self.shared.hasher.hash(key);
-        let (node, stored) = if value.len() <= SHORT_VALUE_BYTES {
-            self.shared.ask(hash, key, |routing, node, deadline| {
-                let Routing { epoch, .. } = *routing;
-                node.mailbox.call(epoch, deadline, Put { epoch, hash, draft })
-            })?
-        } else {
-            let entry = draft.entry();
-            self.shared.ask(hash, key, |routing, node, deadline| {
-                let Routing { epoch, .. } = *routing;
-                let command = PutEntry { epoch, hash, entry: entry.clone() };
-                node.mailbox.call(epoch, deadline, command)
-            })?
-        };
+        let (node, stored) = self.shared.ask(hash, key, |routing, node, deadline| {
+            let command = Put { epoch: routing.epoch, hash, item: item.clone() };
+            node.mailbox.call(routing.epoch, deadline, command)
+        })?;
         Ok(self.shared.stored(hash, node, &stored?))
     }
 
@@ -162,23 +153,13 @@ impl CacheManager {
         value: &[u8],
         ttl: Option<Duration>,
     ) -> Result<Stored, Error> {
-        let draft = self.shared.draft(key, value, ttl)?;
+        let item = self.shared.item(key, value, ttl)?;
         let hash = self.shared.hasher.hash(key);
-        let (node, stored) = if value.len() <= SHORT_VALUE_BYTES {
-            let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, by: &Deadline| {
-                let Routing { epoch, .. } = *routing;
-                node.mailbox.begin(epoch, by, &shared.timer, Put { epoch, hash, draft })
-            };
-            self.shared.ask_async(hash, key, begin).await?
-        } else {
-            let entry = draft.entry();
-            let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, by: &Deadline| {
-                let Routing { epoch, .. } = *routing;
-                let command = PutEntry { epoch, hash, entry: entry.clone() };
-                node.mailbox.begin(epoch, by, &shared.timer, command)
-            };
-            self.shared.ask_async(hash, key, begin).await?
+        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
+            let command = Put { epoch: routing.epoch, hash, item: item.clone() };
+            node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
         };
+        let (node, stored) = self.shared.ask_async(hash, key, begin).await?;
         Ok(self.shared.stored(hash, node, &stored?))
     }
 
@@ -506,6 +487,17 @@ impl Shared {
     ) -> Result<Draft<'a>, Error> {
         let expires = ttl.map_or(Tick::NEVER, |ttl| self.clock.now().after(ttl));
         Ok(Draft::new(key, value, expires)?)
+    }
+
+    fn item<'a>(
+        &self,
+        key: &'a [u8],
+        value: &'a [u8],
+        ttl: Option<Duration>,
+    ) -> Result<Item<'a>, Error> {
+        let draft = self.draft(key, value, ttl)?;
+        let is_short = value.len() <= SHORT_VALUE_BYTES;
+        Ok(if is_short { Item::Draft(draft) } else { Item::Entry(draft.entry()) })
     }
 
     /// Tells of a key that is new to its node.

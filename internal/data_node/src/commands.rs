@@ -39,51 +39,43 @@ impl<K: AsRef<[u8]>> Read<DataNode> for Get<K> {
     }
 }
 
-/// Stores a short value, which is copied while the node is locked.
-#[derive(Debug, Clone, Copy)]
+/// What a put stores.
+#[derive(Debug, Clone)]
+pub enum Item<'a> {
+    /// Copied while the node is locked: for short values.
+    Draft(Draft<'a>),
+    /// Made before.
+    Entry(Entry),
+}
+
+/// Stores a value.
+#[derive(Debug)]
 pub struct Put<'a> {
     /// The epoch of the request.
     pub epoch: Epoch,
     /// The key's hash.
     pub hash: u64,
     /// Key, value and expiry.
-    pub draft: Draft<'a>,
+    pub item: Item<'a>,
 }
 
 impl Command<DataNode> for Put<'_> {
     type Reply = Result<Stored, Refused>;
-    type Owned = PutEntry;
+    type Owned = Put<'static>;
 
-    fn into_owned(self) -> PutEntry {
-        PutEntry { epoch: self.epoch, hash: self.hash, entry: self.draft.entry() }
+    fn into_owned(self) -> Put<'static> {
+        let entry = match self.item {
+            Item::Draft(draft) => draft.entry(),
+            Item::Entry(entry) => entry,
+        };
+        Put { epoch: self.epoch, hash: self.hash, item: Item::Entry(entry) }
     }
 
     fn run(self, node: &mut DataNode) -> Self::Reply {
-        node.put_draft(self.epoch, self.hash, &self.draft)
-    }
-}
-
-/// Stores an entry that was made before.
-#[derive(Debug)]
-pub struct PutEntry {
-    /// The epoch of the request.
-    pub epoch: Epoch,
-    /// The key's hash.
-    pub hash: u64,
-    /// Key, value and expiry.
-    pub entry: Entry,
-}
-
-impl Command<DataNode> for PutEntry {
-    type Reply = Result<Stored, Refused>;
-    type Owned = Self;
-
-    fn into_owned(self) -> Self {
-        self
-    }
-
-    fn run(self, node: &mut DataNode) -> Self::Reply {
-        node.put(self.epoch, self.hash, self.entry)
+        match self.item {
+            Item::Draft(draft) => node.put_draft(self.epoch, self.hash, &draft),
+            Item::Entry(entry) => node.put(self.epoch, self.hash, entry),
+        }
     }
 }
 
