@@ -13,8 +13,9 @@ pub struct Tick(u64);
 impl Tick {
     /// The instant the clock was made.
     pub const ZERO: Self = Self(0);
-    /// Later than every deadline (8,900 years): what never expires.
-    pub const NEVER: Self = Self((1 << 48) - 1);
+    /// Later than every deadline (34 years of uptime): what never expires. An
+    /// entry has 40 bits for it.
+    pub const NEVER: Self = Self((1 << 40) - 1);
 
     /// The tick `ms` milliseconds after the clock was made; at most `NEVER`.
     pub fn from_ms(ms: u64) -> Self {
@@ -32,6 +33,22 @@ impl Tick {
     pub fn after(self, ttl: Duration) -> Self {
         let ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
         Self::from_ms(self.0.saturating_add(ms))
+    }
+
+    /// The tick `time` earlier, at the earliest [`ZERO`](Self::ZERO); `NEVER`
+    /// stays.
+    #[must_use]
+    pub fn before(self, time: Duration) -> Self {
+        if self == Self::NEVER {
+            return self;
+        }
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(ms))
+    }
+
+    /// The time since an earlier tick; zero if that is a later one.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 

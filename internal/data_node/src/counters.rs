@@ -13,6 +13,11 @@ impl Count {
         *self.0.get_mut() += number;
     }
 
+    /// Takes one back, with the lock held exclusively.
+    pub(crate) fn undo(&mut self) {
+        *self.0.get_mut() -= 1;
+    }
+
     /// Raises it beside others.
     #[inline]
     pub(crate) fn add_shared(&self) {
@@ -37,6 +42,8 @@ pub(crate) struct Counters {
     pub(crate) deletes: Count,
     pub(crate) evictions: Count,
     pub(crate) expirations: Count,
+    /// Gone by tag or prefix.
+    pub(crate) invalidations: Count,
     pub(crate) refusals: Count,
     pub(crate) moved_in: Count,
     pub(crate) moved_out: Count,

@@ -6,11 +6,15 @@
 //! [`Mailbox`](distcache_bus::Mailbox) and speaks to it in [commands].
 //!
 //! ```text
-//!  DataNode ── statistics, versions
-//!     └─ Store ── what may stay, what must go
-//!          ├─ Index     hash ► slot        (linear hashing over small tables)
-//!          ├─ Slab      slot ► entry       (in segments; entries on the heap)
-//!          └─ Eviction  which slot is next (LRU, SIEVE, or your own)
+//!  DataNode ── versions, and memory that keyspaces share
+//!     └─ Keyspace
+//!          ├─ Flights ── loads on their way, and who waits for them
+//!          └─ Store ──── what may stay, what must go
+//!               ├─ Index     hash ► slot, entry (linear hashing, small tables)
+//!               ├─ Slots     slot ► hash        (in segments)
+//!               ├─ Eviction  which slot is next (LRU, SIEVE, or your own)
+//!               ├─ Life      fresh, early, stale or dead
+//!               └─ Tags      what was invalidated, and when
 //! ```
 //!
 //! A look-up in the order in which memory is touched: the index's directory,
@@ -26,8 +30,17 @@
 mod clock;
 pub use clock::{Clock, ManualClock, SystemClock, Tick};
 
+mod version;
+pub use version::Version;
+
+mod draft;
+pub use draft::{Draft, KEY_BYTES_MAX, KeyTooLong, TooManyTags};
+
 mod entry;
-pub use entry::{Draft, Entry, KEY_BYTES_MAX, KeyTooLong, Value, Version};
+pub use entry::{Entry, TAGS_MAX};
+
+mod value;
+pub use value::Value;
 
 mod heap;
 mod segments;
@@ -38,15 +51,29 @@ pub use slots::Slot;
 mod index;
 
 pub mod eviction;
-pub use eviction::{Eviction, EvictionPolicy};
+pub use eviction::{CustomPolicy, Eviction, EvictionPolicy};
+
+mod departed;
+pub use departed::{Cause, Departed};
+
+mod glob;
+mod idle;
+mod tags;
 
 mod store;
-pub use store::{Limits, Refused, STRUCTURE_BYTES_MIN};
+pub use store::{Lifetimes, Limits, Refused, STRUCTURE_BYTES_MIN, Selection};
 
+mod any_store;
 mod counters;
 
+mod flight;
+pub use flight::{Failure, Flight, Landing, WAITERS_MAX};
+
+mod keyspace;
+pub use keyspace::{Cargo, Condition, KeyspaceId, KeyspaceSettings, Landed, Look};
+
 mod node;
-pub use node::{DataNode, NodeSettings, Stored};
+pub use node::{Added, DataNode, NodeSettings, NotAdded, PutRefused, Removed, Stored};
 
 mod status;
 pub use status::NodeStatus;

@@ -25,6 +25,10 @@ pub struct NodeStatus {
     pub evictions: u64,
     /// Entries whose time was over.
     pub expirations: u64,
+    /// Entries invalidated by tag or prefix.
+    pub invalidations: u64,
+    /// Loads on their way now.
+    pub flights: u64,
     /// Puts refused for their size.
     pub refusals: u64,
     /// Entries taken over from other nodes.

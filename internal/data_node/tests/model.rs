@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use distcache_bus::Epoch;
 use distcache_node::{
-    Clock, DataNode, Draft, EvictionPolicy, Limits, ManualClock, NodeSettings, STRUCTURE_BYTES_MIN,
-    Tick, Value,
+    Clock, Condition, DataNode, Draft, EvictionPolicy, KeyspaceId, KeyspaceSettings, Lifetimes,
+    Limits, ManualClock, NodeSettings, STRUCTURE_BYTES_MIN, Tick, Value,
 };
+
+const KEYSPACE: KeyspaceId = KeyspaceId { index: 0, generation: 0 };
 
 /// Xorshift (G. Marsaglia, "Xorshift RNGs", 2003): the same everywhere.
 struct Random(u64);
@@ -67,9 +69,19 @@ fn limits(bytes: u64, entries: u64) -> Limits {
 impl Bench {
     fn new(policy: EvictionPolicy, limits: Limits, keys: u64, seed: u64) -> Self {
         let clock = Arc::new(ManualClock::new());
+        let settings = NodeSettings { bytes_max: limits.bytes, clock: clock.clone() };
+        let mut node = DataNode::new(settings);
+        let keyspace = KeyspaceSettings {
+            policy: policy.clone(),
+            limits,
+            lifetimes: Lifetimes::default(),
+            listens: false,
+            flights_max: 16,
+        };
+        node.add_keyspace(KEYSPACE, &keyspace);
         Self {
             policy,
-            node: DataNode::new(NodeSettings { policy, limits, clock: clock.clone() }),
+            node,
             clock,
             model: HashMap::new(),
             random: Random(seed),
@@ -107,9 +119,9 @@ impl Bench {
     fn get(&mut self, key: u64) {
         let (name, hash) = (key.to_le_bytes(), (self.hash)(key));
         let found = if self.policy.shares_hits() && self.random.below(2) == 0 {
-            self.node.get_shared(hash, &name)
+            self.node.get_shared(KEYSPACE, hash, &name)
         } else {
-            self.node.get(hash, &name)
+            self.node.get(KEYSPACE, hash, &name)
         };
         let Some(found) = found else { return };
         let expected = self.model.get(&key).expect("only what was put is found");
@@ -139,9 +151,9 @@ impl Bench {
         let (name, hash) = (key.to_le_bytes(), (self.hash)(key));
         let draft = Draft::new(&name, &value, expires).expect("a short key");
         let stored = if self.random.below(2) == 0 {
-            self.node.put_draft(Epoch::FIRST, hash, &draft)
+            self.node.put_draft(Epoch::FIRST, KEYSPACE, hash, &draft, Condition::Always)
         } else {
-            self.node.put(Epoch::FIRST, hash, draft.entry())
+            self.node.put(Epoch::FIRST, KEYSPACE, hash, draft.entry(), Condition::Always)
         };
         let stored = stored.expect("a small value");
         assert!(stored.replaced.is_none() || !stored.is_new);
@@ -151,23 +163,23 @@ impl Bench {
     }
 
     fn delete(&mut self, key: u64) {
-        let there = self.node.delete((self.hash)(key), &key.to_le_bytes());
+        let there = self.node.delete(KEYSPACE, (self.hash)(key), &key.to_le_bytes());
         let modelled = self.model.remove(&key);
         assert!(!there || modelled.is_some_and(|one| self.clock.now() < one.expires));
     }
 
     fn clear_or_squeeze(&mut self) {
         if self.random.below(self.keys) == 0 {
-            self.node.clear();
+            self.node.clear(KEYSPACE);
             self.model.clear();
             return;
         }
-        let before = self.node.limits();
-        self.node.set_limits(Limits { bytes: before.bytes - 900, ..before });
+        let before = self.node.limits(KEYSPACE).expect("it was added");
+        self.node.set_limits(KEYSPACE, Limits { bytes: before.bytes - 900, ..before });
         if self.keys <= SMALL_KEYS {
             self.node.validate();
         }
-        self.node.set_limits(before);
+        self.node.set_limits(KEYSPACE, before);
     }
 }
 
@@ -175,7 +187,7 @@ impl Bench {
 fn a_million_operations_on_few_keys_validated_after_each() {
     for (seed, policy) in (1..).zip(EvictionPolicy::ALL) {
         // Room for about half of the keys, by bytes and then by entries.
-        Bench::new(policy, limits(4_000, UNLIMITED), 64, seed).run(300_000, 1);
+        Bench::new(policy.clone(), limits(4_000, UNLIMITED), 64, seed).run(300_000, 1);
         Bench::new(policy, limits(64 * 1024, 24), 64, seed + 10).run(300_000, 1);
     }
 }

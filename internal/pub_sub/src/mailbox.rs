@@ -66,8 +66,6 @@ pub struct MailboxSettings {
     pub dispatch: Dispatch,
     /// Commands that the inbox holds at most.
     pub inbox_capacity: usize,
-    /// Whether [`Mailbox::read`] takes the lock shared.
-    pub shared_reads: bool,
     /// The epoch that the node serves first.
     pub epoch: Epoch,
     /// Told, outside every lock, that a command has panicked, and with which
@@ -81,7 +79,6 @@ pub struct Mailbox<S> {
     state: RwLock<S>,
     fence: Fence,
     dispatch: Dispatch,
-    shared_reads: bool,
     /// `None` once closed. Taken under a lock of its own, never held while
     /// sending: what is sent after the lock was released still arrives, because
     /// the channel stays connected until the last clone is dropped.
@@ -114,7 +111,6 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
             state: RwLock::new(state),
             fence: Fence::new(settings.epoch),
             dispatch: settings.dispatch,
-            shared_reads: settings.shared_reads,
             inbox: Mutex::new(Some(sender)),
             queued,
             on_panic: settings.on_panic,
@@ -150,7 +146,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         }
     }
 
-    /// Like [`call`](Self::call), beside other readers where the state allows.
+    /// Like [`call`](Self::call), beside other readers.
     ///
     /// # Errors
     /// As of `call`.
@@ -161,7 +157,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         deadline: &Deadline,
         command: C,
     ) -> Result<C::Reply, CallError> {
-        if !self.shared_reads || self.dispatch == Dispatch::Worker {
+        if self.dispatch == Dispatch::Worker {
             return self.call(epoch, deadline, command);
         }
         let state = match self.state.try_read() {
@@ -205,7 +201,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         Call(Inner::Waiting(waiter))
     }
 
-    /// Like [`begin`](Self::begin), beside other readers where the state allows.
+    /// Like [`begin`](Self::begin), beside other readers.
     pub fn begin_read<C: Read<S>>(
         &self,
         epoch: Epoch,
@@ -213,7 +209,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         timer: &Timer,
         command: C,
     ) -> Call<C::Reply> {
-        if self.shared_reads && self.dispatch == Dispatch::Inline {
+        if self.dispatch == Dispatch::Inline {
             for _ in 0..TRIES_BEFORE_WAITING {
                 if let Some(state) = self.state.try_read() {
                     let outcome = self.guarded(epoch, || command.read(&state));
@@ -528,7 +524,6 @@ impl<S> fmt::Debug for Mailbox<S> {
         f.debug_struct("Mailbox")
             .field("fence", &self.fence)
             .field("dispatch", &self.dispatch)
-            .field("shared_reads", &self.shared_reads)
             .finish_non_exhaustive()
     }
 }
@@ -538,7 +533,6 @@ impl fmt::Debug for MailboxSettings {
         f.debug_struct("MailboxSettings")
             .field("dispatch", &self.dispatch)
             .field("inbox_capacity", &self.inbox_capacity)
-            .field("shared_reads", &self.shared_reads)
             .field("epoch", &self.epoch)
             .finish_non_exhaustive()
     }

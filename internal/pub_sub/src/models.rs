@@ -96,7 +96,6 @@ fn mailbox(dispatch: Dispatch) -> Arc<Mailbox<u64>> {
     let settings = MailboxSettings {
         dispatch,
         inbox_capacity: 2,
-        shared_reads: true,
         epoch: Epoch::FIRST,
         on_panic: Box::new(|_| {}),
     };

@@ -109,7 +109,6 @@ impl Fixture {
         let settings = MailboxSettings {
             dispatch,
             inbox_capacity: INBOX_CAPACITY,
-            shared_reads: true,
             epoch: Epoch::FIRST,
             on_panic: Box::new(move |message| {
                 tell.send(message.to_owned()).expect("the test waits");
@@ -228,7 +227,6 @@ fn a_panic_is_told_outside_the_lock() {
         let settings = MailboxSettings {
             dispatch,
             inbox_capacity: 1,
-            shared_reads: false,
             epoch: Epoch::FIRST,
             on_panic: Box::new(move |_| {
                 let mailbox = of_panic.get().and_then(Weak::upgrade).expect("the test holds it");
@@ -264,7 +262,6 @@ fn a_tick_that_panics_gives_the_node_up() {
     let settings = MailboxSettings {
         dispatch: Dispatch::Inline,
         inbox_capacity: 1,
-        shared_reads: false,
         epoch: Epoch::FIRST,
         on_panic: Box::new(move |message| tell.send(message.to_owned()).unwrap()),
     };

@@ -1,42 +1,15 @@
-//! What a node promises, fact by fact.
+//! Entries: stored, read, expired, evicted, moved.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use distcache_bus::Epoch;
+use crate::support::{EPOCH, KEYSPACE, delete, get, hash, node, put, put_until, settings, store};
 use distcache_node::{
-    DataNode, Draft, Entry, EvictionPolicy, Limits, ManualClock, NodeSettings, Refused,
-    STRUCTURE_BYTES_MIN, Tick,
+    Condition, DataNode, Draft, Entry, EvictionPolicy, KeyspaceSettings, Limits, ManualClock,
+    PutRefused, Refused, STRUCTURE_BYTES_MIN, Tick,
 };
 
-const EPOCH: Epoch = Epoch::FIRST;
-
-fn node_of(policy: EvictionPolicy, limits: Limits) -> (DataNode, Arc<ManualClock>) {
-    let clock = Arc::new(ManualClock::new());
-    (DataNode::new(NodeSettings { policy, limits, clock: clock.clone() }), clock)
-}
-
-fn node() -> (DataNode, Arc<ManualClock>) {
-    let limits = Limits { bytes: 1 << 20, entries: u64::MAX, value_bytes: 1 << 18 };
-    node_of(EvictionPolicy::Lru, limits)
-}
-
-/// A key's hash in these tests: its first byte, spread.
-fn hash(key: &[u8]) -> u64 {
-    u64::from(key[0]).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
-
-fn put(node: &mut DataNode, key: &[u8], value: &[u8]) -> u64 {
-    put_until(node, key, value, Tick::NEVER)
-}
-
-fn put_until(node: &mut DataNode, key: &[u8], value: &[u8], expires: Tick) -> u64 {
-    let entry = Entry::new(key, value, expires).expect("a short key");
-    node.put(EPOCH, hash(key), entry).expect("a small value").version.get()
-}
-
-fn get(node: &mut DataNode, key: &[u8]) -> Option<Vec<u8>> {
-    node.get(hash(key), key).map(distcache_node::Value::into_bytes)
+fn node_of(policy: EvictionPolicy, limits: Limits) -> (DataNode, std::sync::Arc<ManualClock>) {
+    crate::support::node_of(&KeyspaceSettings { policy, limits, ..settings() })
 }
 
 #[test]
@@ -46,8 +19,8 @@ fn a_put_is_read_back_and_a_delete_forgets_it() {
     assert_eq!(get(&mut node, b"a"), Some(b"1".to_vec()));
     put(&mut node, b"a", b"2");
     assert_eq!(get(&mut node, b"a"), Some(b"2".to_vec()));
-    assert!(node.delete(hash(b"a"), b"a"));
-    assert!(!node.delete(hash(b"a"), b"a"));
+    assert!(delete(&mut node, b"a"));
+    assert!(!delete(&mut node, b"a"));
     assert_eq!(get(&mut node, b"a"), None);
     node.validate();
 }
@@ -76,7 +49,7 @@ fn a_sweep_meets_what_was_put_behind_it() {
     for number in 0..1_500_u16 {
         let (key, spread) = (number.to_le_bytes(), u64::from(number) << 40);
         let entry = Entry::new(&key, b"", Tick::from_ms(10 + u64::from(number == 1_499))).unwrap();
-        node.put(EPOCH, spread, entry).unwrap();
+        node.put(EPOCH, KEYSPACE, spread, entry, Condition::Always).unwrap();
     }
     clock.advance(Duration::from_millis(10));
     assert!(node.sweep(), "half of the slots are left");
@@ -96,8 +69,8 @@ fn one_value_too_large_evicts_nothing_and_leaves_the_old_one() {
     put(&mut node, b"a", b"old");
     put(&mut node, b"b", b"other");
     let entry = Entry::new(b"a", &[0; 101], Tick::NEVER).unwrap();
-    let refused = node.put(EPOCH, hash(b"a"), entry).unwrap_err();
-    assert_eq!(refused, Refused { bytes: 101, max: 100 });
+    let refused = store(&mut node, entry).unwrap_err();
+    assert_eq!(refused, PutRefused::TooLarge(Refused { bytes: 101, max: 100 }));
     assert_eq!(get(&mut node, b"a"), Some(b"old".to_vec()));
     assert_eq!(get(&mut node, b"b"), Some(b"other".to_vec()));
     assert_eq!(node.status().refusals, 1);
@@ -122,11 +95,15 @@ fn the_least_recently_used_goes_first() {
 fn versions_grow_across_deletion_and_eviction_and_carry_the_epoch() {
     let (mut node, _) = node();
     let first = put(&mut node, b"a", b"1");
-    node.delete(hash(b"a"), b"a");
+    delete(&mut node, b"a");
     let second = put(&mut node, b"a", b"1");
     assert!(first < second);
     let entry = Entry::new(b"a", b"1", Tick::NEVER).unwrap();
-    let third = node.put(EPOCH.next().unwrap(), hash(b"a"), entry).unwrap().version.get();
+    let third = node
+        .put(EPOCH.next().unwrap(), KEYSPACE, hash(b"a"), entry, Condition::Always)
+        .unwrap()
+        .version
+        .get();
     assert!(second + (1 << 39) < third, "a new epoch leaps over every sequence of the old one");
 }
 
@@ -134,10 +111,10 @@ fn versions_grow_across_deletion_and_eviction_and_carry_the_epoch() {
 fn an_entry_handed_over_keeps_version_and_expiry() {
     let ((mut old, _), (mut new, _)) = (node(), node());
     let version = put_until(&mut old, b"a", b"1", Tick::from_ms(50));
-    let entry = old.hand_over(hash(b"a"), b"a").unwrap();
+    let entry = old.hand_over(KEYSPACE, hash(b"a"), b"a").unwrap();
     assert!(old.is_empty());
-    new.take_over(hash(b"a"), entry);
-    let value = new.get(hash(b"a"), b"a").unwrap();
+    new.take_over(KEYSPACE, hash(b"a"), entry);
+    let value = new.get(KEYSPACE, hash(b"a"), b"a").unwrap();
     assert_eq!((value.version().get(), value.expires()), (version, Tick::from_ms(50)));
     assert_eq!((old.status().moved_out, new.status().moved_in), (1, 1));
     old.validate();
@@ -149,8 +126,8 @@ fn an_entry_taken_over_never_replaces_one_that_is_there() {
     let ((mut old, _), (mut new, _)) = (node(), node());
     put(&mut old, b"a", b"old");
     put(&mut new, b"a", b"new");
-    let entry = old.hand_over(hash(b"a"), b"a").unwrap();
-    new.take_over(hash(b"a"), entry);
+    let entry = old.hand_over(KEYSPACE, hash(b"a"), b"a").unwrap();
+    new.take_over(KEYSPACE, hash(b"a"), entry);
     assert_eq!(get(&mut new, b"a"), Some(b"new".to_vec()));
 }
 
@@ -158,8 +135,8 @@ fn an_entry_taken_over_never_replaces_one_that_is_there() {
 fn a_value_outlives_its_entry() {
     let (mut node, _) = node();
     put(&mut node, b"a", b"1");
-    let value = node.get(hash(b"a"), b"a").unwrap();
-    node.clear();
+    let value = node.get(KEYSPACE, hash(b"a"), b"a").unwrap();
+    node.clear(KEYSPACE);
     assert_eq!(&*value, b"1");
     assert_eq!(get(&mut node, b"a"), None);
     node.validate();
@@ -169,10 +146,11 @@ fn a_value_outlives_its_entry() {
 fn bytes_never_pass_the_limit_under_a_flood_of_ten_times_its_size() {
     for policy in EvictionPolicy::ALL {
         let limits = Limits { bytes: 1 << 20, entries: u64::MAX, value_bytes: 1 << 18 };
-        let (mut node, _) = node_of(policy, limits);
+        let (mut node, _) = node_of(policy.clone(), limits);
         for number in 0..10_240_u64 {
             let entry = Entry::new(&number.to_le_bytes(), &[7; 1_000], Tick::NEVER).unwrap();
-            node.put(EPOCH, number.wrapping_mul(0x9E37_79B9_7F4A_7C15), entry).unwrap();
+            let spread = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            node.put(EPOCH, KEYSPACE, spread, entry, Condition::Always).unwrap();
             assert!(node.bytes() <= limits.bytes);
         }
         node.validate();
@@ -186,7 +164,7 @@ fn a_limit_below_what_empty_tables_take_empties_the_node_and_no_more() {
     let (mut node, _) = node();
     (0..=255_u8).for_each(|key| _ = put(&mut node, &[key], b"value"));
     let least = Limits { bytes: STRUCTURE_BYTES_MIN + 512, entries: 1, value_bytes: 10 };
-    node.set_limits(least);
+    node.set_limits(KEYSPACE, least);
     node.validate();
     put(&mut node, b"a", b"1");
     assert_eq!(get(&mut node, b"a"), Some(b"1".to_vec()));
@@ -196,14 +174,17 @@ fn a_limit_below_what_empty_tables_take_empties_the_node_and_no_more() {
 fn a_value_that_a_lower_limit_forbids_is_refused_though_its_memory_is_there() {
     let (mut node, _) = node();
     put(&mut node, b"a", b"12345");
-    let before = node.limits();
-    node.set_limits(Limits { value_bytes: 4, ..before });
+    let before = node.limits(KEYSPACE).unwrap();
+    node.set_limits(KEYSPACE, Limits { value_bytes: 4, ..before });
     let draft = Draft::new(b"a", b"54321", Tick::NEVER).unwrap();
-    let refused = node.put_draft(EPOCH, hash(b"a"), &draft).unwrap_err();
-    assert_eq!(refused, Refused { bytes: 5, max: 4 });
+    let refused =
+        node.put_draft(EPOCH, KEYSPACE, hash(b"a"), &draft, Condition::Always).unwrap_err();
+    assert_eq!(refused, PutRefused::TooLarge(Refused { bytes: 5, max: 4 }));
     assert_eq!(get(&mut node, b"a"), Some(b"12345".to_vec()));
-    node.set_limits(before);
-    assert!(!node.put_draft(EPOCH, hash(b"a"), &draft).unwrap().is_new);
+    node.set_limits(KEYSPACE, before);
+    assert!(
+        !node.put_draft(EPOCH, KEYSPACE, hash(b"a"), &draft, Condition::Always).unwrap().is_new
+    );
     assert_eq!(get(&mut node, b"a"), Some(b"54321".to_vec()));
     node.validate();
 }

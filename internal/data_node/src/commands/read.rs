@@ -1,0 +1,103 @@
+//! Commands that change nothing but what a policy notes.
+
+use distcache_bus::{Command, Read};
+
+use crate::{DataNode, KeyspaceId, Selection, Tick, Value};
+
+/// The value of a key. Borrows the key; hence allocates nothing where it runs
+/// on its caller's stack.
+#[derive(Debug, Clone, Copy)]
+pub struct Get<K> {
+    /// Which keyspace.
+    pub keyspace: KeyspaceId,
+    /// The key's hash.
+    pub hash: u64,
+    /// The key.
+    pub key: K,
+}
+
+impl<K: AsRef<[u8]>> Command<DataNode> for Get<K> {
+    type Reply = Option<Value>;
+    type Owned = Get<Box<[u8]>>;
+
+    fn into_owned(self) -> Self::Owned {
+        Get { keyspace: self.keyspace, hash: self.hash, key: self.key.as_ref().into() }
+    }
+
+    #[inline]
+    fn run(self, node: &mut DataNode) -> Option<Value> {
+        node.get(self.keyspace, self.hash, self.key.as_ref())
+    }
+}
+
+impl<K: AsRef<[u8]>> Read<DataNode> for Get<K> {
+    #[inline]
+    fn read(self, node: &DataNode) -> Option<Value> {
+        node.get_shared(self.keyspace, self.hash, self.key.as_ref())
+    }
+}
+
+/// The value of a key, without using it: stale ones too, with the tick since
+/// when they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Peek<K> {
+    /// Which keyspace.
+    pub keyspace: KeyspaceId,
+    /// The key's hash.
+    pub hash: u64,
+    /// The key.
+    pub key: K,
+}
+
+impl<K: AsRef<[u8]>> Command<DataNode> for Peek<K> {
+    type Reply = Option<(Value, Option<Tick>)>;
+    type Owned = Peek<Box<[u8]>>;
+
+    fn into_owned(self) -> Self::Owned {
+        Peek { keyspace: self.keyspace, hash: self.hash, key: self.key.as_ref().into() }
+    }
+
+    fn run(self, node: &mut DataNode) -> Self::Reply {
+        self.read(node)
+    }
+}
+
+impl<K: AsRef<[u8]>> Read<DataNode> for Peek<K> {
+    fn read(self, node: &DataNode) -> Self::Reply {
+        node.peek(self.keyspace, self.hash, self.key.as_ref())
+    }
+}
+
+/// The selected keys among some entries, and where to go on.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// Which keyspace.
+    pub keyspace: KeyspaceId,
+    /// Where to go on; 0 to begin.
+    pub at: usize,
+    /// Entries to look at, or some more.
+    pub entries: usize,
+    /// Which keys.
+    pub selection: Selection,
+}
+
+impl Command<DataNode> for Scan {
+    type Reply = (Vec<Box<[u8]>>, Option<usize>);
+    type Owned = Self;
+
+    fn into_owned(self) -> Self {
+        self
+    }
+
+    fn run(self, node: &mut DataNode) -> Self::Reply {
+        self.read(node)
+    }
+}
+
+impl Read<DataNode> for Scan {
+    fn read(self, node: &DataNode) -> Self::Reply {
+        let mut keys = Vec::new();
+        let next = node.scan(self.keyspace, self.at, self.entries, &self.selection, &mut keys);
+        (keys, next)
+    }
+}

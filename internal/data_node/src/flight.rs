@@ -1,0 +1,479 @@
+//! Loads on their way, and who waits for them.
+//!
+//! One caller that misses a key leads: it sees to it that the key is loaded.
+//! Others that miss it meanwhile follow. All of them wait in the flight, each
+//! to its own deadline; the flight waits for nobody.
+//!
+//! The flight is the load's *lease*: what was loaded is stored only if its
+//! flight is still the one that the keyspace knows for the key. Whatever changes
+//! or forgets the key takes the flight away, under the lock under which it
+//! changes the key; so it does not matter whether there was an entry to be
+//! changed. The interleaving that this stops:
+//!
+//! 1. A reader misses, and a load begins; it reads value 1 from the source.
+//! 2. A writer stores value 2 in the source, and deletes the key here.
+//! 3. The load arrives with value 1, and stores it: served from now on.
+//!
+//! A reader that comes after step 2 finds no flight and leads another one: it
+//! does not wait for value 1 either. Those that came before may get it, as they
+//! would have if they had been a little faster.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+
+use distcache_bus::Replier;
+use parking_lot::Mutex;
+
+use crate::tags::Identity;
+use crate::{Entry, Tick, Value, Version};
+
+/// Callers that wait for one load at most.
+pub const WAITERS_MAX: usize = 65_536;
+
+/// What a flight takes beside its key, in bytes: itself, its place in the
+/// table, and its first waiters.
+const FLIGHT_BYTES: u64 = 320;
+
+/// Why a load has no value. Whoever gave it knows what it is.
+pub type Failure = Arc<dyn Error + Send + Sync>;
+
+/// What those who wait for a load are told.
+#[derive(Debug, Clone)]
+pub enum Landing {
+    /// The value; or, as an absent one, that there is none.
+    Value(Value),
+    /// The load failed, and this is what the cache has.
+    Stale(Value),
+    /// The load failed.
+    Failed(Failure),
+    /// The load is not for those who came so late: look again.
+    LookAgain,
+}
+
+/// One load of one key, and who waits for it.
+pub struct Flight {
+    key: Box<[u8]>,
+    hash: u64,
+    lease: Version,
+    /// A load that takes longer than this is given up by its followers.
+    overdue: Tick,
+    /// What the keyspace holds for the key, if it may be served after a failure
+    /// or can be found unchanged.
+    stale: Option<Value>,
+    waiters: Mutex<Waiters>,
+}
+
+/// Changed under the node's lock, until the landing.
+#[derive(Default)]
+struct Waiters {
+    has_landed: bool,
+    /// How many have come, ever.
+    came: u64,
+    /// Each with the number that had come before it.
+    waiting: Vec<(u64, Replier<Landing>)>,
+    /// Tags that were invalidated meanwhile, and how many had come by then.
+    revoked: Vec<(u64, u64)>,
+    /// How many had come when there were too many such tags to note.
+    revoked_all: Option<u64>,
+}
+
+/// Tags that a flight notes as invalidated. With more of them, every tagged
+/// value is taken for an invalidated one.
+const REVOKED_MAX: usize = 64;
+
+impl Flight {
+    /// The key that is loaded.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// Its hash.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// What the cache has for the key meanwhile, and may not serve as fresh.
+    pub fn stale(&self) -> Option<&Value> {
+        self.stale.as_ref()
+    }
+
+    /// Tells everybody who waits, outside every lock; once.
+    pub fn land(&self, landing: &Landing) {
+        let (waiting, early) = {
+            let mut waiters = self.waiters.lock();
+            waiters.has_landed = true;
+            let early = match landing {
+                Landing::Value(value) => waiters.came_before_revocation(value.entry()),
+                Landing::Stale(_) | Landing::Failed(_) | Landing::LookAgain => None,
+            };
+            (std::mem::take(&mut waiters.waiting), early.unwrap_or(u64::MAX))
+        };
+        for (came, waiter) in waiting {
+            waiter.answer(if came < early { landing.clone() } else { Landing::LookAgain });
+        }
+    }
+
+    /// Whether what was loaded bears a tag that was invalidated meanwhile.
+    pub(crate) fn has_revoked(&self, entry: &Entry) -> bool {
+        self.waiters.lock().came_before_revocation(entry).is_some()
+    }
+
+    /// Lets a caller wait.
+    fn join(&self, waiter: Replier<Landing>) -> Result<(), NotJoined> {
+        let mut waiters = self.waiters.lock();
+        if waiters.has_landed {
+            return Err(NotJoined::HasLanded(waiter));
+        }
+        if waiters.waiting.len() == WAITERS_MAX {
+            // Those whose time was over have left no word.
+            waiters.waiting.retain(|(_, waiter)| !waiter.is_unwanted());
+        }
+        if waiters.waiting.len() == WAITERS_MAX {
+            return Err(NotJoined::IsFull);
+        }
+        let came = waiters.came;
+        waiters.waiting.push((came, waiter));
+        waiters.came += 1;
+        Ok(())
+    }
+
+    fn revoke(&self, tags: &[u64]) {
+        let mut waiters = self.waiters.lock();
+        let came = waiters.came;
+        for &tag in tags {
+            if waiters.revoked.iter().any(|&(revoked, _)| revoked == tag) {
+                continue;
+            }
+            if waiters.revoked.len() < REVOKED_MAX {
+                waiters.revoked.push((tag, came));
+            } else {
+                waiters.revoked_all.get_or_insert(came);
+            }
+        }
+    }
+}
+
+impl Waiters {
+    /// How many came before a tag of what has landed was invalidated; `None` if
+    /// none was. The interleaving that this stops:
+    ///
+    /// 1. A load begins; nobody knows yet which tags its value will bear.
+    /// 2. Tag T is invalidated, acknowledged.
+    /// 3. A reader comes, finds the flight, and waits in it.
+    /// 4. The value of before, which bears T, lands and is handed to it.
+    fn came_before_revocation(&self, entry: &Entry) -> Option<u64> {
+        let revoked = |tag| self.revoked.iter().find(|(revoked, _)| *revoked == tag);
+        let noted = entry.tags().filter_map(|tag| revoked(tag).map(|&(_, came)| came)).min();
+        let all = self.revoked_all.filter(|_| entry.is_tagged());
+        noted.into_iter().chain(all).min()
+    }
+}
+
+enum NotJoined {
+    HasLanded(Replier<Landing>),
+    IsFull,
+}
+
+/// What a flight for this key takes, in bytes.
+pub(crate) fn flight_bytes(key: &[u8]) -> u64 {
+    FLIGHT_BYTES + key.len() as u64
+}
+
+/// What became of a caller that has to wait.
+pub(crate) enum Boarded {
+    /// Somebody else has seen to the load.
+    Follows,
+    /// The caller has to.
+    Leads(Arc<Flight>),
+    /// There are too many flights, or too many who wait for this one.
+    Crowded,
+}
+
+/// The loads of one keyspace on one node.
+#[derive(Default)]
+pub(crate) struct Flights {
+    /// By hash; those whose hashes are equal share a place.
+    by_hash: HashMap<u64, Vec<Arc<Flight>>, BuildHasherDefault<Identity>>,
+    len: usize,
+    bytes: u64,
+}
+
+/// What a new flight needs to know.
+pub(crate) struct Departure<'a> {
+    pub(crate) hash: u64,
+    pub(crate) key: &'a [u8],
+    pub(crate) lease: Version,
+    pub(crate) overdue: Tick,
+    pub(crate) stale: Option<Value>,
+}
+
+impl Flights {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// What they take from the heap, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether a load of the key is on its way, and in time.
+    pub(crate) fn has(&self, hash: u64, key: &[u8], now: Tick) -> bool {
+        self.find(hash, key).is_some_and(|flight| now < flight.overdue)
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<&Arc<Flight>> {
+        self.by_hash.get(&hash)?.iter().find(|flight| &*flight.key == key)
+    }
+
+    /// Lets a caller wait for a load of the key; makes it lead one if there is
+    /// none that is on its way and in time, and less than `flights_max` in all.
+    pub(crate) fn board(
+        &mut self,
+        departure: Departure<'_>,
+        now: Tick,
+        flights_max: usize,
+        waiter: Replier<Landing>,
+    ) -> Boarded {
+        let mut waiter = waiter;
+        if let Some(flight) = self.find(departure.hash, departure.key)
+            && now < flight.overdue
+        {
+            match flight.join(waiter) {
+                Ok(()) => return Boarded::Follows,
+                Err(NotJoined::IsFull) => return Boarded::Crowded,
+                // Its node could not be told in time.
+                Err(NotJoined::HasLanded(back)) => waiter = back,
+            }
+        }
+        self.detach(departure.hash, departure.key);
+        if flights_max <= self.len {
+            return Boarded::Crowded;
+        }
+        let flight = self.depart(departure);
+        match flight.join(waiter) {
+            Ok(()) => Boarded::Leads(flight),
+            Err(_) => unreachable!("a new flight has room, and has not landed"),
+        }
+    }
+
+    /// Begins a load of a key that none is on its way for.
+    pub(crate) fn depart(&mut self, departure: Departure<'_>) -> Arc<Flight> {
+        let Departure { hash, key, lease, overdue, stale } = departure;
+        let waiters = Mutex::default();
+        let flight = Arc::new(Flight { key: key.into(), hash, lease, overdue, stale, waiters });
+        self.by_hash.entry(hash).or_default().push(flight.clone());
+        self.len += 1;
+        self.bytes += flight_bytes(key);
+        flight
+    }
+
+    /// Takes the load of a key off: what it brings will not be stored, and who
+    /// comes from now on does not wait for it.
+    pub(crate) fn detach(&mut self, hash: u64, key: &[u8]) -> Option<Arc<Flight>> {
+        self.remove(hash, |flight| &*flight.key == key)
+    }
+
+    /// The same for this very load. Returns whether it was still known.
+    pub(crate) fn end(&mut self, flight: &Flight) -> bool {
+        let is_it = |held: &Flight| held.lease == flight.lease && held.key == flight.key;
+        self.remove(flight.hash, is_it).is_some()
+    }
+
+    fn remove(&mut self, hash: u64, is_it: impl Fn(&Flight) -> bool) -> Option<Arc<Flight>> {
+        let sharing = self.by_hash.get_mut(&hash)?;
+        let at = sharing.iter().position(|flight| is_it(flight))?;
+        let flight = sharing.swap_remove(at);
+        if sharing.is_empty() {
+            self.by_hash.remove(&hash);
+        }
+        self.len -= 1;
+        self.bytes -= flight_bytes(&flight.key);
+        Some(flight)
+    }
+
+    /// Takes every load off whose hash and key are picked.
+    pub(crate) fn detach_where(&mut self, picks: impl Fn(u64, &[u8]) -> bool) {
+        let picked: Vec<_> = self.iter().filter(|flight| picks(flight.hash, &flight.key)).collect();
+        let picked: Vec<_> = picked.into_iter().cloned().collect();
+        for flight in picked {
+            self.end(&flight);
+        }
+    }
+
+    /// Tells every load that tags were invalidated.
+    pub(crate) fn revoke(&self, tags: &[u64]) {
+        self.iter().for_each(|flight| flight.revoke(tags));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Arc<Flight>> {
+        self.by_hash.values().flatten()
+    }
+
+    /// Recounts; for [`validate`](crate::DataNode::validate).
+    pub(crate) fn validate(&self) {
+        assert_eq!(self.iter().count(), self.len, "flights");
+        let bytes: u64 = self.iter().map(|flight| flight_bytes(&flight.key)).sum();
+        assert_eq!(bytes, self.bytes, "bytes of the flights");
+        assert!(self.by_hash.values().all(|sharing| !sharing.is_empty()), "no place is empty");
+    }
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flight").field("lease", &self.lease).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Flights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flights").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use distcache_bus::{Waiter, reply_slot};
+
+    use super::*;
+    use crate::Draft;
+
+    const NOW: Tick = Tick::ZERO;
+
+    fn departure(key: &[u8], lease: u64) -> Departure<'_> {
+        let (lease, overdue) = (Version::from(lease), Tick::from_ms(10));
+        Departure { hash: 1, key, lease, overdue, stale: None }
+    }
+
+    fn board(flights: &mut Flights, key: &[u8], lease: u64) -> (Boarded, Waiter<Landing>) {
+        let (replier, waiter) = reply_slot();
+        (flights.board(departure(key, lease), NOW, 2, replier), waiter)
+    }
+
+    fn leads(boarded: Boarded) -> Arc<Flight> {
+        match boarded {
+            Boarded::Leads(flight) => flight,
+            Boarded::Follows | Boarded::Crowded => panic!("another load is on its way"),
+        }
+    }
+
+    fn told(waiter: Waiter<Landing>) -> Option<Landing> {
+        let deadline = distcache_bus::Deadline::within(std::time::Duration::ZERO);
+        waiter.wait(&deadline)?.ok()
+    }
+
+    fn value(tags: &[u64]) -> Landing {
+        let draft = Draft::new(b"k", b"v", Tick::NEVER).unwrap().tagged(tags).unwrap();
+        Landing::Value(Value::from(draft.entry()))
+    }
+
+    fn has_value(waiter: Waiter<Landing>) -> bool {
+        matches!(told(waiter), Some(Landing::Value(_)))
+    }
+
+    #[test]
+    fn one_leads_others_follow_and_all_are_told() {
+        let mut flights = Flights::default();
+        let (first, first_waiter) = board(&mut flights, b"k", 1);
+        let flight = leads(first);
+        let (second, second_waiter) = board(&mut flights, b"k", 2);
+        assert!(matches!(second, Boarded::Follows));
+        assert!(flights.end(&flight));
+        flight.land(&value(&[]));
+        assert!(has_value(first_waiter) && has_value(second_waiter));
+        assert!(flights.is_empty());
+        flights.validate();
+    }
+
+    #[test]
+    fn keys_of_one_hash_have_a_flight_each() {
+        let mut flights = Flights::default();
+        let (a, b) = (leads(board(&mut flights, b"a", 1).0), leads(board(&mut flights, b"b", 2).0));
+        assert!(flights.end(&a) && !flights.end(&a));
+        assert!(flights.has(1, b"b", NOW) && flights.end(&b));
+        flights.validate();
+    }
+
+    #[test]
+    fn a_flight_that_was_taken_off_has_lost_its_lease_and_nobody_joins_it() {
+        let mut flights = Flights::default();
+        let (early, early_waiter) = board(&mut flights, b"k", 1);
+        let early = leads(early);
+        flights.detach(1, b"k");
+        let (late, late_waiter) = board(&mut flights, b"k", 2);
+        let late = leads(late);
+        assert!(!flights.end(&early), "what it brings is not stored");
+        early.land(&value(&[]));
+        assert!(has_value(early_waiter), "who came before gets it");
+        assert!(told(late_waiter).is_none(), "who came after waits for the other load");
+        assert!(flights.end(&late));
+    }
+
+    #[test]
+    fn an_overdue_flight_is_given_up() {
+        let mut flights = Flights::default();
+        let first = leads(board(&mut flights, b"k", 1).0);
+        let (replier, _waiter) = reply_slot();
+        let second = flights.board(departure(b"k", 2), Tick::from_ms(10), 2, replier);
+        assert!(flights.end(&leads(second)) && !flights.end(&first));
+    }
+
+    #[test]
+    fn a_flight_that_landed_without_its_node_being_told_is_given_up() {
+        let mut flights = Flights::default();
+        leads(board(&mut flights, b"k", 1).0).land(&value(&[]));
+        leads(board(&mut flights, b"k", 2).0);
+        assert_eq!(flights.len(), 1);
+    }
+
+    #[test]
+    fn there_is_a_bound_to_flights() {
+        let mut flights = Flights::default();
+        let _both = (board(&mut flights, b"a", 1), board(&mut flights, b"b", 2));
+        assert!(matches!(board(&mut flights, b"c", 3).0, Boarded::Crowded));
+        assert!(matches!(board(&mut flights, b"a", 4).0, Boarded::Follows));
+    }
+
+    #[test]
+    fn who_comes_after_a_tag_was_invalidated_does_not_get_a_value_that_bears_it() {
+        let mut flights = Flights::default();
+        let (first, early) = board(&mut flights, b"k", 1);
+        let flight = leads(first);
+        flights.revoke(&[7]);
+        let (_, late) = board(&mut flights, b"k", 2);
+        let Landing::Value(tagged) = value(&[7]) else { unreachable!() };
+        assert!(flight.has_revoked(tagged.entry()));
+        flight.land(&Landing::Value(tagged));
+        assert!(has_value(early));
+        assert!(matches!(told(late), Some(Landing::LookAgain)));
+    }
+
+    #[test]
+    fn a_value_without_that_tag_is_for_everybody() {
+        let mut flights = Flights::default();
+        let (first, early) = board(&mut flights, b"k", 1);
+        flights.revoke(&[7]);
+        let (_, late) = board(&mut flights, b"k", 2);
+        leads(first).land(&value(&[8]));
+        assert!(has_value(early) && has_value(late));
+    }
+
+    #[test]
+    fn with_too_many_invalidated_tags_any_tagged_value_is_one_of_them() {
+        let mut flights = Flights::default();
+        let (first, early) = board(&mut flights, b"k", 1);
+        flights.revoke(&(0..=REVOKED_MAX as u64).collect::<Vec<_>>());
+        let (_, late) = board(&mut flights, b"k", 2);
+        leads(first).land(&value(&[9_999]));
+        assert!(has_value(early));
+        assert!(matches!(told(late), Some(Landing::LookAgain)));
+    }
+}

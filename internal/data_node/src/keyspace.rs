@@ -1,0 +1,407 @@
+//! One keyspace's part on one node: its entries, and its loads.
+
+use std::sync::Arc;
+
+use distcache_bus::Replier;
+
+use crate::any_store::{AnyStore, on_store};
+use crate::departed::Departed;
+use crate::flight::{Boarded, Departure, Flight, Flights, flight_bytes};
+use crate::store::{Age, Lifetimes, Limits};
+use crate::{Draft, Entry, EvictionPolicy, Landing, Selection, Slot, Tick, Value, Version};
+
+/// Which keyspace. A number is used again after its keyspace was removed, under
+/// the next generation: what was meant for the old one never reaches the new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyspaceId {
+    /// Its place among the keyspaces.
+    pub index: u16,
+    /// How many keyspaces have had that place before it.
+    pub generation: u32,
+}
+
+/// How a keyspace works on one node.
+#[derive(Debug, Clone)]
+pub struct KeyspaceSettings {
+    /// Which entry goes when room is needed.
+    pub policy: EvictionPolicy,
+    /// How much it may hold on this node.
+    pub limits: Limits,
+    /// What becomes of entries as they age.
+    pub lifetimes: Lifetimes,
+    /// Whether somebody wants to be told of entries that go.
+    pub listens: bool,
+    /// Loads on their way at once, on this node.
+    pub flights_max: usize,
+}
+
+/// When a put is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Condition {
+    /// Whatever is there.
+    #[default]
+    Always,
+    /// If the key has no value.
+    Absent,
+    /// If it has one.
+    Present,
+    /// If its value has this version.
+    Version(Version),
+}
+
+/// What a caller finds who can see to a load.
+#[derive(Debug)]
+pub enum Look {
+    /// A fresh value; or that there is none, as far as the source knew.
+    Hit(Value),
+    /// A value to serve while it is loaded again.
+    Served {
+        /// The value.
+        value: Value,
+        /// Since when it is not fresh; `None` if it still is.
+        stale_since: Option<Tick>,
+        /// The load, if the caller has to see to it.
+        refresh: Option<Arc<Flight>>,
+    },
+    /// The caller waits, and has to see to this load.
+    Leads(Arc<Flight>),
+    /// The caller waits for somebody else's load.
+    Follows,
+    /// There are too many loads, or too many who wait for this one.
+    Crowded,
+    /// The keyspace is not there any more.
+    Gone,
+}
+
+/// What a load has brought.
+#[derive(Debug, Clone)]
+pub enum Cargo {
+    /// An entry to store: a value, or that there is none.
+    Entry(Entry),
+    /// What the cache has is still right, until this tick.
+    Unchanged(Tick),
+    /// An answer that is not to be kept.
+    Nothing,
+    /// The load failed.
+    Failure,
+}
+
+/// What a landed load has left.
+#[derive(Debug)]
+pub enum Landed {
+    /// The entry was stored, or is fresh again.
+    Stored(Value),
+    /// The load failed, and this may be served instead, marked as stale.
+    Stale(Value),
+    /// Nothing was stored.
+    Nothing,
+}
+
+/// The part itself.
+#[derive(Debug)]
+pub(crate) struct Keyspace {
+    pub(crate) id: KeyspaceId,
+    pub(crate) store: AnyStore,
+    pub(crate) flights: Flights,
+    flights_max: usize,
+}
+
+impl Keyspace {
+    pub(crate) fn new(id: KeyspaceId, settings: &KeyspaceSettings, now: Tick) -> Self {
+        let store = AnyStore::new(&settings.policy, settings.limits);
+        let flights_max = settings.flights_max;
+        let mut keyspace = Self { id, store, flights: Flights::default(), flights_max };
+        on_store!(&mut keyspace.store, store => {
+            store.set_lifetimes(settings.lifetimes, now);
+            store.listen(settings.listens);
+        });
+        keyspace
+    }
+
+    /// Works by other settings from now on. Entries stay where they allow it.
+    pub(crate) fn change(
+        mut self,
+        settings: &KeyspaceSettings,
+        is_policy_new: bool,
+        now: Tick,
+    ) -> Self {
+        if is_policy_new {
+            self.store = self.store.with_policy(&settings.policy);
+        }
+        self.flights_max = settings.flights_max;
+        on_store!(&mut self.store, store => {
+            store.set_limits(settings.limits);
+            store.set_lifetimes(settings.lifetimes, now);
+            store.listen(settings.listens);
+        });
+        self
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        on_store!(&self.store, store => store.len())
+    }
+
+    /// Accounted bytes.
+    #[inline]
+    pub(crate) fn bytes(&self) -> u64 {
+        on_store!(&self.store, store => store.bytes()) + self.flights.bytes()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        on_store!(&self.store, store => store.limits())
+    }
+
+    /// What storing an entry can add to the accounted bytes.
+    pub(crate) fn growth_for(&self, entry_bytes: u64) -> u64 {
+        on_store!(&self.store, store => store.growth_for(entry_bytes))
+    }
+
+    /// Leaves to the entries what others do not have, and the loads.
+    pub(crate) fn set_ceiling(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.limits().bytes).saturating_sub(self.flights.bytes());
+        on_store!(&mut self.store, store => store.set_ceiling(bytes));
+    }
+
+    /// Evicts until it takes no more than `bytes`, or holds nothing. Returns
+    /// whether it takes no more.
+    fn shrink_to(&mut self, bytes: u64) -> bool {
+        while bytes < self.bytes() {
+            if !on_store!(&mut self.store, store => store.evict_one()) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The value of a key as a read without a load sees it, stale or fresh; no
+    /// use of it.
+    pub(crate) fn peek(&self, hash: u64, key: &[u8], now: Tick) -> Option<(Slot, &Entry, Age)> {
+        let found = on_store!(&self.store, store => store.examine(hash, key, now));
+        found.filter(|(_, entry, age)| !matches!(age, Age::Dead(_)) && !entry.is_absent())
+    }
+
+    pub(crate) fn meets(
+        &self,
+        condition: Condition,
+        hash: u64,
+        key: &[u8],
+        now: Tick,
+    ) -> Result<(), Option<Version>> {
+        if condition == Condition::Always {
+            return Ok(());
+        }
+        let held = self.peek(hash, key, now).map(|(_, entry, _)| entry.version());
+        let is_met = match condition {
+            Condition::Always => true,
+            Condition::Absent => held.is_none(),
+            Condition::Present => held.is_some(),
+            Condition::Version(version) => held == Some(version),
+        };
+        if is_met { Ok(()) } else { Err(held) }
+    }
+
+    /// What a caller finds who can see to a load. `ask` is told the lease and
+    /// the end of a load that begins.
+    pub(crate) fn look(&mut self, visit: Visit<'_>, waiter: Replier<Landing>) -> Look {
+        let Visit { hash, key, now, .. } = visit;
+        let times = self.lifetimes();
+        let mut held = None;
+        if let Some((slot, entry, age)) =
+            on_store!(&self.store, store => store.examine(hash, key, now))
+        {
+            let value = Value::from(entry.clone());
+            match age {
+                Age::Fresh => return self.hit(slot, value, now),
+                Age::Early if value.is_absent() => return self.hit(slot, value, now),
+                Age::Early => return self.serve(&visit, slot, value, None),
+                Age::Stale(since) if !value.is_absent() => {
+                    if now < since.after(times.stale_while_revalidate) {
+                        return self.serve(&visit, slot, value, Some(since));
+                    }
+                    held = Some(value);
+                }
+                Age::Stale(_) | Age::Dead(_) => {}
+            }
+        }
+        if !self.has_room_for_flight(key) {
+            return Look::Crowded;
+        }
+        let departure = visit.departure(held);
+        match self.flights.board(departure, now, self.flights_max, waiter) {
+            Boarded::Follows => Look::Follows,
+            Boarded::Leads(flight) => Look::Leads(flight),
+            Boarded::Crowded => Look::Crowded,
+        }
+    }
+
+    fn lifetimes(&self) -> Lifetimes {
+        on_store!(&self.store, store => store.lifetimes())
+    }
+
+    fn hit(&mut self, slot: Slot, value: Value, now: Tick) -> Look {
+        on_store!(&mut self.store, store => store.hit_after_miss(slot, now));
+        Look::Hit(value)
+    }
+
+    /// Serves a value, and lets the caller load it again if nobody does.
+    fn serve(
+        &mut self,
+        visit: &Visit<'_>,
+        slot: Slot,
+        value: Value,
+        stale_since: Option<Tick>,
+    ) -> Look {
+        on_store!(&mut self.store, store => store.hit_after_miss(slot, visit.now));
+        let has_flight = self.flights.has(visit.hash, visit.key, visit.now);
+        let may_depart = !has_flight
+            && self.flights.len() < self.flights_max
+            && self.has_room_for_flight(visit.key);
+        let refresh = may_depart.then(|| {
+            self.flights.detach(visit.hash, visit.key);
+            self.flights.depart(visit.departure(Some(value.clone())))
+        });
+        Look::Served { value, stale_since, refresh }
+    }
+
+    /// Makes room for one more load, by evicting if it has to.
+    fn has_room_for_flight(&mut self, key: &[u8]) -> bool {
+        let limit = self.limits().bytes.saturating_sub(flight_bytes(key));
+        self.shrink_to(limit)
+    }
+
+    /// Ends a load. Its cargo is stored if its lease still holds, as of the
+    /// version that `version` makes.
+    pub(crate) fn land(
+        &mut self,
+        flight: &Flight,
+        cargo: Cargo,
+        now: Tick,
+        version: impl FnOnce() -> Version,
+    ) -> Landed {
+        if !self.flights.end(flight) {
+            return Landed::Nothing;
+        }
+        let (hash, key) = (flight.hash(), flight.key());
+        match cargo {
+            Cargo::Entry(entry) => {
+                let is_kept = !flight.has_revoked(&entry)
+                    && on_store!(&mut self.store, store => store.admits(&entry)).is_ok();
+                if !is_kept {
+                    return Landed::Nothing;
+                }
+                entry.set_version(version());
+                let value = Value::from(entry.clone());
+                on_store!(&mut self.store, store => store.put(hash, entry, || now));
+                Landed::Stored(value)
+            }
+            Cargo::Unchanged(expires) => self.renew(hash, key, expires, now),
+            Cargo::Nothing => Landed::Nothing,
+            Cargo::Failure => self.stale_if_error(hash, key, now),
+        }
+    }
+
+    /// Makes a value that was found unchanged fresh again.
+    fn renew(&mut self, hash: u64, key: &[u8], expires: Tick, now: Tick) -> Landed {
+        let stale = self.lifetimes().stale();
+        let Some((_, entry, _)) = self.peek(hash, key, now) else { return Landed::Nothing };
+        let entry = entry.clone();
+        entry.set_expires(expires.after(stale));
+        on_store!(&mut self.store, store => store.note_end(entry.expires()));
+        Landed::Stored(Value::from(entry))
+    }
+
+    /// What may be served although it could not be loaded again. What was
+    /// deleted or invalidated is not here any more, and never comes back so.
+    fn stale_if_error(&self, hash: u64, key: &[u8], now: Tick) -> Landed {
+        let window = self.lifetimes().stale_if_error;
+        match self.peek(hash, key, now) {
+            Some((_, entry, Age::Stale(since))) if now < since.after(window) => {
+                Landed::Stale(Value::from(entry.clone()))
+            }
+            _ => Landed::Nothing,
+        }
+    }
+
+    /// Removes the value of a key and takes its load off. Returns whether it had
+    /// a value.
+    pub(crate) fn delete(&mut self, hash: u64, key: &[u8], now: Tick) -> bool {
+        self.flights.detach(hash, key);
+        let had_value = self.peek(hash, key, now).is_some();
+        on_store!(&mut self.store, store => store.delete(hash, key));
+        had_value
+    }
+
+    /// Removes everything and takes every load off. Returns how many entries
+    /// there were.
+    pub(crate) fn clear(&mut self) -> usize {
+        self.flights.detach_where(|_, _| true);
+        on_store!(&mut self.store, store => store.clear())
+    }
+
+    /// Forgets every value that bears one of these tags, as of `version`.
+    pub(crate) fn revoke(&mut self, tags: &[u64], version: Version, now: Tick) {
+        self.flights.revoke(tags);
+        on_store!(&mut self.store, store => store.revoke(tags, version, now));
+    }
+
+    /// Removes what is selected among the next `entries`; from the beginning if
+    /// `at` is 0, when the loads of what is selected are taken off too: those
+    /// that begin later read what the source has by now.
+    pub(crate) fn invalidate_some(
+        &mut self,
+        at: usize,
+        entries: usize,
+        selection: &Selection,
+        removed: &mut u64,
+    ) -> Option<usize> {
+        if at == 0 {
+            self.flights.detach_where(|_, key| selection.has(key));
+        }
+        on_store!(&mut self.store, store => store.invalidate_some(at, entries, selection, removed))
+    }
+
+    /// Stores a value for a key whose entry can be written over.
+    pub(crate) fn overwrite(
+        &mut self,
+        hash: u64,
+        draft: &Draft<'_>,
+        version: Version,
+        now: impl Fn() -> Tick,
+    ) -> bool {
+        on_store!(&mut self.store, store => store.overwrite(hash, draft, version, now))
+    }
+
+    /// Whether somebody wants to be told of what goes.
+    pub(crate) fn is_heard(&self) -> bool {
+        on_store!(&self.store, store => store.is_heard())
+    }
+
+    pub(crate) fn take_departed(&mut self) -> Vec<Departed> {
+        on_store!(&mut self.store, store => store.take_departed())
+    }
+
+    pub(crate) fn validate(&self) {
+        on_store!(&self.store, store => store.validate());
+        self.flights.validate();
+        assert!(self.flights.len() <= self.flights_max, "flights within their limit");
+        assert!(self.bytes() <= self.limits().bytes, "flights and entries within the limit");
+    }
+}
+
+/// One caller's look at one key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visit<'a> {
+    pub(crate) hash: u64,
+    pub(crate) key: &'a [u8],
+    pub(crate) now: Tick,
+    /// The lease and the end of a load that it may begin.
+    pub(crate) lease: Version,
+    pub(crate) overdue: Tick,
+}
+
+impl<'a> Visit<'a> {
+    fn departure(&self, stale: Option<Value>) -> Departure<'a> {
+        let Self { hash, key, lease, overdue, .. } = *self;
+        Departure { hash, key, lease, overdue, stale }
+    }
+}

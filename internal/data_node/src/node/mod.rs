@@ -1,0 +1,526 @@
+//! One data node: keyspaces that share its memory, and their versions.
+
+mod number;
+pub use number::{Added, NotAdded};
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_bus::{Epoch, Replier};
+
+use crate::any_store::on_store;
+use crate::counters::Counters;
+use crate::departed::Departed;
+use crate::flight::flight_bytes;
+use crate::keyspace::{Keyspace, Visit};
+use crate::{
+    Cargo, Clock, Condition, Draft, Entry, Flight, KeyspaceId, KeyspaceSettings, Landed, Landing,
+    Limits, Look, NodeStatus, Selection, Tick, Value, Version,
+};
+
+/// How a node works.
+#[derive(Clone)]
+pub struct NodeSettings {
+    /// Accounted bytes that all keyspaces together may take.
+    pub bytes_max: u64,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The state of one node. Everything that changes it takes `&mut self`: the
+/// mailbox's lock is what stands between callers.
+///
+/// Keyspaces have limits of their own, and share the node's memory: when that
+/// is used up, room is made in the one that has most of what it may have.
+pub struct DataNode {
+    /// By the index in their ids.
+    keyspaces: Vec<Option<Keyspace>>,
+    bytes_max: u64,
+    clock: Arc<dyn Clock>,
+    /// The sequence of the last version; only grows.
+    sequence: u64,
+    born: Tick,
+    /// Keyspaces whose departures somebody wants to be told.
+    listened_to: usize,
+}
+
+/// Entries that one sweep looks at under one lock: some 100 us.
+const ENTRIES_A_SWEEP: usize = 1024;
+
+/// Why a value was not stored. Nothing has changed then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PutRefused {
+    /// It would not leave room for others.
+    #[error(transparent)]
+    TooLarge(#[from] crate::Refused),
+    /// Its condition is not met: the version that the key has.
+    #[error("the key's value is another one than the condition asks for")]
+    Unmet(Option<Version>),
+    /// The keyspace is not there any more.
+    #[error("there is no such keyspace on this node")]
+    Gone,
+}
+
+/// A put that was made.
+#[derive(Debug)]
+pub struct Stored {
+    /// The version of the new value.
+    pub version: Version,
+    /// Whether the key is new to the node.
+    pub is_new: bool,
+    /// The entry that was there before, for the caller to drop when the lock
+    /// is released; unless its memory serves the new one.
+    pub replaced: Option<Entry>,
+    /// The load that was on its way and has lost its lease, with the value that
+    /// those who wait for it can have at once.
+    pub overtaken: Option<(Arc<Flight>, Value)>,
+}
+
+impl DataNode {
+    /// A node without keyspaces.
+    pub fn new(settings: NodeSettings) -> Self {
+        let NodeSettings { bytes_max, clock } = settings;
+        let born = clock.now();
+        Self { keyspaces: Vec::new(), bytes_max, clock, sequence: 0, born, listened_to: 0 }
+    }
+
+    /// Adds an empty keyspace, in the place of one that has the same index.
+    /// Returns that one, to be dropped without the lock.
+    pub fn add_keyspace(&mut self, id: KeyspaceId, settings: &KeyspaceSettings) -> Removed {
+        let index = usize::from(id.index);
+        while self.keyspaces.len() <= index {
+            self.keyspaces.push(None);
+        }
+        let added = Keyspace::new(id, settings, self.clock.now());
+        let removed = Removed(self.keyspaces[index].replace(added));
+        self.count_listened_to();
+        removed
+    }
+
+    fn count_listened_to(&mut self) {
+        let listened_to = self.keyspaces.iter().flatten().filter(|keyspace| keyspace.is_heard());
+        self.listened_to = listened_to.count();
+    }
+
+    /// Lets a keyspace work by other settings. Values stay where they allow it.
+    pub fn change_keyspace(
+        &mut self,
+        id: KeyspaceId,
+        settings: &KeyspaceSettings,
+        is_policy_new: bool,
+    ) {
+        let now = self.clock.now();
+        if let Some(place) = self.keyspaces.get_mut(usize::from(id.index))
+            && let Some(keyspace) = place.take_if(|keyspace| keyspace.id == id)
+        {
+            *place = Some(keyspace.change(settings, is_policy_new, now));
+        }
+        self.count_listened_to();
+    }
+
+    /// Removes a keyspace. Returns it, to be dropped without the lock.
+    pub fn remove_keyspace(&mut self, id: KeyspaceId) -> Removed {
+        let place = self.keyspaces.get_mut(usize::from(id.index));
+        let removed = place.and_then(|place| place.take_if(|keyspace| keyspace.id == id));
+        self.count_listened_to();
+        Removed(removed)
+    }
+
+    #[inline]
+    fn keyspace(&self, id: KeyspaceId) -> Option<&Keyspace> {
+        self.keyspaces.get(usize::from(id.index))?.as_ref().filter(|keyspace| keyspace.id == id)
+    }
+
+    #[inline]
+    fn keyspace_mut(&mut self, id: KeyspaceId) -> Option<&mut Keyspace> {
+        let place = self.keyspaces.get_mut(usize::from(id.index))?;
+        place.as_mut().filter(|keyspace| keyspace.id == id)
+    }
+
+    /// The value of a key if it is fresh and not due to be loaded again, or a
+    /// miss. An absent one says that there is none.
+    #[inline]
+    pub fn get(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<Value> {
+        let place = self.keyspaces.get_mut(usize::from(id.index))?;
+        let keyspace = place.as_mut().filter(|keyspace| keyspace.id == id)?;
+        let now = || self.clock.now();
+        on_store!(&mut keyspace.store, store => store.get(hash, key, now)).map(Value::from)
+    }
+
+    /// The same beside other readers; for policies that share their hits.
+    #[inline]
+    pub fn get_shared(&self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<Value> {
+        let keyspace = self.keyspace(id)?;
+        let now = || self.clock.now();
+        on_store!(&keyspace.store, store => store.get_shared(hash, key, now)).map(Value::from)
+    }
+
+    /// The value of a key, fresh or stale, and since when it is stale; no use
+    /// of it.
+    pub fn peek(&self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<(Value, Option<Tick>)> {
+        let (_, entry, age) = self.keyspace(id)?.peek(hash, key, self.clock.now())?;
+        Some((Value::from(entry.clone()), age.stale_since()))
+    }
+
+    /// What a caller finds who can see to a load, which has `load_time`.
+    /// `waiter` is kept where it has to wait.
+    pub fn look(
+        &mut self,
+        epoch: Epoch,
+        id: KeyspaceId,
+        (hash, key): (u64, &[u8]),
+        load_time: Duration,
+        waiter: Replier<Landing>,
+    ) -> Look {
+        let (now, lease) = (self.clock.now(), self.next_version(epoch));
+        if self.keyspace(id).is_none() {
+            return Look::Gone;
+        }
+        self.make_room(id, flight_bytes(key));
+        let overdue = now.after(load_time);
+        let visit = Visit { hash, key, now, lease, overdue };
+        self.keyspace_mut(id).map_or(Look::Gone, |keyspace| keyspace.look(visit, waiter))
+    }
+
+    /// Ends a load. Its cargo is stored if nothing has changed or forgotten the
+    /// key since it began.
+    pub fn land(&mut self, epoch: Epoch, id: KeyspaceId, flight: &Flight, cargo: Cargo) -> Landed {
+        let (now, version) = (self.clock.now(), self.next_version(epoch));
+        if let Cargo::Entry(entry) = &cargo {
+            self.make_room(id, entry.heap_bytes());
+        }
+        let landed = |keyspace: &mut Keyspace| keyspace.land(flight, cargo, now, || version);
+        self.keyspace_mut(id).map_or(Landed::Nothing, landed)
+    }
+
+    /// Stores an entry for a request of `epoch`, and gives it its version.
+    ///
+    /// # Errors
+    /// When it is too large, or its condition is not met.
+    pub fn put(
+        &mut self,
+        epoch: Epoch,
+        id: KeyspaceId,
+        hash: u64,
+        entry: Entry,
+        condition: Condition,
+    ) -> Result<Stored, PutRefused> {
+        let now = self.clock.now();
+        let keyspace = self.keyspace_mut(id).ok_or(PutRefused::Gone)?;
+        on_store!(&mut keyspace.store, store => store.admits(&entry))?;
+        keyspace.meets(condition, hash, entry.key(), now).map_err(PutRefused::Unmet)?;
+        let flight = keyspace.flights.detach(hash, entry.key());
+        self.make_room(id, entry.heap_bytes());
+        let version = self.next_version(epoch);
+        entry.set_version(version);
+        let overtaken = flight.map(|flight| (flight, Value::from(entry.clone())));
+        let keyspace = self.keyspace_mut(id).ok_or(PutRefused::Gone)?;
+        let replaced = on_store!(&mut keyspace.store, store => store.put(hash, entry, || now));
+        Ok(Stored { version, is_new: replaced.is_none(), replaced, overtaken })
+    }
+
+    /// Like [`put`](Self::put) of the draft's entry, which is made here and only
+    /// if the memory of the key's present one does not do.
+    ///
+    /// # Errors
+    /// As of `put`.
+    pub fn put_draft(
+        &mut self,
+        epoch: Epoch,
+        id: KeyspaceId,
+        hash: u64,
+        draft: &Draft<'_>,
+        condition: Condition,
+    ) -> Result<Stored, PutRefused> {
+        let version = self.next_version(epoch);
+        let clock = self.clock.clone();
+        let keyspace = self.keyspace_mut(id).ok_or(PutRefused::Gone)?;
+        let is_simple = condition == Condition::Always && keyspace.flights.is_empty();
+        if is_simple && keyspace.overwrite(hash, draft, version, || clock.now()) {
+            return Ok(Stored { version, is_new: false, replaced: None, overtaken: None });
+        }
+        self.put(epoch, id, hash, draft.entry(), condition)
+    }
+
+    /// Forgets a key, and what a load that is on its way will bring. Returns
+    /// whether it had a value.
+    pub fn delete(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> bool {
+        let now = self.clock.now();
+        self.keyspace_mut(id).is_some_and(|keyspace| keyspace.delete(hash, key, now))
+    }
+
+    /// Forgets everything. Returns how many entries there were.
+    pub fn clear(&mut self, id: KeyspaceId) -> usize {
+        self.keyspace_mut(id).map_or(0, Keyspace::clear)
+    }
+
+    /// Gives a fresh value another end. Returns whether there was one.
+    pub fn set_expires(&mut self, id: KeyspaceId, hash: u64, key: &[u8], expires: Tick) -> bool {
+        let now = self.clock.now();
+        self.keyspace_mut(id).is_some_and(|keyspace| {
+            on_store!(&mut keyspace.store, store => store.set_expires(hash, key, expires, now))
+        })
+    }
+
+    /// Forgets, now, every value that bears one of the tags with these hashes.
+    pub fn revoke(&mut self, epoch: Epoch, id: KeyspaceId, tags: &[u64]) {
+        let (now, version) = (self.clock.now(), self.next_version(epoch));
+        self.make_room(id, 0);
+        if let Some(keyspace) = self.keyspace_mut(id) {
+            keyspace.revoke(tags, version, now);
+        }
+    }
+
+    /// Removes the selected keys among the next `entries` or some more, and
+    /// counts them; from the beginning if `at` is 0. Returns where to go on;
+    /// `None` at the end.
+    pub fn invalidate_some(
+        &mut self,
+        id: KeyspaceId,
+        at: usize,
+        entries: usize,
+        selection: &Selection,
+        removed: &mut u64,
+    ) -> Option<usize> {
+        self.keyspace_mut(id)?.invalidate_some(at, entries, selection, removed)
+    }
+
+    /// The selected keys among the next `entries` or some more; from the
+    /// beginning if `at` is 0. Returns where to go on; `None` at the end.
+    pub fn scan(
+        &self,
+        id: KeyspaceId,
+        at: usize,
+        entries: usize,
+        selection: &Selection,
+        keys: &mut Vec<Box<[u8]>>,
+    ) -> Option<usize> {
+        let now = self.clock.now();
+        on_store!(&self.keyspace(id)?.store, store => {
+            store.scan(at, entries, selection, now, keys)
+        })
+    }
+
+    /// Takes the entry of a key away, for another node, and its load off.
+    pub fn hand_over(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<Entry> {
+        let keyspace = self.keyspace_mut(id)?;
+        keyspace.flights.detach(hash, key);
+        on_store!(&mut keyspace.store, store => store.hand_over(hash, key))
+    }
+
+    /// Takes away what `leaves` picks by hash among the next `entries`, or some
+    /// more, into `moved`; from the beginning if `at` is 0, when the loads that
+    /// it picks are taken off too. Returns where to go on; `None` at the end.
+    pub fn hand_over_some(
+        &mut self,
+        id: KeyspaceId,
+        at: usize,
+        entries: usize,
+        leaves: impl Fn(u64) -> bool,
+        moved: &mut Vec<(u64, Entry)>,
+    ) -> Option<usize> {
+        let keyspace = self.keyspace_mut(id)?;
+        if at == 0 {
+            keyspace.flights.detach_where(|hash, _| leaves(hash));
+        }
+        on_store!(&mut keyspace.store, store => store.hand_over_some(at, entries, leaves, moved))
+    }
+
+    /// Takes an entry over from another node, with its version and its expiry.
+    pub fn take_over(&mut self, id: KeyspaceId, hash: u64, entry: Entry) {
+        let now = self.clock.now();
+        self.make_room(id, entry.heap_bytes());
+        if let Some(keyspace) = self.keyspace_mut(id) {
+            on_store!(&mut keyspace.store, store => store.take_over(hash, entry, now));
+        }
+    }
+
+    /// What has gone since this was last asked, from keyspaces that somebody
+    /// listens to.
+    #[inline]
+    pub fn take_departed(&mut self) -> Vec<(KeyspaceId, Departed)> {
+        if self.listened_to == 0 { Vec::new() } else { self.gather_departed() }
+    }
+
+    fn gather_departed(&mut self) -> Vec<(KeyspaceId, Departed)> {
+        let gone = |keyspace: &mut Keyspace| {
+            let id = keyspace.id;
+            keyspace.take_departed().into_iter().map(move |departed| (id, departed))
+        };
+        self.keyspaces.iter_mut().flatten().flat_map(gone).collect()
+    }
+
+    /// What a keyspace may hold.
+    pub fn limits(&self, id: KeyspaceId) -> Option<Limits> {
+        self.keyspace(id).map(Keyspace::limits)
+    }
+
+    /// Changes what a keyspace may hold, and evicts what is too much.
+    pub fn set_limits(&mut self, id: KeyspaceId, limits: Limits) {
+        if let Some(keyspace) = self.keyspace_mut(id) {
+            on_store!(&mut keyspace.store, store => store.set_limits(limits));
+        }
+    }
+
+    /// Bytes that all keyspaces together may take.
+    pub fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
+    /// Changes what all keyspaces together may take, and evicts what is too much.
+    pub fn set_bytes_max(&mut self, bytes_max: u64) {
+        self.bytes_max = bytes_max;
+        while self.bytes_max < self.bytes() {
+            if !self.evict_from_fullest(None) {
+                break;
+            }
+        }
+    }
+
+    /// Leaves to a keyspace the room for `entry_bytes` more, if need be by
+    /// evicting from others that have more of what they may have.
+    fn make_room(&mut self, id: KeyspaceId, entry_bytes: u64) {
+        let Some(growth) = self.keyspace(id).map(|own| own.growth_for(entry_bytes)) else { return };
+        let mut bytes = self.bytes();
+        while self.bytes_max < bytes + growth && self.evict_from_fullest(Some(id)) {
+            bytes = self.bytes();
+        }
+        let bytes_max = self.bytes_max;
+        if let Some(own) = self.keyspace_mut(id) {
+            let others = bytes - own.bytes();
+            own.set_ceiling(bytes_max.saturating_sub(others));
+        }
+    }
+
+    /// Evicts one entry from the keyspace that has most of what it may have; not
+    /// from `unless`, whose own policy chooses. Returns whether one went.
+    fn evict_from_fullest(&mut self, unless: Option<KeyspaceId>) -> bool {
+        let node_max = self.bytes_max;
+        let part = |keyspace: &&mut Keyspace| {
+            let limit = keyspace.limits().bytes.min(node_max).max(1);
+            (u128::from(keyspace.bytes()) << 32) / u128::from(limit)
+        };
+        let fullest = self.keyspaces.iter_mut().flatten().max_by_key(part);
+        let Some(fullest) = fullest.filter(|keyspace| Some(keyspace.id) != unless) else {
+            return false;
+        };
+        on_store!(&mut fullest.store, store => {
+            if store.evict_one() {
+                return true;
+            }
+            let before = store.bytes();
+            store.release_structures();
+            store.bytes() < before
+        })
+    }
+
+    /// Frees some of what has gone. Returns whether there may be more.
+    pub fn sweep(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut wants_more = false;
+        for keyspace in self.keyspaces.iter_mut().flatten() {
+            wants_more |= on_store!(&mut keyspace.store, store => {
+                store.sweep(now, ENTRIES_A_SWEEP);
+                store.wants_sweep(now)
+            });
+        }
+        wants_more
+    }
+
+    /// Entries held, in all keyspaces.
+    pub fn len(&self) -> usize {
+        self.keyspaces.iter().flatten().map(Keyspace::len).sum()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Accounted bytes, of all keyspaces.
+    pub fn bytes(&self) -> u64 {
+        self.keyspaces.iter().flatten().map(Keyspace::bytes).sum()
+    }
+
+    /// What the node tells of itself; the inbox is the mailbox's to tell.
+    pub fn status(&self) -> NodeStatus {
+        let mut status = NodeStatus { capacity_bytes: self.bytes_max, ..self.own_status() };
+        for keyspace in self.keyspaces.iter().flatten() {
+            add(&mut status, keyspace);
+        }
+        status
+    }
+
+    /// What one keyspace has of it; `None` if it is not there.
+    pub fn keyspace_status(&self, id: KeyspaceId) -> Option<NodeStatus> {
+        let keyspace = self.keyspace(id)?;
+        let capacity_bytes = keyspace.limits().bytes;
+        let mut status = NodeStatus { capacity_bytes, ..self.own_status() };
+        add(&mut status, keyspace);
+        Some(status)
+    }
+
+    fn own_status(&self) -> NodeStatus {
+        NodeStatus {
+            uptime_ms: self.clock.now().as_ms() - self.born.as_ms(),
+            sequence: self.sequence,
+            ..NodeStatus::default()
+        }
+    }
+
+    /// Recounts every structure and compares. For tests: it takes its time.
+    ///
+    /// # Panics
+    /// When something does not add up; the message names it.
+    pub fn validate(&self) {
+        self.keyspaces.iter().flatten().for_each(Keyspace::validate);
+        assert!(self.bytes() <= self.bytes_max, "all keyspaces within the node's limit");
+    }
+
+    /// # Panics
+    /// After 10^12 writes in one epoch. The manager begins a new epoch at half
+    /// of that; a panic here makes it replace the node.
+    fn next_version(&mut self, epoch: Epoch) -> Version {
+        assert!(self.sequence < Version::SEQUENCE_MAX, "the sequence of this epoch is used up");
+        self.sequence += 1;
+        Version::new(epoch, self.sequence)
+    }
+}
+
+/// Adds what a keyspace has to a status.
+fn add(status: &mut NodeStatus, keyspace: &Keyspace) {
+    let counters: &Counters = on_store!(&keyspace.store, store => &store.counters);
+    status.entries += keyspace.len() as u64;
+    status.entries_max = status.entries_max.saturating_add(keyspace.limits().entries);
+    status.bytes += keyspace.bytes();
+    status.hits += counters.hits.get();
+    status.misses += counters.misses.get();
+    status.inserts += counters.inserts.get();
+    status.updates += counters.updates.get();
+    status.deletes += counters.deletes.get();
+    status.evictions += counters.evictions.get();
+    status.expirations += counters.expirations.get();
+    status.invalidations += counters.invalidations.get();
+    status.refusals += counters.refusals.get();
+    status.moved_in += counters.moved_in.get();
+    status.moved_out += counters.moved_out.get();
+    status.flights += keyspace.flights.len() as u64;
+}
+
+/// A keyspace that nobody can see any more, to be dropped without the lock:
+/// that takes some 50 ns an entry.
+#[derive(Debug)]
+pub struct Removed(#[expect(dead_code, reason = "it is there to be dropped")] Option<Keyspace>);
+
+impl fmt::Debug for DataNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataNode").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for NodeSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeSettings").field("bytes_max", &self.bytes_max).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! What a node promises, fact by fact.
+
+mod entries;
+mod keyspaces;
+mod lifetimes;
+mod loads;
+mod support;

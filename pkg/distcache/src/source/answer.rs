@@ -1,0 +1,118 @@
+//! What a source answers.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A source's answer for one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// There is a value.
+    Found(Loaded),
+    /// There is none. The cache remembers that for the keyspace's negative TTL,
+    /// if it has one; never as a value.
+    NotFound,
+    /// The value in [`Context::stale`](crate::Context::stale) is still right:
+    /// it is fresh again from now on. Without such a value this is a mistake,
+    /// and told as an error.
+    Unchanged,
+}
+
+/// A value as it comes from a source.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Loaded {
+    pub(crate) value: Vec<u8>,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) tags: Vec<String>,
+}
+
+impl Loaded {
+    /// A value that lives as long as the keyspace says, and bears no tag.
+    pub fn new(value: impl Into<Vec<u8>>) -> Self {
+        Self { value: value.into(), ttl: None, tags: Vec::new() }
+    }
+
+    /// Lives so long, whatever the keyspace says. A TTL of zero is handed to
+    /// those who wait for it and not kept.
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Bears a tag, by which it can be invalidated together with others.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// The bytes.
+    pub fn value(&self) -> &[u8] {
+        &self.value
+    }
+}
+
+impl From<Loaded> for Answer {
+    fn from(loaded: Loaded) -> Self {
+        Self::Found(loaded)
+    }
+}
+
+impl From<Vec<u8>> for Answer {
+    fn from(value: Vec<u8>) -> Self {
+        Loaded::new(value).into()
+    }
+}
+
+impl From<&[u8]> for Answer {
+    fn from(value: &[u8]) -> Self {
+        Loaded::new(value).into()
+    }
+}
+
+impl From<String> for Answer {
+    fn from(value: String) -> Self {
+        Loaded::new(value).into()
+    }
+}
+
+impl From<&str> for Answer {
+    fn from(value: &str) -> Self {
+        Loaded::new(value).into()
+    }
+}
+
+/// `None` is [`Answer::NotFound`].
+impl<T: Into<Self>> From<Option<T>> for Answer {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::NotFound, Into::into)
+    }
+}
+
+impl fmt::Debug for Loaded {
+    /// Tells sizes, never the value: what is printed may be logged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("value_bytes", &self.value.len())
+            .field("ttl", &self.ttl)
+            .field("tags", &self.tags.len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_not_found_and_an_empty_one_is_found() {
+        assert_eq!(Answer::from(None::<&str>), Answer::NotFound);
+        assert_eq!(Answer::from(Some("")), Answer::Found(Loaded::new("")));
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let answer = Answer::from(Loaded::new("secret").tag("secret"));
+        assert!(!format!("{answer:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,110 @@
+//! Sources that are futures.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{Answer, Context, SourceError};
+
+/// A future on the heap.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The asynchronous twin of [`DataSource`](crate::DataSource), for services
+/// that hold a pool or a client of an async runtime.
+///
+/// Its futures run on the runtime that the keyspace was given ([`Spawn`]), not
+/// on a caller's task: a caller that is cancelled harms nobody. They are
+/// dropped when their time is up.
+pub trait AsyncDataSource: Send + Sync + 'static {
+    /// The value of a key; see [`DataSource::fetch`](crate::DataSource::fetch).
+    fn fetch(
+        &self,
+        key: &[u8],
+        context: &Context,
+    ) -> impl Future<Output = Result<Answer, SourceError>> + Send;
+
+    /// The values of several keys, in their order; one answer for each.
+    fn fetch_many(
+        &self,
+        keys: &[&[u8]],
+        context: &Context,
+    ) -> impl Future<Output = Vec<Result<Answer, SourceError>>> + Send {
+        async move {
+            let mut answers = Vec::with_capacity(keys.len());
+            for key in keys {
+                answers.push(self.fetch(key, context).await);
+            }
+            answers
+        }
+    }
+}
+
+/// An [`AsyncDataSource`] whose type was forgotten.
+pub(crate) trait DynAsyncSource: Send + Sync {
+    fn fetch<'a>(
+        &'a self,
+        key: &'a [u8],
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Answer, SourceError>>;
+
+    fn fetch_many<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        context: &'a Context,
+    ) -> BoxFuture<'a, Vec<Result<Answer, SourceError>>>;
+}
+
+impl<S: AsyncDataSource> DynAsyncSource for S {
+    fn fetch<'a>(
+        &'a self,
+        key: &'a [u8],
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Answer, SourceError>> {
+        Box::pin(AsyncDataSource::fetch(self, key, context))
+    }
+
+    fn fetch_many<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        context: &'a Context,
+    ) -> BoxFuture<'a, Vec<Result<Answer, SourceError>>> {
+        Box::pin(AsyncDataSource::fetch_many(self, keys, context))
+    }
+}
+
+/// Runs futures to their end: an async runtime, as far as the engine needs one.
+///
+/// A closure is one. With tokio:
+/// `let runtime = tokio::runtime::Handle::current();` and
+/// `move |future| { runtime.spawn(future); }`.
+pub trait Spawn: Send + Sync + 'static {
+    /// Runs a future in the background. It may be dropped unfinished when the
+    /// runtime ends: whoever waits for it is told so.
+    fn spawn(&self, future: BoxFuture<'static, ()>);
+}
+
+impl<F: Fn(BoxFuture<'static, ()>) + Send + Sync + 'static> Spawn for F {
+    fn spawn(&self, future: BoxFuture<'static, ()>) {
+        self(future);
+    }
+}
+
+/// A [`Spawn`] whose type was forgotten.
+#[derive(Clone)]
+pub(crate) struct Spawner(Arc<dyn Spawn>);
+
+impl Spawner {
+    pub(crate) fn new(spawn: impl Spawn) -> Self {
+        Self(Arc::new(spawn))
+    }
+
+    pub(crate) fn spawn(&self, future: BoxFuture<'static, ()>) {
+        self.0.spawn(future);
+    }
+}
+
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawner").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,80 @@
+//! Where values come from when the cache does not hold them.
+
+mod answer;
+pub use answer::{Answer, Loaded};
+
+mod context;
+pub use context::{Cancelled, Context};
+
+mod store;
+pub use store::DataStore;
+
+mod asynchronous;
+pub use asynchronous::{AsyncDataSource, BoxFuture, Spawn};
+pub(crate) use asynchronous::{DynAsyncSource, Spawner};
+
+use std::error::Error;
+use std::sync::Arc;
+
+/// Why a source has no answer: any error of any library. `?` makes one of it.
+pub type SourceError = Box<dyn Error + Send + Sync>;
+
+/// A database, a service, a file: what a cache is read through to.
+///
+/// The engine calls a source on the threads that it keeps for it, never on a
+/// caller's, and never for one key twice at once. A source may block; it
+/// SHOULD give up when [`Context::remaining`] is used up, because a thread that
+/// waits for a dead server serves nobody. It may panic: the callers are told,
+/// and nothing else is harmed.
+///
+/// A closure is a source:
+///
+/// ```
+/// use distcache::{Answer, Context, DataSource, SourceError};
+///
+/// fn use_it(source: impl DataSource) -> Result<Answer, SourceError> {
+///     source.fetch(b"7", &Context::unbounded())
+/// }
+///
+/// let answer = use_it(|key: &[u8], _: &Context| {
+///     let number: u32 = std::str::from_utf8(key)?.parse()?;
+///     Ok(Answer::from((number * 6).to_string()))
+/// })?;
+/// assert_eq!(answer, Answer::from("42"));
+/// # Ok::<(), SourceError>(())
+/// ```
+pub trait DataSource: Send + Sync + 'static {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When it cannot be known whether there is a value, and which. That there
+    /// is none is [`Answer::NotFound`], not an error.
+    fn fetch(&self, key: &[u8], context: &Context) -> Result<Answer, SourceError>;
+
+    /// The values of several keys, in their order; one answer for each.
+    ///
+    /// Sources that can answer many keys by one request should. By default
+    /// they are fetched one after the other.
+    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Vec<Result<Answer, SourceError>> {
+        keys.iter().map(|key| self.fetch(key, context)).collect()
+    }
+}
+
+impl<F> DataSource for F
+where
+    F: Fn(&[u8], &Context) -> Result<Answer, SourceError> + Send + Sync + 'static,
+{
+    fn fetch(&self, key: &[u8], context: &Context) -> Result<Answer, SourceError> {
+        self(key, context)
+    }
+}
+
+impl<S: DataSource + ?Sized> DataSource for Arc<S> {
+    fn fetch(&self, key: &[u8], context: &Context) -> Result<Answer, SourceError> {
+        (**self).fetch(key, context)
+    }
+
+    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Vec<Result<Answer, SourceError>> {
+        (**self).fetch_many(keys, context)
+    }
+}
