@@ -199,7 +199,7 @@ impl Flags {
             capacity_bytes: self.capacity,
             entries_max: self.max_entries,
             value_bytes_max: self.max_value,
-            eviction: self.eviction,
+            eviction: self.eviction.clone(),
             dispatch: match self.dispatch {
                 DispatchName::Inline => Dispatch::Inline,
                 DispatchName::Worker => Dispatch::Worker,

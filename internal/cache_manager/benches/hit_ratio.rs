@@ -44,8 +44,8 @@ fn main() -> io::Result<()> {
     for (trace, entries, references) in REFERENCES {
         let requests = read(&folder.join(format!("{trace}.u32le.gz")))?;
         for (policy, reference) in EvictionPolicy::ALL.into_iter().zip(references) {
-            compare(&format!("hit-ratio-{trace}-{entries}-{policy}"), policy, |nodes| {
-                (replay(&requests, policy, entries, nodes), reference)
+            compare(&format!("hit-ratio-{trace}-{entries}-{policy}"), &policy, |nodes| {
+                (replay(&requests, &policy, entries, nodes), reference)
             });
         }
     }
@@ -63,14 +63,14 @@ fn read(path: &Path) -> io::Result<Vec<[u8; 4]>> {
 }
 
 /// Prints what one node and eight nodes reach.
-fn compare(case: &str, policy: EvictionPolicy, measure: impl Fn(usize) -> (f64, f64)) {
+fn compare(case: &str, policy: &EvictionPolicy, measure: impl Fn(usize) -> (f64, f64)) {
     let (ours, reference) = measure(1);
     let both_none = ours < 0.005 && reference < 0.005;
     let ratio = if both_none { 1.0 } else { ours / reference };
     println!("RATIO {case} reference {ratio:.4}");
     println!("FACT {case} {ours:.2}");
     println!("FACT {case}-reference {reference:.2}");
-    if policy == EvictionPolicy::Lru {
+    if *policy == EvictionPolicy::Lru {
         let (sharded, _) = measure(8);
         println!("FACT {case}-8-nodes {sharded:.2}");
         println!("FACT {case}-8-nodes-lose {:.2}", ours - sharded);
@@ -78,11 +78,11 @@ fn compare(case: &str, policy: EvictionPolicy, measure: impl Fn(usize) -> (f64, 
 }
 
 /// The hit ratio in per cent.
-fn replay(requests: &[[u8; 4]], policy: EvictionPolicy, entries: u64, nodes: usize) -> f64 {
+fn replay(requests: &[[u8; 4]], policy: &EvictionPolicy, entries: u64, nodes: usize) -> f64 {
     let config = Config {
         data_nodes: nodes,
         entries_max: Some(entries),
-        eviction: policy,
+        eviction: policy.clone(),
         hash_key: Some([1; 16]),
         ..Config::default()
     };

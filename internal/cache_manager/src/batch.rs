@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use distcache_bus::{Command, Deadline};
-use distcache_node::DataNode;
 use distcache_node::commands::{Batch, Delete, Get, Item, Put};
+use distcache_node::{DataNode, Entry};
 
 use crate::routing::Routing;
-use crate::{CacheManager, Error, Hit, NodeId, Stored};
+use crate::{CacheManager, Error, Hit, Keyspace, NodeId, Stored, Write};
 
 /// One put of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -28,54 +28,86 @@ const KEYS_A_LOCK: usize = 128;
 impl CacheManager {
     /// The values of many keys, in their order. One key's failure is its own.
     pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Hit>, Error>> {
-        let hashes: Vec<u64> = keys.iter().map(|key| self.shared.hasher.hash(key)).collect();
-        let command = |at: usize, _: &Routing| Some(Get { hash: hashes[at], key: keys[at] });
-        self.by_owner(&hashes, command)
-            .into_iter()
-            .zip(keys)
-            .map(|(reply, key)| match reply {
-                Some((node, value)) => Ok(value.map(|value| Hit { node, value })),
-                None => self.get(key),
-            })
-            .collect()
+        self.get_many_in(&self.shared.default, keys)
+    }
+
+    /// The same in a keyspace; see [`get_in`](Self::get_in).
+    pub fn get_many_in(
+        &self,
+        keyspace: &Keyspace,
+        keys: &[&[u8]],
+    ) -> Vec<Result<Option<Hit>, Error>> {
+        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let id = keyspace.id();
+        let command =
+            |at: usize, _: &Routing| Some(Get { keyspace: id, hash: hashes[at], key: keys[at] });
+        let replies = self.by_owner(&hashes, command).into_iter().zip(keys);
+        let result = |(reply, key): (_, &&[u8])| match reply {
+            Some((node, value)) => Ok(Option::map(value, |value| Hit { node, value })),
+            None => self.get_in(keyspace, key),
+        };
+        replies.map(result).collect()
     }
 
     /// Stores many values. One key's failure is its own; of a key that comes
     /// twice, the later value stays.
     pub fn put_many(&self, items: &[PutItem<'_>]) -> Vec<Result<Stored, Error>> {
-        let shared = &self.shared;
-        let hashes: Vec<u64> = items.iter().map(|item| shared.hasher.hash(item.key)).collect();
-        let entries: Vec<_> = items
+        let writes: Vec<_> = items
             .iter()
-            .map(|item| shared.draft(item.key, item.value, item.ttl).map(|draft| draft.entry()))
+            .map(|item| {
+                let expires = self.shared.expires(item.ttl);
+                Write { expires, ..Write::new(item.key, item.value) }
+            })
             .collect();
+        self.put_many_in(&self.shared.default, &writes)
+    }
+
+    /// The same in a keyspace; see [`put_in`](Self::put_in).
+    pub fn put_many_in(
+        &self,
+        keyspace: &Keyspace,
+        writes: &[Write<'_>],
+    ) -> Vec<Result<Stored, Error>> {
+        let hashes = self.hashes(keyspace, writes.iter().map(|write| write.key));
+        let entries: Vec<Result<Entry, Error>> =
+            writes.iter().map(|write| write.draft().map(|draft| draft.entry())).collect();
+        let id = keyspace.id();
         // An entry that could not be made takes no part; its error is its reply.
         let command = |at: usize, routing: &Routing| {
-            let entry = entries[at].clone().ok()?;
-            Some(Put { epoch: routing.epoch, hash: hashes[at], item: Item::Entry(entry) })
+            let item = Item::Entry(entries[at].clone().ok()?);
+            let (epoch, hash, condition) = (routing.epoch, hashes[at], writes[at].condition);
+            Some(Put { epoch, keyspace: id, hash, item, condition })
         };
-        let replies = self.by_owner(&hashes, command).into_iter().zip(items).zip(&hashes);
-        let result = |((reply, item), hash): ((_, &PutItem<'_>), &u64)| match reply {
-            Some((node, stored)) => {
-                let stored: Result<_, distcache_node::Refused> = stored;
-                Ok(shared.stored(*hash, node, &stored?))
-            }
-            None => self.put(item.key, item.value, item.ttl),
+        let replies = self.by_owner(&hashes, command).into_iter().zip(writes).zip(&hashes);
+        let result = |((reply, write), hash): ((_, &Write<'_>), &u64)| match reply {
+            Some((node, told)) => self.shared.stored(keyspace, *hash, node, told),
+            None => self.put_in(keyspace, write),
         };
         replies.map(result).collect()
     }
 
     /// Forgets many keys; for each, whether it had a value.
     pub fn delete_many(&self, keys: &[&[u8]]) -> Vec<Result<bool, Error>> {
-        let hashes: Vec<u64> = keys.iter().map(|key| self.shared.hasher.hash(key)).collect();
-        let command = |at: usize, _: &Routing| Some(Delete { hash: hashes[at], key: keys[at] });
+        self.delete_many_in(&self.shared.default, keys)
+    }
+
+    /// The same in a keyspace; see [`delete_in`](Self::delete_in).
+    pub fn delete_many_in(&self, keyspace: &Keyspace, keys: &[&[u8]]) -> Vec<Result<bool, Error>> {
+        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let id = keyspace.id();
+        let command =
+            |at: usize, _: &Routing| Some(Delete { keyspace: id, hash: hashes[at], key: keys[at] });
         let replies = self.by_owner(&hashes, command).into_iter().zip(keys).zip(&hashes);
         replies
             .map(|((reply, key), hash)| match reply {
-                Some((node, deleted)) => Ok(self.shared.deleted(*hash, node, deleted)),
-                None => self.delete(key),
+                Some((node, told)) => Ok(self.shared.deleted(*hash, node, &told)),
+                None => self.delete_in(keyspace, key),
             })
             .collect()
+    }
+
+    fn hashes<'a>(&self, keyspace: &Keyspace, keys: impl Iterator<Item = &'a [u8]>) -> Vec<u64> {
+        keys.map(|key| self.shared.hash(keyspace, key)).collect()
     }
 
     /// Sends to each owner what concerns it, [`KEYS_A_LOCK`] keys at a time.

@@ -65,6 +65,15 @@ codes! {
     SHUTDOWN_INCOMPLETE = 113, "Some threads did not stop within the shutdown deadline.", "Look in the log for what held them.";
     DRAINING = 114, "The server is draining: it finishes what it has and takes nothing new.", "Send the request to another process.";
     LAST_NODE = 115, "The last data node cannot be removed.", "Add another data node first, or shut the cache down.";
+    TOO_MANY_TAGS = 116, "The value has more tags than a value can have.", "Give at most 63 tags.";
+    UNMET = 117, "The key has another value than the condition asks for.", "Read the key, and decide again.";
+    NO_NUMBER = 118, "The value is not the decimal text of a 64-bit whole number.", "Delete the key, or put a number first.";
+    OVERFLOW = 119, "The sum is not a 64-bit whole number.", "Put a smaller number first.";
+    KEYSPACE_UNKNOWN = 120, "There is no keyspace of this name, or not any more.", "Add it first, or look for a typing error.";
+    KEYSPACE_EXISTS = 121, "There is a keyspace of this name already.", "Change that one, or choose another name.";
+    KEYSPACE_NAME_INVALID = 122, "The name of a keyspace is empty, too long, or has a `/` or a control character.", "Choose a name of 1 to 255 bytes without them.";
+    KEYSPACE_REFUSED = 123, "The limits of a keyspace do not go together.", "See the detail for both numbers.";
+    KEYSPACES_FULL = 124, "There are as many keyspaces as one process can have.", "Remove one first: there can be 1,024.";
 
     // 2xx: a request over HTTP.
     NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V.";

@@ -1,9 +1,13 @@
 //! Why a call to the cache has no answer.
 
 use distcache_bus::CallError;
-use distcache_node::{KEY_BYTES_MAX, KeyTooLong, Refused};
+use distcache_node::{
+    KEY_BYTES_MAX, KeyTooLong, NotAdded, PutRefused, Refused, TAGS_MAX, TooManyTags, Version,
+};
 
+use crate::Keyspace;
 use crate::codes::{self, Code};
+use crate::keyspace::{KEYSPACE_NAME_BYTES_MAX, KEYSPACES_MAX};
 
 /// What went wrong with one call, and what state is left.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +40,53 @@ pub enum Error {
         /// The key's length, in bytes.
         bytes: usize,
     },
+    /// A value has too many tags; nothing has changed.
+    #[error("{tags} tags are given, and at most {TAGS_MAX} are allowed")]
+    TooManyTags {
+        /// The number of tags.
+        tags: usize,
+    },
+    /// A put's condition is not met; nothing has changed.
+    #[error("the key has another value than the condition asks for")]
+    Unmet {
+        /// The version of the value that the key has; `None` if it has none.
+        version: Option<Version>,
+    },
+    /// The value is no number that can be added to; nothing has changed.
+    #[error("the value is no whole number between -2^63 and 2^63 - 1")]
+    NoNumber,
+    /// The sum would not be between -2^63 and 2^63 - 1; nothing has changed.
+    #[error("the sum is not between -2^63 and 2^63 - 1")]
+    Overflow,
+    /// There is no keyspace of that name, or not any more; nothing has changed.
+    #[error("there is no keyspace {name:?}")]
+    KeyspaceUnknown {
+        /// The name.
+        name: String,
+    },
+    /// There is a keyspace of that name already; nothing has changed.
+    #[error("there is a keyspace {name:?} already")]
+    KeyspaceExists {
+        /// The name.
+        name: String,
+    },
+    /// A keyspace's name is not one; nothing has changed.
+    #[error(
+        "the name of a keyspace has 1 to {KEYSPACE_NAME_BYTES_MAX} bytes, no '/' and no control \
+         characters"
+    )]
+    KeyspaceNameInvalid,
+    /// A keyspace's limits do not go together; nothing has changed.
+    #[error("keyspace {name:?} is refused: {reason}")]
+    KeyspaceRefused {
+        /// The name.
+        name: String,
+        /// What stood against it.
+        reason: String,
+    },
+    /// There are as many keyspaces as there can be; nothing has changed.
+    #[error("there are {KEYSPACES_MAX} keyspaces already")]
+    KeyspacesFull,
     /// There is no node of that name; nothing has changed.
     #[error("there is no data node of this name")]
     NodeUnknown,
@@ -67,6 +118,15 @@ impl Error {
             Self::Busy => codes::BUSY,
             Self::ValueTooLarge { .. } => codes::VALUE_TOO_LARGE,
             Self::KeyTooLong { .. } => codes::KEY_TOO_LONG,
+            Self::TooManyTags { .. } => codes::TOO_MANY_TAGS,
+            Self::Unmet { .. } => codes::UNMET,
+            Self::NoNumber => codes::NO_NUMBER,
+            Self::Overflow => codes::OVERFLOW,
+            Self::KeyspaceUnknown { .. } => codes::KEYSPACE_UNKNOWN,
+            Self::KeyspaceExists { .. } => codes::KEYSPACE_EXISTS,
+            Self::KeyspaceNameInvalid => codes::KEYSPACE_NAME_INVALID,
+            Self::KeyspaceRefused { .. } => codes::KEYSPACE_REFUSED,
+            Self::KeyspacesFull => codes::KEYSPACES_FULL,
             Self::NodeUnknown => codes::NODE_UNKNOWN,
             Self::LastNode => codes::LAST_NODE,
             Self::NodeRefused { .. } => codes::CAPACITY_TOO_SMALL,
@@ -81,9 +141,42 @@ impl From<KeyTooLong> for Error {
     }
 }
 
+impl From<TooManyTags> for Error {
+    fn from(TooManyTags { tags }: TooManyTags) -> Self {
+        Self::TooManyTags { tags }
+    }
+}
+
 impl From<Refused> for Error {
     fn from(Refused { bytes, max }: Refused) -> Self {
         Self::ValueTooLarge { bytes, max }
+    }
+}
+
+impl Error {
+    /// Why a value was not stored.
+    pub(crate) fn of_put(refused: PutRefused, keyspace: &Keyspace) -> Self {
+        match refused {
+            PutRefused::TooLarge(refused) => refused.into(),
+            PutRefused::Unmet(version) => Self::Unmet { version },
+            PutRefused::Gone => Self::gone(keyspace),
+        }
+    }
+
+    /// Why nothing was added; `None` because there is nothing to add to.
+    pub(crate) fn of_add(not_added: NotAdded, keyspace: &Keyspace) -> Option<Self> {
+        Some(match not_added {
+            NotAdded::Missing => return None,
+            NotAdded::NoNumber => Self::NoNumber,
+            NotAdded::Overflow => Self::Overflow,
+            NotAdded::KeyTooLong(error) => error.into(),
+            NotAdded::TooManyTags(error) => error.into(),
+            NotAdded::Refused(refused) => Self::of_put(refused, keyspace),
+        })
+    }
+
+    pub(crate) fn gone(keyspace: &Keyspace) -> Self {
+        Self::KeyspaceUnknown { name: keyspace.name().to_owned() }
     }
 }
 

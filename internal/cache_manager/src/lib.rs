@@ -36,8 +36,16 @@ pub use topics::{
     Assignment, Invalidation, LossReason, OperationCounts, RingChange, StatusReport, Topics,
 };
 
+mod keyspace;
+pub use keyspace::{
+    FLIGHTS_MAX, KEYSPACE_NAME_BYTES_MAX, KEYSPACES_MAX, Keyspace, KeyspaceSpec, RemovalListener,
+};
+
 mod manager;
-pub use manager::{CacheManager, Hit, Stored};
+pub use manager::{CacheManager, DEFAULT_KEYSPACE};
+
+mod calls;
+pub use calls::{Cursor, Hit, NoCursor, Page, Peeked, Stored, Write};
 
 mod batch;
 pub use batch::PutItem;
@@ -47,10 +55,12 @@ pub use report::{NodeReport, NodeState};
 
 mod budget;
 mod membership;
+mod regular;
 mod supervisor;
 
 pub use distcache_bus::{Dispatch, Epoch, Received, Subscription};
 pub use distcache_node::{
-    Clock, EvictionPolicy, KEY_BYTES_MAX, ManualClock, NodeStatus, SystemClock, Tick, Value,
-    Version,
+    Cargo, Cause, Clock, Condition, CustomPolicy, Draft, Entry, Eviction, EvictionPolicy, Failure,
+    Flight, KEY_BYTES_MAX, Landed, Landing, Lifetimes, Look, ManualClock, NodeStatus, Selection,
+    Slot, SystemClock, TAGS_MAX, Tick, Value, Version,
 };

@@ -1,25 +1,28 @@
-//! The calls of the cache.
+//! The manager: its beginning, its nodes and keyspaces, its end.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
-use distcache_bus::{Call, CallError, Deadline, Epoch, Timer};
-use distcache_node::commands::{Clear, Delete, Fetch, Fetched, Get, Item, Put};
-use distcache_node::{Clock, DataNode, Draft, NodeStatus, Tick, Value, Version};
+use distcache_bus::{Deadline, Epoch, Timer};
+use distcache_node::{Clock, DataNode, NodeStatus};
 use distcache_ring::KeyHasher;
 use parking_lot::Mutex;
 
 use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
+use crate::keyspace::Directory;
 use crate::membership::Membership;
-use crate::routing::{Routing, RoutingCell};
+use crate::routing::RoutingCell;
 use crate::supervisor::{Alarms, Supervisor};
-use crate::topics::{Assignment, Invalidation, Topics};
-use crate::{Config, ConfigError, Error, NodeId, NodeReport, NodeState};
+use crate::topics::{Assignment, Topics};
+use crate::{
+    Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId, NodeReport, NodeState, Tick,
+};
+
+/// The keyspace that is always there, and that calls are about which name none.
+pub const DEFAULT_KEYSPACE: &str = "default";
 
 /// A cache of one process: data nodes behind a ring. Shared by reference; every
 /// call may be made from any thread, or task, at any time.
@@ -43,6 +46,8 @@ pub struct CacheManager {
 /// What the manager's threads share with its callers.
 pub(crate) struct Shared {
     pub(crate) routing: RoutingCell,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) default: Keyspace,
     pub(crate) hasher: KeyHasher,
     pub(crate) call_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
@@ -51,24 +56,6 @@ pub(crate) struct Shared {
     pub(crate) closed: AtomicBool,
     /// Changes of membership, one at a time.
     pub(crate) membership: Mutex<Membership>,
-}
-
-/// A value that was found.
-#[derive(Debug, Clone)]
-pub struct Hit {
-    /// The node that held it.
-    pub node: NodeId,
-    /// The value.
-    pub value: Value,
-}
-
-/// A put that was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stored {
-    /// The node that holds it.
-    pub node: NodeId,
-    /// The value's version: greater than that of every earlier put of the key.
-    pub version: Version,
 }
 
 impl CacheManager {
@@ -84,12 +71,18 @@ impl CacheManager {
         config.check()?;
         let (alarms, alarm_inbox) = Alarms::new();
         let topics = Topics::new();
-        let membership = Membership::new(&config, topics.clone(), alarms.clone());
-        let (membership, routing) = membership.found(config.data_nodes)?;
-        let hash_key = config.hash_key.map_or_else(random_key, Ok)?;
+        let directory = Arc::new(Directory::default());
+        let hasher = KeyHasher::new(config.hash_key.map_or_else(random_key, Ok)?);
+        let membership =
+            Membership::new(&config, directory.clone(), topics.clone(), alarms.clone());
+        let (mut membership, routing) = membership.found(config.data_nodes)?;
+        let routing = RoutingCell::new(routing);
+        let default = membership.add_default_keyspace(&routing, &hasher, &config)?;
         let shared = Arc::new(Shared {
-            routing: RoutingCell::new(routing),
-            hasher: KeyHasher::new(hash_key),
+            routing,
+            directory,
+            default,
+            hasher,
             call_timeout: config.call_timeout,
             clock: config.clock.clone(),
             topics,
@@ -101,120 +94,81 @@ impl CacheManager {
         Ok(Self { shared, supervisor: Mutex::new(Some(supervisor)) })
     }
 
-    /// The value of a key; `None` is a miss.
-    ///
-    /// # Errors
-    /// `Closed`, `TimedOut`, `NodeFailed`, `Busy`.
+    /// The keyspace that calls are about which name none.
     #[inline]
-    pub fn get(&self, key: &[u8]) -> Result<Option<Hit>, Error> {
-        let hash = self.shared.hasher.hash(key);
-        let (node, value) = self.shared.ask(hash, key, |routing, node, deadline| {
-            node.mailbox.read(routing.epoch, deadline, Get { hash, key })
-        })?;
-        Ok(value.map(|value| Hit { node, value }))
+    pub fn default_keyspace(&self) -> &Keyspace {
+        &self.shared.default
     }
 
-    /// Like [`get`](Self::get), without ever parking the thread.
-    ///
-    /// # Errors
-    /// As of `get`.
-    pub async fn get_async(&self, key: &[u8]) -> Result<Option<Hit>, Error> {
-        let hash = self.shared.hasher.hash(key);
-        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
-            node.mailbox.begin_read(routing.epoch, deadline, &shared.timer, Get { hash, key })
-        };
-        let (node, value) = self.shared.ask_async(hash, key, begin).await?;
-        Ok(value.map(|value| Hit { node, value }))
+    /// The keyspace of this name.
+    #[inline]
+    pub fn keyspace(&self, name: &str) -> Option<Keyspace> {
+        self.shared.directory.find(name)
     }
 
-    /// Stores a value, for `ttl` or until it is evicted. Returns when it can be
-    /// read.
-    ///
-    /// # Errors
-    /// `ValueTooLarge`, `KeyTooLong`, and those of [`get`](Self::get). After
-    /// `TimedOut` the value may be there or not.
-    pub fn put(&self, key: &[u8], value: &[u8], ttl: Option<Duration>) -> Result<Stored, Error> {
-        let item = self.shared.item(key, value, ttl)?;
-        let hash = self.shared.hasher.hash(key);
-        let (node, stored) = self.shared.ask(hash, key, |routing, node, deadline| {
-            let command = Put { epoch: routing.epoch, hash, item: item.clone() };
-            node.mailbox.call(routing.epoch, deadline, command)
-        })?;
-        Ok(self.shared.stored(hash, node, &stored?))
+    /// Every keyspace, the default one included.
+    pub fn keyspaces(&self) -> Vec<Keyspace> {
+        self.shared.directory.all()
     }
 
-    /// Like [`put`](Self::put), without ever parking the thread.
-    ///
-    /// # Errors
-    /// As of `put`.
-    pub async fn put_async(
-        &self,
-        key: &[u8],
-        value: &[u8],
-        ttl: Option<Duration>,
-    ) -> Result<Stored, Error> {
-        let item = self.shared.item(key, value, ttl)?;
-        let hash = self.shared.hasher.hash(key);
-        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
-            let command = Put { epoch: routing.epoch, hash, item: item.clone() };
-            node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
-        };
-        let (node, stored) = self.shared.ask_async(hash, key, begin).await?;
-        Ok(self.shared.stored(hash, node, &stored?))
+    /// How a keyspace works.
+    pub fn keyspace_spec(&self, name: &str) -> Option<KeyspaceSpec> {
+        self.shared.membership.lock().spec(name)
     }
 
-    /// Forgets a key. Returns whether it had a value.
+    /// Adds an empty keyspace.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get). After `TimedOut` the value may be gone or not.
-    pub fn delete(&self, key: &[u8]) -> Result<bool, Error> {
-        let hash = self.shared.hasher.hash(key);
-        let (node, deleted) = self.shared.ask(hash, key, |routing, node, deadline| {
-            node.mailbox.call(routing.epoch, deadline, Delete { hash, key })
-        })?;
-        Ok(self.shared.deleted(hash, node, deleted))
+    /// `KeyspaceExists`, `KeyspaceNameInvalid`, `KeyspaceRefused`,
+    /// `KeyspacesFull`, `Closed`.
+    pub fn add_keyspace(&self, name: &str, spec: &KeyspaceSpec) -> Result<Keyspace, Error> {
+        let hasher = &self.shared.hasher;
+        self.shared
+            .change(|membership, routing| membership.add_keyspace(routing, hasher, name, spec))
     }
 
-    /// Like [`delete`](Self::delete), without ever parking the thread.
+    /// Lets a keyspace work in another way. Values stay where that allows them,
+    /// and keep their ends. Another eviction policy takes some 100 ns an entry,
+    /// while which its node answers nobody.
     ///
     /// # Errors
-    /// As of `delete`.
-    pub async fn delete_async(&self, key: &[u8]) -> Result<bool, Error> {
-        let hash = self.shared.hasher.hash(key);
-        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
-            node.mailbox.begin(routing.epoch, deadline, &shared.timer, Delete { hash, key })
-        };
-        let (node, deleted) = self.shared.ask_async(hash, key, begin).await?;
-        Ok(self.shared.deleted(hash, node, deleted))
+    /// `KeyspaceUnknown`, `KeyspaceRefused`, `Closed`.
+    pub fn change_keyspace(&self, name: &str, spec: &KeyspaceSpec) -> Result<(), Error> {
+        self.shared.change(|membership, routing| membership.change_keyspace(routing, name, spec))
     }
 
-    /// Forgets every key, node after node. Returns how many entries there were.
-    /// A key that is put meanwhile may stay.
+    /// Removes a keyspace with all that it holds. What was loaded for it is
+    /// stored nowhere, although another keyspace gets its name.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get); some nodes may have been cleared then.
-    pub fn clear(&self) -> Result<usize, Error> {
-        // No entry is on its way between two nodes while we hold this.
-        let _settled = self.shared.membership.lock();
-        let routing = self.shared.routing.load();
-        let deadline = Deadline::within(self.shared.call_timeout);
-        let mut entries = 0;
-        for node in &routing.nodes {
-            entries += match node.mailbox.call(routing.epoch, &deadline, Clear) {
-                Ok(entries) => entries,
-                Err(CallError::Retired) => 0,
-                Err(error) => match judge(error) {
-                    Verdict::Final(error) => return Err(error),
-                    Verdict::LookAgain => return Err(Error::TimedOut),
-                },
-            };
-        }
-        Ok(entries)
+    /// `KeyspaceUnknown`, `Closed`.
+    pub fn remove_keyspace(&self, name: &str) -> Result<(), Error> {
+        self.shared.change(|membership, routing| membership.remove_keyspace(routing, name))
+    }
+
+    /// The clock by which entries expire.
+    pub fn now(&self) -> Tick {
+        self.shared.clock.now()
+    }
+
+    /// The hash by which a value bears a tag.
+    pub fn tag_hash(&self, tag: &str) -> u64 {
+        self.shared.hasher.hash(tag.as_bytes())
+    }
+
+    /// The timer that ends the waits of futures.
+    pub fn timer(&self) -> &Timer {
+        &self.shared.timer
     }
 
     /// The node that owns a key.
     pub fn owner(&self, key: &[u8]) -> NodeId {
-        self.shared.routing.load().owner(self.shared.hasher.hash(key)).id
+        self.owner_in(&self.shared.default, key)
+    }
+
+    /// The node that owns a key of a keyspace.
+    pub fn owner_in(&self, keyspace: &Keyspace, key: &[u8]) -> NodeId {
+        self.shared.routing.load().owner(self.shared.hash(keyspace, key)).id
     }
 
     /// The present ring's epoch.
@@ -266,6 +220,24 @@ impl CacheManager {
         routing.nodes.iter().map(status).collect()
     }
 
+    /// What every node has counted by now of one keyspace.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get), and `KeyspaceUnknown`.
+    pub fn keyspace_statuses(&self, keyspace: &Keyspace) -> Result<Vec<NodeStatus>, Error> {
+        let routing = self.shared.routing.load();
+        let wait = self.shared.call_timeout;
+        let status = |node: &Arc<NodeHandle>| {
+            let status = node.mailbox.locked(wait, |state| state.keyspace_status(keyspace.id()));
+            let status = status.map_err(|error| match judge(error) {
+                Verdict::Final(error) => error,
+                Verdict::LookAgain => Error::NodeFailed,
+            })?;
+            status.ok_or_else(|| Error::gone(keyspace))
+        };
+        routing.nodes.iter().map(status).collect()
+    }
+
     /// Runs `work` on the state of one node, under its lock: a door for tests
     /// that break a node, or look into it.
     #[doc(hidden)]
@@ -304,7 +276,13 @@ impl CacheManager {
 
     /// Bytes that one value may have, now.
     pub fn value_bytes_max(&self) -> u64 {
-        self.shared.membership.lock().value_bytes_max()
+        self.value_bytes_max_in(DEFAULT_KEYSPACE).unwrap_or(0)
+    }
+
+    /// Bytes that one value may have in a keyspace, now; `None` if there is no
+    /// such keyspace.
+    pub fn value_bytes_max_in(&self, keyspace: &str) -> Option<u64> {
+        self.shared.membership.lock().value_bytes_max(&self.shared.routing, keyspace)
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called.
@@ -342,10 +320,6 @@ impl Drop for CacheManager {
     }
 }
 
-/// Values up to this size are copied while the node is locked, into the memory
-/// of the value before if they can be: to allocate takes longer than to copy.
-const SHORT_VALUE_BYTES: usize = 1024;
-
 /// How long a dropped manager waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -356,172 +330,10 @@ fn random_key() -> Result<[u8; 16], ConfigError> {
 }
 
 impl Shared {
-    /// Asks the owner of a hash, and again if the ring has changed meanwhile.
+    /// The hash of a key of a keyspace: equal keys of two keyspaces are two keys.
     #[inline]
-    pub(crate) fn ask<R>(
-        &self,
-        hash: u64,
-        key: &[u8],
-        attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
-    ) -> Result<(NodeId, R), Error> {
-        let deadline = Deadline::within(self.call_timeout);
-        let routing = self.routing.load();
-        if routing.before.is_none() {
-            let node = routing.owner(hash);
-            match attempt(&routing, node, &deadline) {
-                Ok(reply) => return Ok((node.id, reply)),
-                Err(error) => self.unless_final(error)?,
-            }
-        }
-        drop(routing);
-        self.ask_patiently(hash, key, &deadline, attempt)
-    }
-
-    /// `Ok` to look at the ring again, or the error to end with.
-    #[cold]
-    fn unless_final(&self, error: CallError) -> Result<(), Error> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::Closed);
-        }
-        match judge(error) {
-            Verdict::Final(error) => Err(error),
-            Verdict::LookAgain => Ok(()),
-        }
-    }
-
-    #[cold]
-    fn ask_patiently<R>(
-        &self,
-        hash: u64,
-        key: &[u8],
-        deadline: &Deadline,
-        attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
-    ) -> Result<(NodeId, R), Error> {
-        loop {
-            let routing = self.routing.load_full();
-            let node = routing.owner(hash);
-            let outcome = match self.fetch(&routing, node, hash, key, deadline) {
-                Ok(Fetched::Done) => attempt(&routing, node, deadline),
-                Ok(Fetched::Busy) => {
-                    if deadline.is_over() {
-                        return Err(Error::TimedOut);
-                    }
-                    std::thread::yield_now();
-                    continue;
-                }
-                Err(error) => Err(error),
-            };
-            match outcome {
-                Ok(reply) => return Ok((node.id, reply)),
-                Err(error) => self.unless_final(error)?,
-            }
-            if !self.routing.wait_after(routing.epoch, deadline) {
-                return Err(self.late());
-            }
-        }
-    }
-
-    /// What to say when the deadline has passed before the next ring came.
-    fn late(&self) -> Error {
-        if self.closed.load(Ordering::Acquire) { Error::Closed } else { Error::TimedOut }
-    }
-
-    /// Brings the entry of a key over to its new owner, if one is on its way.
-    fn fetch(
-        &self,
-        routing: &Routing,
-        node: &NodeHandle,
-        hash: u64,
-        key: &[u8],
-        deadline: &Deadline,
-    ) -> Result<Fetched, CallError> {
-        let Some(before) = routing.owner_before(hash) else { return Ok(Fetched::Done) };
-        let command = Fetch { hash, key, from: before.mailbox.clone() };
-        let fetched = node.mailbox.call(routing.epoch, deadline, command)?;
-        self.assigned(hash, node.id, routing.epoch);
-        Ok(fetched)
-    }
-
-    /// As [`ask`](Self::ask), for a task.
-    pub(crate) async fn ask_async<R: Unpin>(
-        &self,
-        hash: u64,
-        key: &[u8],
-        begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
-    ) -> Result<(NodeId, R), Error> {
-        let ends_at = Deadline::within(self.call_timeout);
-        loop {
-            let routing = self.routing.load_full();
-            let node = routing.owner(hash);
-            let deadline = ends_at.clone();
-            let fetched = match routing.owner_before(hash) {
-                None => Ok(Fetched::Done),
-                Some(before) => {
-                    let command = Fetch { hash, key, from: before.mailbox.clone() };
-                    node.mailbox.begin(routing.epoch, &deadline, &self.timer, command).await
-                }
-            };
-            let outcome = match fetched {
-                Ok(Fetched::Done) => begin(self, &routing, node, &deadline).await,
-                Ok(Fetched::Busy) => Err(CallError::Stale),
-                Err(error) => Err(error),
-            };
-            match outcome {
-                Ok(reply) => return Ok((node.id, reply)),
-                Err(error) => self.unless_final(error)?,
-            }
-            if ends_at.is_over() {
-                return Err(self.late());
-            }
-            // The next ring is published within microseconds, as a rule; or the
-            // old owner is busy, which passes as fast.
-            yield_once().await;
-        }
-    }
-
-    pub(crate) fn draft<'a>(
-        &self,
-        key: &'a [u8],
-        value: &'a [u8],
-        ttl: Option<Duration>,
-    ) -> Result<Draft<'a>, Error> {
-        let expires = ttl.map_or(Tick::NEVER, |ttl| self.clock.now().after(ttl));
-        Ok(Draft::new(key, value, expires)?)
-    }
-
-    fn item<'a>(
-        &self,
-        key: &'a [u8],
-        value: &'a [u8],
-        ttl: Option<Duration>,
-    ) -> Result<Item<'a>, Error> {
-        let draft = self.draft(key, value, ttl)?;
-        let is_short = value.len() <= SHORT_VALUE_BYTES;
-        Ok(if is_short { Item::Draft(draft) } else { Item::Entry(draft.entry()) })
-    }
-
-    /// Tells of a key that is new to its node.
-    pub(crate) fn stored(
-        &self,
-        hash: u64,
-        node: NodeId,
-        stored: &distcache_node::Stored,
-    ) -> Stored {
-        if stored.is_new {
-            self.topics.node_key_assignment.publish(|| Assignment {
-                key_hash: hash,
-                node,
-                epoch: self.routing.load().epoch,
-            });
-        }
-        Stored { node, version: stored.version }
-    }
-
-    pub(crate) fn deleted(&self, hash: u64, node: NodeId, deleted: bool) -> bool {
-        if deleted {
-            self.topics.cache_invalidation.publish(|| Invalidation { key_hash: hash, node });
-        }
-        deleted
+    pub(crate) fn hash(&self, keyspace: &Keyspace, key: &[u8]) -> u64 {
+        self.hasher.hash(key) ^ keyspace.salt()
     }
 
     pub(crate) fn assigned(&self, key_hash: u64, node: NodeId, epoch: Epoch) {
@@ -539,19 +351,6 @@ impl Shared {
         }
         change(&mut membership, &self.routing)
     }
-}
-
-/// Lets other tasks run once.
-async fn yield_once() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 impl fmt::Debug for CacheManager {

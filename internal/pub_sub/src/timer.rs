@@ -62,8 +62,8 @@ impl Timer {
     }
 
     /// Ends the wait of `who` at `at`, unless it ends by itself. Returns
-    /// whether there was room.
-    pub(crate) fn keep(&self, at: Instant, who: &Arc<dyn Expire>) -> bool {
+    /// whether there was room: 65,536 waits are kept at most.
+    pub fn keep(&self, at: Instant, who: &Arc<dyn Expire>) -> bool {
         let mut state = self.shared.state.lock();
         if state.waits.len() == WAITS_MAX {
             // Waits that ended early stay until their deadline, or until here.

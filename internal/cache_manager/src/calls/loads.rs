@@ -1,0 +1,107 @@
+//! Calls about loads: who leads one, who waits, and what it brings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_bus::{Deadline, Waiter, reply_slot};
+use distcache_node::commands::{Land, LookUp};
+use distcache_node::{Cargo, Flight, Landed, Landing, Look};
+use parking_lot::Mutex;
+
+use crate::handle::NodeHandle;
+use crate::manager::Shared;
+use crate::routing::Routing;
+use crate::{CacheManager, Error, Keyspace};
+
+impl CacheManager {
+    /// What a caller finds who has missed a key and can see to its load, which
+    /// may take `load_time`; and where it waits, if it has to.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get).
+    pub fn look_in(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+        load_time: Duration,
+    ) -> Result<(Look, Waiter<Landing>), Error> {
+        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let (_, (told, waiter)) = self.shared.ask((id, hash, key), |routing, node, deadline| {
+            let (replier, waiter) = reply_slot();
+            let epoch = routing.epoch;
+            let command = LookUp { epoch, keyspace: id, hash, key, load_time, waiter: replier };
+            Ok((node.mailbox.call(epoch, deadline, command)?, waiter))
+        })?;
+        self.shared.directory.tell(&told.departed);
+        Ok((told.reply, waiter))
+    }
+
+    /// Like [`look_in`](Self::look_in), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `look_in`.
+    pub async fn look_in_async(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+        load_time: Duration,
+    ) -> Result<(Look, Waiter<Landing>), Error> {
+        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        // The waiter of the last attempt: the one that was answered.
+        let waits: Mutex<Option<Waiter<Landing>>> = Mutex::new(None);
+        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
+            let (replier, waiter) = reply_slot();
+            *waits.lock() = Some(waiter);
+            let epoch = routing.epoch;
+            let command = LookUp { epoch, keyspace: id, hash, key, load_time, waiter: replier };
+            node.mailbox.begin(epoch, deadline, &shared.timer, command)
+        };
+        let (_, told) = self.shared.ask_async((id, hash, key), begin).await?;
+        self.shared.directory.tell(&told.departed);
+        let waiter = waits.into_inner().unwrap_or_else(|| unreachable!("an attempt was answered"));
+        Ok((told.reply, waiter))
+    }
+
+    /// Ends a load. What it has brought is stored if nothing has changed or
+    /// forgotten the key since it began. Whoever waits is the caller's to tell.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get): it may be stored or not.
+    pub fn land_in(
+        &self,
+        keyspace: &Keyspace,
+        flight: &Arc<Flight>,
+        cargo: &Cargo,
+    ) -> Result<Landed, Error> {
+        let id = keyspace.id();
+        let asked = (id, flight.hash(), flight.key());
+        let (_, told) = self.shared.ask(asked, |routing, node, deadline| {
+            let (epoch, flight, cargo) = (routing.epoch, flight.clone(), cargo.clone());
+            node.mailbox.call(epoch, deadline, Land { epoch, keyspace: id, flight, cargo })
+        })?;
+        self.shared.directory.tell(&told.departed);
+        Ok(told.reply)
+    }
+
+    /// Like [`land_in`](Self::land_in), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `land_in`.
+    pub async fn land_in_async(
+        &self,
+        keyspace: &Keyspace,
+        flight: &Arc<Flight>,
+        cargo: &Cargo,
+    ) -> Result<Landed, Error> {
+        let id = keyspace.id();
+        let asked = (id, flight.hash(), flight.key());
+        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
+            let (epoch, flight, cargo) = (routing.epoch, flight.clone(), cargo.clone());
+            let command = Land { epoch, keyspace: id, flight, cargo };
+            node.mailbox.begin(epoch, deadline, &shared.timer, command)
+        };
+        let (_, told) = self.shared.ask_async(asked, begin).await?;
+        self.shared.directory.tell(&told.departed);
+        Ok(told.reply)
+    }
+}

@@ -1,0 +1,161 @@
+//! The calls of the cache, and how each of them finds its node.
+
+mod loads;
+mod reads;
+mod walks;
+mod writes;
+
+pub use reads::{Hit, Peeked};
+pub use walks::{Cursor, NoCursor, Page};
+pub use writes::{Stored, Write};
+
+use std::future::poll_fn;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use distcache_bus::{Call, CallError, Deadline};
+use distcache_node::KeyspaceId;
+use distcache_node::commands::{Fetch, Fetched};
+
+use crate::error::{Verdict, judge};
+use crate::handle::NodeHandle;
+use crate::manager::Shared;
+use crate::routing::Routing;
+use crate::{Error, NodeId};
+
+/// What a call is about: keyspace, hash and key.
+pub(crate) type Asked<'a> = (KeyspaceId, u64, &'a [u8]);
+
+impl Shared {
+    /// Asks the owner of a hash, and again if the ring has changed meanwhile.
+    #[inline]
+    pub(crate) fn ask<R>(
+        &self,
+        (keyspace, hash, key): Asked<'_>,
+        attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
+    ) -> Result<(NodeId, R), Error> {
+        let deadline = Deadline::within(self.call_timeout);
+        let routing = self.routing.load();
+        if routing.before.is_none() {
+            let node = routing.owner(hash);
+            match attempt(&routing, node, &deadline) {
+                Ok(reply) => return Ok((node.id, reply)),
+                Err(error) => self.unless_final(error)?,
+            }
+        }
+        drop(routing);
+        self.ask_patiently((keyspace, hash, key), &deadline, attempt)
+    }
+
+    /// `Ok` to look at the ring again, or the error to end with.
+    #[cold]
+    fn unless_final(&self, error: CallError) -> Result<(), Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        match judge(error) {
+            Verdict::Final(error) => Err(error),
+            Verdict::LookAgain => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn ask_patiently<R>(
+        &self,
+        (keyspace, hash, key): Asked<'_>,
+        deadline: &Deadline,
+        attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
+    ) -> Result<(NodeId, R), Error> {
+        loop {
+            let routing = self.routing.load_full();
+            let node = routing.owner(hash);
+            let outcome = match self.fetch(&routing, node, (keyspace, hash, key), deadline) {
+                Ok(Fetched::Done) => attempt(&routing, node, deadline),
+                Ok(Fetched::Busy) => {
+                    if deadline.is_over() {
+                        return Err(Error::TimedOut);
+                    }
+                    std::thread::yield_now();
+                    continue;
+                }
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(reply) => return Ok((node.id, reply)),
+                Err(error) => self.unless_final(error)?,
+            }
+            if !self.routing.wait_after(routing.epoch, deadline) {
+                return Err(self.late());
+            }
+        }
+    }
+
+    /// What to say when the deadline has passed before the next ring came.
+    fn late(&self) -> Error {
+        if self.closed.load(Ordering::Acquire) { Error::Closed } else { Error::TimedOut }
+    }
+
+    /// Brings the entry of a key over to its new owner, if one is on its way.
+    fn fetch(
+        &self,
+        routing: &Routing,
+        node: &NodeHandle,
+        (keyspace, hash, key): Asked<'_>,
+        deadline: &Deadline,
+    ) -> Result<Fetched, CallError> {
+        let Some(before) = routing.owner_before(hash) else { return Ok(Fetched::Done) };
+        let command = Fetch { keyspace, hash, key, from: before.mailbox.clone() };
+        let fetched = node.mailbox.call(routing.epoch, deadline, command)?;
+        self.assigned(hash, node.id, routing.epoch);
+        Ok(fetched)
+    }
+
+    /// As [`ask`](Self::ask), for a task.
+    pub(crate) async fn ask_async<R: Unpin>(
+        &self,
+        (keyspace, hash, key): Asked<'_>,
+        begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
+    ) -> Result<(NodeId, R), Error> {
+        let ends_at = Deadline::within(self.call_timeout);
+        loop {
+            let routing = self.routing.load_full();
+            let node = routing.owner(hash);
+            let deadline = ends_at.clone();
+            let fetched = match routing.owner_before(hash) {
+                None => Ok(Fetched::Done),
+                Some(before) => {
+                    let command = Fetch { keyspace, hash, key, from: before.mailbox.clone() };
+                    node.mailbox.begin(routing.epoch, &deadline, &self.timer, command).await
+                }
+            };
+            let outcome = match fetched {
+                Ok(Fetched::Done) => begin(self, &routing, node, &deadline).await,
+                Ok(Fetched::Busy) => Err(CallError::Stale),
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(reply) => return Ok((node.id, reply)),
+                Err(error) => self.unless_final(error)?,
+            }
+            if ends_at.is_over() {
+                return Err(self.late());
+            }
+            // The next ring is published within microseconds, as a rule; or the
+            // old owner is busy, which passes as fast.
+            yield_once().await;
+        }
+    }
+}
+
+/// Lets other tasks run once.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,122 @@
+//! Calls that read.
+
+use distcache_bus::Deadline;
+use distcache_node::commands::{Get, Peek};
+use distcache_node::{Tick, Value};
+
+use crate::handle::NodeHandle;
+use crate::manager::Shared;
+use crate::routing::Routing;
+use crate::{CacheManager, Error, Keyspace, NodeId};
+
+/// A value that was found.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// The node that held it.
+    pub node: NodeId,
+    /// The value.
+    pub value: Value,
+}
+
+/// A value as it lies in the cache.
+#[derive(Debug, Clone)]
+pub struct Peeked {
+    /// The node that holds it.
+    pub node: NodeId,
+    /// The value.
+    pub value: Value,
+    /// Since when it is not fresh any more; `None` if it is.
+    pub stale_since: Option<Tick>,
+}
+
+impl CacheManager {
+    /// The value of a key; `None` is a miss.
+    ///
+    /// # Errors
+    /// `Closed`, `TimedOut`, `NodeFailed`, `Busy`.
+    #[inline]
+    pub fn get(&self, key: &[u8]) -> Result<Option<Hit>, Error> {
+        self.get_in(&self.shared.default, key)
+    }
+
+    /// The value of a key of a keyspace, if it is fresh and not due to be loaded
+    /// again; it may be the word that there is none
+    /// ([`Value::is_absent`]). `None` is a miss.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    #[inline]
+    pub fn get_in(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Hit>, Error> {
+        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let (node, value) = self.shared.ask((id, hash, key), |routing, node, deadline| {
+            let command = Get { keyspace: id, hash, key };
+            if keyspace.shares_hits() {
+                node.mailbox.read(routing.epoch, deadline, command)
+            } else {
+                node.mailbox.call(routing.epoch, deadline, command)
+            }
+        })?;
+        Ok(value.map(|value| Hit { node, value }))
+    }
+
+    /// Like [`get`](Self::get), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `get`.
+    pub async fn get_async(&self, key: &[u8]) -> Result<Option<Hit>, Error> {
+        self.get_in_async(&self.shared.default, key).await
+    }
+
+    /// Like [`get_in`](Self::get_in), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `get_in`.
+    pub async fn get_in_async(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+    ) -> Result<Option<Hit>, Error> {
+        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
+            let command = Get { keyspace: id, hash, key };
+            if keyspace.shares_hits() {
+                node.mailbox.begin_read(routing.epoch, deadline, &shared.timer, command)
+            } else {
+                node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
+            }
+        };
+        let (node, value) = self.shared.ask_async((id, hash, key), begin).await?;
+        Ok(value.map(|value| Hit { node, value }))
+    }
+
+    /// The value of a key as it lies in the cache, stale or fresh. No use of it:
+    /// it is neither counted nor loaded.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    pub fn peek_in(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Peeked>, Error> {
+        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let (node, found) = self.shared.ask((id, hash, key), |routing, node, deadline| {
+            node.mailbox.read(routing.epoch, deadline, Peek { keyspace: id, hash, key })
+        })?;
+        Ok(found.map(|(value, stale_since)| Peeked { node, value, stale_since }))
+    }
+
+    /// Like [`peek_in`](Self::peek_in), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `peek_in`.
+    pub async fn peek_in_async(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+    ) -> Result<Option<Peeked>, Error> {
+        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
+            let command = Peek { keyspace: id, hash, key };
+            node.mailbox.begin_read(routing.epoch, deadline, &shared.timer, command)
+        };
+        let (node, found) = self.shared.ask_async((id, hash, key), begin).await?;
+        Ok(found.map(|(value, stale_since)| Peeked { node, value, stale_since }))
+    }
+}

@@ -1,0 +1,237 @@
+//! Keyspaces as the manager knows them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use distcache_node::{Cause, Departed, EvictionPolicy, KeyspaceId, Lifetimes, Value};
+
+use crate::Error;
+
+/// How a keyspace works, in the whole process.
+#[derive(Clone)]
+pub struct KeyspaceSpec {
+    /// Bytes that it may hold, overhead included; `None` for all that the
+    /// process has. Divided over the nodes by their share of the ring.
+    pub bytes_max: Option<u64>,
+    /// Entries that it may hold; `None` for no such limit.
+    pub entries_max: Option<u64>,
+    /// Bytes of one value; `None` for 8 MiB, or a quarter of the smallest node's
+    /// share if that is less.
+    pub value_bytes_max: Option<u64>,
+    /// Which entry goes when room is needed.
+    pub eviction: EvictionPolicy,
+    /// What becomes of entries as they age.
+    pub lifetimes: Lifetimes,
+    /// Loads on their way at once, on each node.
+    pub flights_max: usize,
+    /// Who is told of entries that go.
+    pub listener: Option<Arc<dyn RemovalListener>>,
+}
+
+/// Loads on their way at once on each node, if nothing else is said: more than
+/// any source has connections, and a few hundred kilobytes.
+pub const FLIGHTS_MAX: usize = 4096;
+
+impl Default for KeyspaceSpec {
+    fn default() -> Self {
+        Self {
+            bytes_max: None,
+            entries_max: None,
+            value_bytes_max: None,
+            eviction: EvictionPolicy::default(),
+            lifetimes: Lifetimes::default(),
+            flights_max: FLIGHTS_MAX,
+            listener: None,
+        }
+    }
+}
+
+/// Is told of entries that are not there any more, and why.
+///
+/// It is called on the thread whose call made them go (or that of the sweep),
+/// after that call has been made and outside every lock: it may call the cache.
+/// A call waits for it; so it SHOULD be quick. It may panic: the entry is gone
+/// all the same. A node that is lost tells nobody.
+pub trait RemovalListener: Send + Sync + 'static {
+    /// The entry of `key` has gone.
+    fn removed(&self, key: &[u8], value: &Value, cause: Cause);
+}
+
+impl<F: Fn(&[u8], &Value, Cause) + Send + Sync + 'static> RemovalListener for F {
+    fn removed(&self, key: &[u8], value: &Value, cause: Cause) {
+        self(key, value, cause);
+    }
+}
+
+/// A keyspace that was added. Cloning it gives another handle to the same one;
+/// after it was removed, every call with it says so.
+#[derive(Clone)]
+pub struct Keyspace(Arc<Inner>);
+
+struct Inner {
+    id: KeyspaceId,
+    name: Box<str>,
+    /// Makes equal keys of two keyspaces different: a part of their hash.
+    salt: u64,
+    shares_hits: AtomicBool,
+    listener: ArcSwap<Option<Arc<dyn RemovalListener>>>,
+}
+
+impl Keyspace {
+    pub(crate) fn new(id: KeyspaceId, name: &str, salt: u64, spec: &KeyspaceSpec) -> Self {
+        let inner = Inner {
+            id,
+            name: name.into(),
+            salt,
+            shares_hits: AtomicBool::new(false),
+            listener: ArcSwap::default(),
+        };
+        let keyspace = Self(Arc::new(inner));
+        keyspace.follow(spec);
+        keyspace
+    }
+
+    /// Takes over what a spec says about calls.
+    pub(crate) fn follow(&self, spec: &KeyspaceSpec) {
+        self.0.shares_hits.store(spec.eviction.shares_hits(), Ordering::Relaxed);
+        self.0.listener.store(Arc::new(spec.listener.clone()));
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Which one it is.
+    pub fn id(&self) -> KeyspaceId {
+        self.0.id
+    }
+
+    #[inline]
+    pub(crate) fn salt(&self) -> u64 {
+        self.0.salt
+    }
+
+    /// Whether gets can be made beside each other. It need not be the latest
+    /// word: a policy that was changed meanwhile copes with both.
+    #[inline]
+    pub(crate) fn shares_hits(&self) -> bool {
+        self.0.shares_hits.load(Ordering::Relaxed)
+    }
+
+    fn tell(&self, departed: &Departed) {
+        let listener = self.0.listener.load();
+        let Some(listener) = listener.as_ref() else { return };
+        if departed.entry.is_absent() {
+            return;
+        }
+        let value = Value::from(departed.entry.clone());
+        let (key, cause) = (departed.entry.key(), departed.cause);
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            listener.removed(key, &value, cause);
+        }));
+        if told.is_err() {
+            log::error!("the removal listener of keyspace {:?} panicked", self.name());
+        }
+    }
+}
+
+/// Every keyspace, by name and by place. Read without a lock, swapped whole.
+#[derive(Debug, Default)]
+pub(crate) struct Directory(ArcSwap<Table>);
+
+#[derive(Debug, Default, Clone)]
+struct Table {
+    /// By the index in their ids.
+    places: Vec<Option<Keyspace>>,
+}
+
+impl Directory {
+    #[inline]
+    pub(crate) fn find(&self, name: &str) -> Option<Keyspace> {
+        let table = self.0.load();
+        table.places.iter().flatten().find(|keyspace| keyspace.name() == name).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Keyspace> {
+        self.0.load().places.iter().flatten().cloned().collect()
+    }
+
+    /// Publishes a keyspace, in its place.
+    pub(crate) fn add(&self, keyspace: &Keyspace) {
+        self.change(|table| {
+            let index = usize::from(keyspace.id().index);
+            table.places.resize_with(table.places.len().max(index + 1), || None);
+            table.places[index] = Some(keyspace.clone());
+        });
+    }
+
+    pub(crate) fn remove(&self, keyspace: &Keyspace) {
+        self.change(|table| {
+            let place = table.places.get_mut(usize::from(keyspace.id().index));
+            place.and_then(|place| place.take_if(|held| held.id() == keyspace.id()));
+        });
+    }
+
+    fn change(&self, change: impl Fn(&mut Table)) {
+        self.0.rcu(|table| {
+            let mut table = Table::clone(table);
+            change(&mut table);
+            table
+        });
+    }
+
+    /// Tells the listeners of entries that have gone. No lock may be held.
+    #[inline]
+    pub(crate) fn tell(&self, departed: &[(KeyspaceId, Departed)]) {
+        if !departed.is_empty() {
+            self.tell_each(departed);
+        }
+    }
+
+    #[cold]
+    fn tell_each(&self, departed: &[(KeyspaceId, Departed)]) {
+        let table = self.0.load_full();
+        for (id, one) in departed {
+            let keyspace = table.places.get(usize::from(id.index)).and_then(Option::as_ref);
+            if let Some(keyspace) = keyspace.filter(|keyspace| keyspace.id() == *id) {
+                keyspace.tell(one);
+            }
+        }
+    }
+}
+
+/// The longest name of a keyspace, in bytes.
+pub const KEYSPACE_NAME_BYTES_MAX: usize = 255;
+/// Keyspaces that one process has at most: each has tables on every node.
+pub const KEYSPACES_MAX: usize = 1024;
+
+/// Refuses names that could not be written in a path, a log or a metric.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    let is_good = |c: char| !c.is_control() && c != '/';
+    if name.is_empty() || KEYSPACE_NAME_BYTES_MAX < name.len() || !name.chars().all(is_good) {
+        return Err(Error::KeyspaceNameInvalid);
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyspace").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KeyspaceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyspaceSpec")
+            .field("bytes_max", &self.bytes_max)
+            .field("entries_max", &self.entries_max)
+            .field("value_bytes_max", &self.value_bytes_max)
+            .field("eviction", &self.eviction)
+            .field("lifetimes", &self.lifetimes)
+            .field("flights_max", &self.flights_max)
+            .finish_non_exhaustive()
+    }
+}
