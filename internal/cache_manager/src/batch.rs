@@ -1,11 +1,12 @@
 //! Many keys in one call: one command for each owner, a result for each key.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use distcache_bus::{Command, Deadline};
-use distcache_node::commands::{Batch, Delete, Get, Item, Put};
-use distcache_node::{DataNode, Entry};
+use distcache_bus::{Command, Deadline, Waiter, reply_slot};
+use distcache_node::commands::{Batch, Delete, Get, Item, LookUp, Put, Told};
+use distcache_node::{DataNode, Entry, Landing, Look};
 
 use crate::routing::Routing;
 use crate::{CacheManager, Error, Hit, Keyspace, NodeId, Stored, Write};
@@ -45,6 +46,36 @@ impl CacheManager {
         let result = |(reply, key): (_, &&[u8])| match reply {
             Some((node, value)) => Ok(Option::map(value, |value| Hit { node, value })),
             None => self.get_in(keyspace, key),
+        };
+        replies.map(result).collect()
+    }
+
+    /// What a caller finds who has missed many keys and can see to their loads;
+    /// see [`look_in`](Self::look_in).
+    pub fn look_many_in(
+        &self,
+        keyspace: &Keyspace,
+        keys: &[&[u8]],
+        load_time: Duration,
+    ) -> Vec<Result<(Look, Waiter<Landing>), Error>> {
+        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let slots = keys.iter().map(|_| reply_slot());
+        let (repliers, waiters): (Vec<_>, Vec<_>) = slots.unzip();
+        let repliers: Vec<_> =
+            repliers.into_iter().map(|replier| Cell::new(Some(replier))).collect();
+        let command = |at: usize, routing: &Routing| {
+            let (id, epoch, waiter) = (keyspace.id(), routing.epoch, repliers[at].take()?);
+            let (hash, key) = (hashes[at], keys[at]);
+            Some(LookUp { epoch, keyspace: id, hash, key, load_time, waiter })
+        };
+        let replies = self.by_owner(&hashes, command).into_iter().zip(keys).zip(waiters);
+        let result = |((reply, key), waiter): ((_, &&[u8]), _)| match reply {
+            Some((_, told)) => {
+                let told: Told<Look> = told;
+                self.shared.directory.tell(&told.departed);
+                Ok((told.reply, waiter))
+            }
+            None => self.look_in(keyspace, key, load_time),
         };
         replies.map(result).collect()
     }

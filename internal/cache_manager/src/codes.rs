@@ -74,6 +74,17 @@ codes! {
     KEYSPACE_NAME_INVALID = 122, "The name of a keyspace is empty, too long, or has a `/` or a control character.", "Choose a name of 1 to 255 bytes without them.";
     KEYSPACE_REFUSED = 123, "The limits of a keyspace do not go together.", "See the detail for both numbers.";
     KEYSPACES_FULL = 124, "There are as many keyspaces as one process can have.", "Remove one first: there can be 1,024.";
+    SOURCE_FAILED = 131, "The data source failed; nothing of that is kept.", "Look at the detail and at the source; the next read tries again.";
+    SOURCE_TIMED_OUT = 132, "The data source gave no answer within the load timeout.", "Look at the source, or raise the keyspace's load timeout.";
+    SOURCE_PANICKED = 133, "The data source panicked.", "Report the panic message to whoever wrote the source.";
+    SOURCE_BUSY = 134, "As many loads wait for the data source, or callers for one load, as the keyspace allows.", "Retry later; raise the keyspace's loads at once or loads that wait, if the source can bear it.";
+    RATE_LIMITED = 135, "The data source is not asked more often than its rate limit allows.", "Retry later, or raise the keyspace's rate limit.";
+    CIRCUIT_OPEN = 136, "The data source has failed again and again, and is left alone for a while.", "Look at the source; it is tried again by itself.";
+    LOAD_CANCELLED = 137, "The load was cancelled: its keyspace was removed, or the process is shutting down.", "Send the request to a process that is running.";
+    WAITED_TOO_LONG = 138, "The value was not loaded within the read timeout; the load goes on.", "Retry: the value may be there by then. Raise the read timeout if it happens often.";
+    STORE_FAILED = 139, "The store refused or failed a write; whether it was made is unknown, and the key was forgotten.", "Look at the detail and at the store, and write again.";
+    STORE_TIMED_OUT = 140, "The store did not answer a write in time; its outcome is unknown, and the key was forgotten.", "Read the key to see what it has, and write again.";
+    STORE_BUSY = 141, "As many writes wait for the store as the keyspace allows; nothing has changed.", "Retry later, or let more writes wait.";
 
     // 2xx: a request over HTTP.
     NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V.";

@@ -151,6 +151,11 @@ impl CacheManager {
         self.shared.clock.now()
     }
 
+    /// The hash of a key: which node owns it follows from that and the ring.
+    pub fn key_hash(&self, keyspace: &Keyspace, key: &[u8]) -> u64 {
+        self.shared.hash(keyspace, key)
+    }
+
     /// The hash by which a value bears a tag.
     pub fn tag_hash(&self, tag: &str) -> u64 {
         self.shared.hasher.hash(tag.as_bytes())

@@ -80,6 +80,30 @@ struct Waiters {
     revoked_all: Option<u64>,
 }
 
+/// A load that somebody has to see to.
+///
+/// Dropped before the flight has landed, it tells those who wait to look again,
+/// of whom one leads the next. The interleaving that this stops:
+///
+/// 1. A task looks, and is to lead; its reply is on its way.
+/// 2. The task is dropped, and the reply with it. Nobody sees to the load.
+/// 3. Everybody else follows, and waits for nothing.
+#[derive(Debug)]
+pub struct Lead(Arc<Flight>);
+
+impl Lead {
+    /// The load.
+    pub fn flight(&self) -> &Arc<Flight> {
+        &self.0
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        self.0.land(&Landing::LookAgain);
+    }
+}
+
 /// Tags that a flight notes as invalidated. With more of them, every tagged
 /// value is taken for an invalidated one.
 const REVOKED_MAX: usize = 64;
@@ -187,7 +211,7 @@ pub(crate) enum Boarded {
     /// Somebody else has seen to the load.
     Follows,
     /// The caller has to.
-    Leads(Arc<Flight>),
+    Leads(Lead),
     /// There are too many flights, or too many who wait for this one.
     Crowded,
 }
@@ -260,13 +284,17 @@ impl Flights {
         }
         let flight = self.depart(departure);
         match flight.join(waiter) {
-            Ok(()) => Boarded::Leads(flight),
+            Ok(()) => Boarded::Leads(Lead(flight)),
             Err(_) => unreachable!("a new flight has room, and has not landed"),
         }
     }
 
-    /// Begins a load of a key that none is on its way for.
-    pub(crate) fn depart(&mut self, departure: Departure<'_>) -> Arc<Flight> {
+    /// Begins a load of a key that none is on its way for, and nobody waits for.
+    pub(crate) fn depart_alone(&mut self, departure: Departure<'_>) -> Lead {
+        Lead(self.depart(departure))
+    }
+
+    fn depart(&mut self, departure: Departure<'_>) -> Arc<Flight> {
         let Departure { hash, key, lease, overdue, stale } = departure;
         let waiters = Mutex::default();
         let flight = Arc::new(Flight { key: key.into(), hash, lease, overdue, stale, waiters });
@@ -358,7 +386,7 @@ mod tests {
         (flights.board(departure(key, lease), NOW, 2, replier), waiter)
     }
 
-    fn leads(boarded: Boarded) -> Arc<Flight> {
+    fn leads(boarded: Boarded) -> Lead {
         match boarded {
             Boarded::Leads(flight) => flight,
             Boarded::Follows | Boarded::Crowded => panic!("another load is on its way"),
@@ -386,8 +414,8 @@ mod tests {
         let flight = leads(first);
         let (second, second_waiter) = board(&mut flights, b"k", 2);
         assert!(matches!(second, Boarded::Follows));
-        assert!(flights.end(&flight));
-        flight.land(&value(&[]));
+        assert!(flights.end(flight.flight()));
+        flight.flight().land(&value(&[]));
         assert!(has_value(first_waiter) && has_value(second_waiter));
         assert!(flights.is_empty());
         flights.validate();
@@ -397,8 +425,8 @@ mod tests {
     fn keys_of_one_hash_have_a_flight_each() {
         let mut flights = Flights::default();
         let (a, b) = (leads(board(&mut flights, b"a", 1).0), leads(board(&mut flights, b"b", 2).0));
-        assert!(flights.end(&a) && !flights.end(&a));
-        assert!(flights.has(1, b"b", NOW) && flights.end(&b));
+        assert!(flights.end(a.flight()) && !flights.end(a.flight()));
+        assert!(flights.has(1, b"b", NOW) && flights.end(b.flight()));
         flights.validate();
     }
 
@@ -410,11 +438,11 @@ mod tests {
         flights.detach(1, b"k");
         let (late, late_waiter) = board(&mut flights, b"k", 2);
         let late = leads(late);
-        assert!(!flights.end(&early), "what it brings is not stored");
-        early.land(&value(&[]));
+        assert!(!flights.end(early.flight()), "what it brings is not stored");
+        early.flight().land(&value(&[]));
         assert!(has_value(early_waiter), "who came before gets it");
         assert!(told(late_waiter).is_none(), "who came after waits for the other load");
-        assert!(flights.end(&late));
+        assert!(flights.end(late.flight()));
     }
 
     #[test]
@@ -423,15 +451,28 @@ mod tests {
         let first = leads(board(&mut flights, b"k", 1).0);
         let (replier, _waiter) = reply_slot();
         let second = flights.board(departure(b"k", 2), Tick::from_ms(10), 2, replier);
-        assert!(flights.end(&leads(second)) && !flights.end(&first));
+        assert!(flights.end(leads(second).flight()) && !flights.end(first.flight()));
     }
 
     #[test]
     fn a_flight_that_landed_without_its_node_being_told_is_given_up() {
         let mut flights = Flights::default();
-        leads(board(&mut flights, b"k", 1).0).land(&value(&[]));
-        leads(board(&mut flights, b"k", 2).0);
+        leads(board(&mut flights, b"k", 1).0).flight().land(&value(&[]));
+        let _next = leads(board(&mut flights, b"k", 2).0);
         assert_eq!(flights.len(), 1);
+    }
+
+    #[test]
+    fn a_lead_that_is_dropped_makes_the_others_look_again_and_one_of_them_lead() {
+        let mut flights = Flights::default();
+        let (first, first_waiter) = board(&mut flights, b"k", 1);
+        let (_, second_waiter) = board(&mut flights, b"k", 2);
+        drop(leads(first));
+        for waiter in [first_waiter, second_waiter] {
+            assert!(matches!(told(waiter), Some(Landing::LookAgain)));
+        }
+        assert!(matches!(board(&mut flights, b"k", 3).0, Boarded::Leads(_)));
+        flights.validate();
     }
 
     #[test]
@@ -450,8 +491,8 @@ mod tests {
         flights.revoke(&[7]);
         let (_, late) = board(&mut flights, b"k", 2);
         let Landing::Value(tagged) = value(&[7]) else { unreachable!() };
-        assert!(flight.has_revoked(tagged.entry()));
-        flight.land(&Landing::Value(tagged));
+        assert!(flight.flight().has_revoked(tagged.entry()));
+        flight.flight().land(&Landing::Value(tagged));
         assert!(has_value(early));
         assert!(matches!(told(late), Some(Landing::LookAgain)));
     }
@@ -462,7 +503,7 @@ mod tests {
         let (first, early) = board(&mut flights, b"k", 1);
         flights.revoke(&[7]);
         let (_, late) = board(&mut flights, b"k", 2);
-        leads(first).land(&value(&[8]));
+        leads(first).flight().land(&value(&[8]));
         assert!(has_value(early) && has_value(late));
     }
 
@@ -472,7 +513,7 @@ mod tests {
         let (first, early) = board(&mut flights, b"k", 1);
         flights.revoke(&(0..=REVOKED_MAX as u64).collect::<Vec<_>>());
         let (_, late) = board(&mut flights, b"k", 2);
-        leads(first).land(&value(&[9_999]));
+        leads(first).flight().land(&value(&[9_999]));
         assert!(has_value(early));
         assert!(matches!(told(late), Some(Landing::LookAgain)));
     }

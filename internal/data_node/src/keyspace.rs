@@ -1,14 +1,12 @@
 //! One keyspace's part on one node: its entries, and its loads.
 
-use std::sync::Arc;
-
 use distcache_bus::Replier;
 
 use crate::any_store::{AnyStore, on_store};
 use crate::departed::Departed;
 use crate::flight::{Boarded, Departure, Flight, Flights, flight_bytes};
 use crate::store::{Age, Lifetimes, Limits};
-use crate::{Draft, Entry, EvictionPolicy, Landing, Selection, Slot, Tick, Value, Version};
+use crate::{Draft, Entry, EvictionPolicy, Landing, Lead, Selection, Slot, Tick, Value, Version};
 
 /// Which keyspace. A number is used again after its keyspace was removed, under
 /// the next generation: what was meant for the old one never reaches the new.
@@ -61,10 +59,10 @@ pub enum Look {
         /// Since when it is not fresh; `None` if it still is.
         stale_since: Option<Tick>,
         /// The load, if the caller has to see to it.
-        refresh: Option<Arc<Flight>>,
+        refresh: Option<Lead>,
     },
     /// The caller waits, and has to see to this load.
-    Leads(Arc<Flight>),
+    Leads(Lead),
     /// The caller waits for somebody else's load.
     Follows,
     /// There are too many loads, or too many who wait for this one.
@@ -229,7 +227,7 @@ impl Keyspace {
         let departure = visit.departure(held);
         match self.flights.board(departure, now, self.flights_max, waiter) {
             Boarded::Follows => Look::Follows,
-            Boarded::Leads(flight) => Look::Leads(flight),
+            Boarded::Leads(lead) => Look::Leads(lead),
             Boarded::Crowded => Look::Crowded,
         }
     }
@@ -258,7 +256,7 @@ impl Keyspace {
             && self.has_room_for_flight(visit.key);
         let refresh = may_depart.then(|| {
             self.flights.detach(visit.hash, visit.key);
-            self.flights.depart(visit.departure(Some(value.clone())))
+            self.flights.depart_alone(visit.departure(Some(value.clone())))
         });
         Look::Served { value, stale_since, refresh }
     }

@@ -67,7 +67,7 @@ mod any_store;
 mod counters;
 
 mod flight;
-pub use flight::{Failure, Flight, Landing, WAITERS_MAX};
+pub use flight::{Failure, Flight, Landing, Lead, WAITERS_MAX};
 
 mod keyspace;
 pub use keyspace::{Cargo, Condition, KeyspaceId, KeyspaceSettings, Landed, Look};

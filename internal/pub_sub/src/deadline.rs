@@ -42,6 +42,11 @@ impl Deadline {
         self.instant() <= now()
     }
 
+    /// Time that is left; zero when it is over.
+    pub fn remaining(&self) -> Duration {
+        self.instant().saturating_duration_since(now())
+    }
+
     /// The instant of the deadline, or `slice` from now if that is sooner.
     pub(crate) fn or_sooner(&self, slice: Duration) -> Instant {
         self.instant().min(now() + slice)

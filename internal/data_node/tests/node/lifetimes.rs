@@ -37,7 +37,7 @@ fn a_stale_value_is_served_while_one_caller_loads_it_again() {
     assert_eq!((&*value, stale_since), (&b"1"[..], Some(Tick::from_ms(10_000))));
     let (second, _) = look(&mut node, b"a");
     assert!(matches!(second, Look::Served { refresh: None, .. }), "one is enough");
-    node.land(EPOCH, KEYSPACE, &flight, Cargo::Failure);
+    node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);
     let (third, _) = look(&mut node, b"a");
     assert!(matches!(third, Look::Served { refresh: Some(_), .. }), "it failed: once more");
     clock.advance(SECOND * 5);
@@ -51,12 +51,12 @@ fn a_value_that_cannot_be_loaded_again_is_served_for_its_window_and_no_longer() 
     put_for_ten(&mut node, lifetimes);
     clock.advance(SECOND * 14);
     let (flight, _waiter) = lead(&mut node, b"a");
-    assert_eq!(flight.stale().map(|value| value.to_vec()), Some(b"1".to_vec()));
-    let landed = node.land(EPOCH, KEYSPACE, &flight, Cargo::Failure);
+    assert_eq!(flight.flight().stale().map(|value| value.to_vec()), Some(b"1".to_vec()));
+    let landed = node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);
     assert!(matches!(landed, Landed::Stale(_)));
     clock.advance(SECOND);
     let (flight, _waiter) = lead(&mut node, b"a");
-    let landed = node.land(EPOCH, KEYSPACE, &flight, Cargo::Failure);
+    let landed = node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);
     assert!(matches!(landed, Landed::Nothing));
 }
 
@@ -68,11 +68,11 @@ fn what_was_deleted_is_never_served_as_stale() {
     clock.advance(SECOND * 11);
     let (flight, _waiter) = lead(&mut node, b"a");
     delete(&mut node, b"a");
-    let landed = node.land(EPOCH, KEYSPACE, &flight, Cargo::Failure);
+    let landed = node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);
     assert!(matches!(landed, Landed::Nothing));
     let (flight, _waiter) = lead(&mut node, b"a");
-    assert!(flight.stale().is_none());
-    let landed = node.land(EPOCH, KEYSPACE, &flight, Cargo::Failure);
+    assert!(flight.flight().stale().is_none());
+    let landed = node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);
     assert!(matches!(landed, Landed::Nothing));
 }
 
@@ -83,7 +83,8 @@ fn a_value_found_unchanged_is_fresh_again() {
     put_for_ten(&mut node, lifetimes);
     clock.advance(SECOND * 11);
     let (flight, _waiter) = lead(&mut node, b"a");
-    let landed = node.land(EPOCH, KEYSPACE, &flight, Cargo::Unchanged(Tick::from_ms(20_000)));
+    let landed =
+        node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Unchanged(Tick::from_ms(20_000)));
     assert!(matches!(landed, Landed::Stored(_)));
     clock.advance(SECOND * 8);
     assert_eq!(get(&mut node, b"a"), Some(b"1".to_vec()));

@@ -32,8 +32,8 @@ fn one_caller_leads_the_others_follow_and_all_get_the_value() {
     let (flight, first) = lead(&mut node, b"a");
     let (second, second_waiter) = look(&mut node, b"a");
     assert!(matches!(second, Look::Follows));
-    let value = entry(&flight, b"1");
-    assert!(land(&mut node, &flight, value));
+    let value = entry(flight.flight(), b"1");
+    assert!(land(&mut node, flight.flight(), value));
     for waiter in [first, second_waiter] {
         assert_eq!(told_value(waiter), Some(b"1".to_vec()));
     }
@@ -75,12 +75,12 @@ fn what_was_loaded_before_the_key_was_forgotten_is_not_stored() {
         let (flight, early) = lead(&mut node, b"a");
         interfere(&mut node);
         let (late, late_waiter) = lead(&mut node, b"a");
-        let old = entry(&flight, b"old");
-        assert!(!land(&mut node, &flight, old));
+        let old = entry(flight.flight(), b"old");
+        assert!(!land(&mut node, flight.flight(), old));
         assert_eq!(told_value(early), Some(b"old".to_vec()), "it came before");
         assert_eq!(get(&mut node, b"a"), None);
-        let new = entry(&late, b"new");
-        assert!(land(&mut node, &late, new));
+        let new = entry(late.flight(), b"new");
+        assert!(land(&mut node, late.flight(), new));
         assert_eq!(told_value(late_waiter), Some(b"new".to_vec()));
         node.validate();
     }
@@ -95,8 +95,8 @@ fn a_lease_is_lost_though_the_entry_never_existed_and_capacity_is_one() {
     for key in 0..=255_u8 {
         put(&mut node, &[key, 1], b"flood");
     }
-    let old = entry(&flight, b"old");
-    assert!(!land(&mut node, &flight, old));
+    let old = entry(flight.flight(), b"old");
+    assert!(!land(&mut node, flight.flight(), old));
     assert_eq!(get(&mut node, b"a"), None);
 }
 
@@ -107,11 +107,11 @@ fn a_put_overtakes_a_load_and_whoever_waits_can_have_its_value_at_once() {
     let new = Entry::new(b"a", b"new", Tick::NEVER).unwrap();
     let (overtaken, value) =
         store(&mut node, new).unwrap().overtaken.expect("a load was on its way");
-    assert!(Arc::ptr_eq(&overtaken, &flight));
+    assert!(Arc::ptr_eq(&overtaken, flight.flight()));
     overtaken.land(&Landing::Value(value));
     assert_eq!(told_value(waiter), Some(b"new".to_vec()));
-    let old = entry(&flight, b"old");
-    assert!(!land(&mut node, &flight, old));
+    let old = entry(flight.flight(), b"old");
+    assert!(!land(&mut node, flight.flight(), old));
     assert_eq!(get(&mut node, b"a"), Some(b"new".to_vec()));
 }
 
@@ -129,8 +129,8 @@ fn a_put_into_the_memory_of_the_value_before_overtakes_a_refresh_too() {
     let draft = Draft::new(b"a", b"new", Tick::NEVER).unwrap();
     let put = node.put_draft(EPOCH, KEYSPACE, hash(b"a"), &draft, Condition::Always);
     assert!(put.unwrap().overtaken.is_some());
-    let loaded = entry(&flight, b"lod");
-    assert!(!land(&mut node, &flight, loaded));
+    let loaded = entry(flight.flight(), b"lod");
+    assert!(!land(&mut node, flight.flight(), loaded));
     assert_eq!(get(&mut node, b"a"), Some(b"new".to_vec()));
 }
 
@@ -140,8 +140,8 @@ fn a_put_that_is_refused_leaves_the_load_alone() {
     let (flight, _waiter) = lead(&mut node, b"a");
     let new = Entry::new(b"a", b"new", Tick::NEVER).unwrap();
     node.put(EPOCH, KEYSPACE, hash(b"a"), new, Condition::Present).unwrap_err();
-    let loaded = entry(&flight, b"loaded");
-    assert!(land(&mut node, &flight, loaded));
+    let loaded = entry(flight.flight(), b"loaded");
+    assert!(land(&mut node, flight.flight(), loaded));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_loaded_value_whose_tag_was_invalidated_meanwhile_is_not_stored() {
     node.revoke(EPOCH, KEYSPACE, &[7]);
     let (late, late_waiter) = look(&mut node, b"a");
     assert!(matches!(late, Look::Follows), "nobody knows yet which tags it bears");
-    assert!(!land(&mut node, &flight, tagged(b"a", b"old", &[7])));
+    assert!(!land(&mut node, flight.flight(), tagged(b"a", b"old", &[7])));
     assert_eq!(told_value(early), Some(b"old".to_vec()));
     assert!(matches!(told(late_waiter), Some(Landing::LookAgain)));
     assert_eq!(get(&mut node, b"a"), None);
@@ -162,7 +162,7 @@ fn a_loaded_value_whose_tag_was_invalidated_meanwhile_is_not_stored() {
 fn a_load_that_fails_leaves_nothing_and_the_next_caller_leads() {
     let (mut node, _) = node();
     let (flight, _waiter) = lead(&mut node, b"a");
-    let landed = node.land(EPOCH, KEYSPACE, &flight, Cargo::Failure);
+    let landed = node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);
     assert!(matches!(landed, Landed::Nothing));
     assert_eq!((node.len(), node.status().flights), (0, 0));
     let _waits = lead(&mut node, b"a");
@@ -174,10 +174,10 @@ fn a_load_that_takes_too_long_is_given_up_and_its_value_not_stored() {
     let (flight, _waiter) = lead(&mut node, b"a");
     clock.advance(LOAD_TIME);
     let (second, _waiter) = lead(&mut node, b"a");
-    let late = entry(&flight, b"late");
-    assert!(!land(&mut node, &flight, late));
-    let value = entry(&second, b"1");
-    assert!(land(&mut node, &second, value));
+    let late = entry(flight.flight(), b"late");
+    assert!(!land(&mut node, flight.flight(), late));
+    let value = entry(second.flight(), b"1");
+    assert!(land(&mut node, second.flight(), value));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn that_there_is_no_value_is_kept_and_is_no_value() {
     let (mut node, _) = node();
     let (flight, _waiter) = lead(&mut node, b"a");
     let absent = Draft::absent(b"a", Tick::NEVER).unwrap().entry();
-    assert!(land(&mut node, &flight, absent));
+    assert!(land(&mut node, flight.flight(), absent));
     assert!(node.get(KEYSPACE, hash(b"a"), b"a").unwrap().is_absent());
     assert!(node.peek(KEYSPACE, hash(b"a"), b"a").is_none());
     let new = Entry::new(b"a", b"new", Tick::NEVER).unwrap();
@@ -199,8 +199,8 @@ fn a_loaded_value_too_large_to_be_kept_evicts_nothing() {
     put(&mut node, b"b", b"other");
     let (flight, waiter) = lead(&mut node, b"a");
     let large = vec![7; usize::try_from(LIMITS.value_bytes).unwrap() + 1];
-    let value = entry(&flight, &large);
-    assert!(!land(&mut node, &flight, value));
+    let value = entry(flight.flight(), &large);
+    assert!(!land(&mut node, flight.flight(), value));
     assert_eq!(told_value(waiter), Some(large), "those who wait get it all the same");
     assert_eq!(get(&mut node, b"b"), Some(b"other".to_vec()));
 }
@@ -229,7 +229,7 @@ fn loads_are_counted_in_the_bytes_and_make_room_for_themselves() {
     node.validate();
     assert!(130_000 < node.bytes() && 0 < node.status().evictions);
     for (flight, _waiter) in flights {
-        node.land(EPOCH, KEYSPACE, &flight, Cargo::Failure);
+        node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);
     }
     node.validate();
 }
@@ -241,8 +241,8 @@ fn a_keyspace_of_the_same_place_does_not_get_what_was_loaded_for_the_one_before(
     drop(node.remove_keyspace(KEYSPACE));
     let next = distcache_node::KeyspaceId { generation: 1, ..KEYSPACE };
     drop(node.add_keyspace(next, &settings()));
-    let old = entry(&flight, b"old");
-    assert!(!land(&mut node, &flight, old));
+    let old = entry(flight.flight(), b"old");
+    assert!(!land(&mut node, flight.flight(), old));
     assert!(node.get(next, hash(b"a"), b"a").is_none() && node.is_empty());
     assert_eq!(told_value(waiter), Some(b"old".to_vec()));
 }

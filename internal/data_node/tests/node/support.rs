@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use distcache_bus::{Deadline, Epoch, Waiter, reply_slot};
 use distcache_node::{
-    Condition, DataNode, Draft, Entry, EvictionPolicy, Flight, KeyspaceId, KeyspaceSettings,
-    Landing, Lifetimes, Limits, Look, ManualClock, NodeSettings, PutRefused, Stored, Tick,
+    Condition, DataNode, Draft, Entry, EvictionPolicy, KeyspaceId, KeyspaceSettings, Landing, Lead,
+    Lifetimes, Limits, Look, ManualClock, NodeSettings, PutRefused, Stored, Tick,
 };
 
 pub(crate) const EPOCH: Epoch = Epoch::FIRST;
@@ -79,9 +79,9 @@ pub(crate) fn look(node: &mut DataNode, key: &[u8]) -> (Look, Waiter<Landing>) {
 }
 
 /// The load that the caller has to see to.
-pub(crate) fn lead(node: &mut DataNode, key: &[u8]) -> (Arc<Flight>, Waiter<Landing>) {
+pub(crate) fn lead(node: &mut DataNode, key: &[u8]) -> (Lead, Waiter<Landing>) {
     match look(node, key) {
-        (Look::Leads(flight), waiter) => (flight, waiter),
+        (Look::Leads(lead), waiter) => (lead, waiter),
         (other, _) => panic!("a load was to begin: {other:?}"),
     }
 }

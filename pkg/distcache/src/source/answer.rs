@@ -14,7 +14,10 @@ pub enum Answer {
     /// The value in [`Context::stale`](crate::Context::stale) is still right:
     /// it is fresh again from now on. Without such a value this is a mistake,
     /// and told as an error.
-    Unchanged,
+    Unchanged {
+        /// For how long; `None` for as long as the keyspace says.
+        ttl: Option<Duration>,
+    },
 }
 
 /// A value as it comes from a source.

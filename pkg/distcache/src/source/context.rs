@@ -47,10 +47,7 @@ impl Context {
     /// Time that is left; zero when it is used up, `Duration::MAX` without a
     /// deadline.
     pub fn remaining(&self) -> Duration {
-        self.until.map_or(Duration::MAX, |until| {
-            let left = Deadline::within(Duration::ZERO).instant();
-            until.saturating_duration_since(left)
-        })
+        self.until.map_or(Duration::MAX, |until| Deadline::at(until).remaining())
     }
 
     /// When the load's time is up; `None` for never.

@@ -1,0 +1,106 @@
+//! How an engine begins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_manager::{CacheManager, Clock, Config, ConfigError, Dispatch};
+
+use crate::{Engine, Error, KeyspaceConfig};
+
+/// How an engine works. Every setting has a default.
+#[derive(Debug, Clone, Default)]
+pub struct EngineBuilder {
+    config: Config,
+    keyspaces: Vec<KeyspaceConfig>,
+}
+
+/// Why an engine did not start. Nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The engine's own settings do not go together.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// One of the keyspaces was refused.
+    #[error(transparent)]
+    Keyspace(#[from] Error),
+}
+
+impl EngineBuilder {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes that all keyspaces together may hold, overhead included. Default
+    /// 256 MiB.
+    #[must_use]
+    pub fn capacity_bytes(mut self, capacity_bytes: u64) -> Self {
+        self.config.capacity_bytes = capacity_bytes;
+        self
+    }
+
+    /// Data nodes. Default: one a core, at least 4: more than threads, so that
+    /// two callers seldom meet at one.
+    #[must_use]
+    pub fn data_nodes(mut self, data_nodes: usize) -> Self {
+        self.config.data_nodes = data_nodes;
+        self
+    }
+
+    /// How a call reaches its node. Default: inline, on the caller's thread.
+    #[must_use]
+    pub fn dispatch(mut self, dispatch: Dispatch) -> Self {
+        self.config.dispatch = dispatch;
+        self
+    }
+
+    /// How long a call may wait for a data node. Default 1 s.
+    #[must_use]
+    pub fn call_timeout(mut self, call_timeout: Duration) -> Self {
+        self.config.call_timeout = call_timeout;
+        self
+    }
+
+    /// By which clock values expire. Default: the system's monotonic clock.
+    /// Waiting is in real time whatever this says.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.config.clock = clock;
+        self
+    }
+
+    /// The key of the keys' hash: with equal ones, equal keys are placed equally.
+    /// Default: random.
+    #[must_use]
+    pub fn hash_key(mut self, hash_key: [u8; 16]) -> Self {
+        self.config.hash_key = Some(hash_key);
+        self
+    }
+
+    /// Every setting of the cache under the engine.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a keyspace as soon as the engine has started.
+    #[must_use]
+    pub fn keyspace(mut self, keyspace: KeyspaceConfig) -> Self {
+        self.keyspaces.push(keyspace);
+        self
+    }
+
+    /// Starts the engine.
+    ///
+    /// # Errors
+    /// When its settings do not go together, a keyspace is refused, or threads
+    /// are not to be had.
+    pub fn start(self) -> Result<Engine, StartError> {
+        let engine = Engine::new(CacheManager::start(self.config)?);
+        for keyspace in self.keyspaces {
+            engine.add_keyspace(keyspace)?;
+        }
+        Ok(engine)
+    }
+}

@@ -1,0 +1,257 @@
+//! The engine: keyspaces over one cache.
+
+mod builder;
+mod calls;
+mod events;
+mod warm;
+
+pub use builder::{EngineBuilder, StartError};
+pub use events::Event;
+pub(crate) use warm::Progress;
+pub use warm::Warming;
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use distcache_bus::{Deadline, Subscription, Topic, join_by};
+use distcache_manager::{CacheManager, Topics};
+use parking_lot::Mutex;
+
+use crate::keyspace::{Inner, Setup};
+use crate::{Error, Keyspace, KeyspaceConfig};
+
+/// A cache of one process: keyspaces that share its memory, each with its own
+/// source, limits and times.
+///
+/// Cloning it gives another handle to the same engine, which ends with the last
+/// one. Nothing is global: a process may have several.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) manager: Arc<CacheManager>,
+    /// Every keyspace that was added. Replaced whole.
+    keyspaces: ArcSwap<Vec<Keyspace>>,
+    /// Changes of the keyspaces, one at a time.
+    changes: Mutex<()>,
+    events: Topic<Event>,
+    /// Threads that warm keyspaces up.
+    warmers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// An engine did not end in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{threads} threads did not end before the deadline, and {writes} writes did not reach their \
+     store"
+)]
+pub struct ShutdownError {
+    /// Threads that did not end: they are fenced off, and end when they wake.
+    pub threads: usize,
+    /// Writes of write-behind that are lost.
+    pub writes: u64,
+}
+
+impl Engine {
+    /// An engine with 256 MiB, to be changed and started.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::new()
+    }
+
+    pub(crate) fn new(manager: CacheManager) -> Self {
+        let shared = Shared {
+            manager: Arc::new(manager),
+            keyspaces: ArcSwap::default(),
+            changes: Mutex::default(),
+            events: Topic::new("engine"),
+            warmers: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// A keyspace, to be read and written.
+    ///
+    /// # Errors
+    /// `Cache` with `KeyspaceUnknown`.
+    pub fn keyspace(&self, name: &str) -> Result<Keyspace, Error> {
+        self.with(name, |keyspace| Ok(keyspace.clone()))
+    }
+
+    /// Runs `work` on a keyspace, without another handle to it.
+    #[inline]
+    fn with<R>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Keyspace) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let keyspaces = self.shared.keyspaces.load();
+        match keyspaces.iter().find(|keyspace| keyspace.name() == name) {
+            Some(keyspace) => work(keyspace),
+            None => Err(Error::keyspace_unknown(name)),
+        }
+    }
+
+    /// The names of the keyspaces, in alphabetical order.
+    pub fn keyspaces(&self) -> Vec<String> {
+        let keyspaces = self.shared.keyspaces.load();
+        let mut names: Vec<_> = keyspaces.iter().map(|one| one.name().to_owned()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Adds an empty keyspace, while requests run. Its warm keys are loaded in
+    /// the background.
+    ///
+    /// # Errors
+    /// `Cache` with `KeyspaceExists`, `KeyspaceNameInvalid`, `KeyspaceRefused`,
+    /// `KeyspacesFull` or `Closed`.
+    pub fn add_keyspace(&self, config: KeyspaceConfig) -> Result<Keyspace, Error> {
+        let shared = &self.shared;
+        let _one_at_a_time = shared.changes.lock();
+        let cache = shared.manager.add_keyspace(&config.name, &config.spec)?;
+        let setup = Setup::new(&shared.manager, config);
+        let keyspace = Keyspace::new(Inner::new(shared.manager.clone(), cache, setup));
+        shared.change(|keyspaces| keyspaces.push(keyspace.clone()));
+        let name = keyspace.name().to_owned();
+        shared.events.publish(|| Event::KeyspaceAdded { name });
+        shared.warm_up(&keyspace);
+        Ok(keyspace)
+    }
+
+    /// Lets a keyspace work in another way, while requests run. Its values stay
+    /// where the new settings allow it, and keep their TTL. Loads that are on
+    /// their way land; writes that wait for the old store are written first.
+    ///
+    /// # Errors
+    /// `Cache` with `KeyspaceUnknown`, `KeyspaceRefused` or `Closed`.
+    pub fn update_keyspace(&self, config: KeyspaceConfig) -> Result<(), Error> {
+        let shared = &self.shared;
+        let _one_at_a_time = shared.changes.lock();
+        let keyspace = self.keyspace(&config.name)?;
+        shared.manager.change_keyspace(&config.name, &config.spec)?;
+        let before = keyspace.inner.setup.load_full();
+        let deadline = Deadline::within(before.config.write_timeout + before.config.load_timeout);
+        before.close(false, &deadline);
+        keyspace.inner.set_up(Setup::new(&shared.manager, config));
+        shared.events.publish(|| Event::KeyspaceChanged { name: keyspace.name().to_owned() });
+        Ok(())
+    }
+
+    /// Removes a keyspace with all that it holds. Loads that are on their way are
+    /// cancelled; writes that wait for its store are written, within its write
+    /// timeout.
+    ///
+    /// # Errors
+    /// `Cache` with `KeyspaceUnknown` or `Closed`.
+    pub fn delete_keyspace(&self, name: &str) -> Result<(), Error> {
+        let shared = &self.shared;
+        let _one_at_a_time = shared.changes.lock();
+        let keyspace = self.keyspace(name)?;
+        shared.manager.remove_keyspace(name)?;
+        shared.change(|keyspaces| keyspaces.retain(|held| held.name() != name));
+        let setup = keyspace.inner.setup.load_full();
+        setup.close(true, &Deadline::within(setup.config.write_timeout));
+        shared.events.publish(|| Event::KeyspaceRemoved { name: name.to_owned() });
+        Ok(())
+    }
+
+    /// Removes several keyspaces; a result for each. See
+    /// [`delete_keyspace`](Self::delete_keyspace).
+    pub fn delete_keyspaces(&self, names: &[&str]) -> Vec<Result<(), Error>> {
+        names.iter().map(|name| self.delete_keyspace(name)).collect()
+    }
+
+    /// Forgets everything in every keyspace, in the cache alone. Returns how many
+    /// entries there were.
+    ///
+    /// # Errors
+    /// `Cache`; some keyspaces may have been cleared then.
+    pub fn clear_all(&self) -> Result<usize, Error> {
+        let keyspaces = self.shared.keyspaces.load_full();
+        keyspaces.iter().map(Keyspace::clear).sum()
+    }
+
+    /// What happens to the keyspaces, from now on. Up to `capacity` events (at
+    /// least one) wait to be read; who reads too slowly is told how many were
+    /// missed, and delays nobody.
+    pub fn events(&self, capacity: usize) -> Subscription<Event> {
+        self.shared.events.subscribe(capacity)
+    }
+
+    /// What happens to the data nodes: their status, their ring, and which keys
+    /// come and go, by hash.
+    pub fn topics(&self) -> &Topics {
+        self.shared.manager.topics()
+    }
+
+    /// The cache under the engine: nodes, their ring and their memory.
+    pub fn manager(&self) -> &Arc<CacheManager> {
+        &self.shared.manager
+    }
+
+    /// Ends the engine: what waits to be written is written, loads on their way
+    /// are cancelled, every other call says that it is closed, and threads are
+    /// joined. Calling it again does nothing.
+    ///
+    /// # Errors
+    /// When threads did not end, or writes were not made, within `timeout`.
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
+        self.shared.shutdown(timeout)
+    }
+}
+
+impl Shared {
+    fn change(&self, change: impl FnOnce(&mut Vec<Keyspace>)) {
+        // One at a time: `changes` is held.
+        let mut keyspaces = Vec::clone(&self.keyspaces.load());
+        change(&mut keyspaces);
+        self.keyspaces.store(Arc::new(keyspaces));
+    }
+
+    fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
+        let deadline = Deadline::within(timeout);
+        let _one_at_a_time = self.changes.lock();
+        let keyspaces = self.keyspaces.swap(Arc::default());
+        let (mut threads, mut writes) = (0, 0);
+        for keyspace in keyspaces.iter() {
+            let (late, lost) = keyspace.inner.setup.load().close(true, &deadline);
+            threads += late;
+            writes += lost;
+        }
+        let warmers = std::mem::take(&mut *self.warmers.lock());
+        threads += warmers
+            .into_iter()
+            .filter_map(|thread| (!join_by(thread, &deadline)).then_some(()))
+            .count();
+        let left = deadline.remaining();
+        if let Err(distcache_manager::Error::ShutdownIncomplete { threads: late }) =
+            self.manager.shutdown(left)
+        {
+            threads += late;
+        }
+        if (threads, writes) == (0, 0) { Ok(()) } else { Err(ShutdownError { threads, writes }) }
+    }
+}
+
+/// How long a dropped engine waits for its threads and its stores.
+const DROP_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Whoever wants to know how it ended calls shutdown.
+        if let Err(error) = self.shutdown(DROP_TIMEOUT) {
+            log::warn!("an engine was dropped, and {error}");
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("keyspaces", &self.keyspaces()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+//! Loads keys before anybody asks for them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use super::{Event, Shared};
+use crate::Keyspace;
+
+/// How far a keyspace's warm-up is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Warming {
+    /// Keys that are to be loaded.
+    pub keys: u64,
+    /// Keys that were loaded, or of which it is known that they have no value.
+    pub loaded: u64,
+    /// Keys that could not be loaded.
+    pub failed: u64,
+}
+
+impl Warming {
+    /// Whether nothing is left to be loaded.
+    pub fn is_done(&self) -> bool {
+        self.keys <= self.loaded + self.failed
+    }
+}
+
+/// The numbers of a warm-up, as it goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    keys: AtomicU64,
+    loaded: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Progress {
+    fn now(&self) -> Warming {
+        Warming {
+            keys: self.keys.load(Ordering::Relaxed),
+            loaded: self.loaded.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// A log line each time so many parts of ten are done.
+const TENTHS_A_LINE: u64 = 1;
+
+impl Keyspace {
+    /// How far the warm-up is of the keys that the keyspace was added with.
+    pub fn warming(&self) -> Warming {
+        self.inner.warming.now()
+    }
+
+    /// Loads keys that the cache does not have, as many at a time as the
+    /// keyspace's `batch_max`, and waits for them.
+    pub fn warm(&self, keys: &[&[u8]]) -> Warming {
+        let mut warming = Warming { keys: keys.len() as u64, ..Warming::default() };
+        for batch in keys.chunks(self.inner.setup.load().config.batch_max) {
+            let failed = self.get_many(batch).iter().filter(|answer| answer.is_err()).count();
+            warming.failed += failed as u64;
+            warming.loaded += (batch.len() - failed) as u64;
+        }
+        warming
+    }
+
+    /// Loads the keyspace's warm keys, and shows how far it is.
+    fn warm_up(&self) -> Warming {
+        let setup = self.inner.setup.load_full();
+        let keys: Vec<&[u8]> = setup.config.warm_keys.iter().map(Vec::as_slice).collect();
+        let progress = &self.inner.warming;
+        progress.keys.store(keys.len() as u64, Ordering::Relaxed);
+        let mut told_tenths = 0;
+        for batch in keys.chunks(setup.config.batch_max) {
+            if setup.cancelled.load(Ordering::Acquire) {
+                break;
+            }
+            let Warming { loaded, failed, .. } = self.warm(batch);
+            progress.loaded.fetch_add(loaded, Ordering::Relaxed);
+            progress.failed.fetch_add(failed, Ordering::Relaxed);
+            let now = progress.now();
+            let tenths = (now.loaded + now.failed) * 10 / now.keys;
+            if told_tenths + TENTHS_A_LINE <= tenths {
+                told_tenths = tenths;
+                log::info!(
+                    "warming {:?}: {} of {} keys, {} failed",
+                    self.name(),
+                    now.loaded + now.failed,
+                    now.keys,
+                    now.failed
+                );
+            }
+        }
+        progress.now()
+    }
+}
+
+impl Shared {
+    /// Loads the warm keys of a keyspace, on a thread of its own.
+    pub(super) fn warm_up(&self, keyspace: &Keyspace) {
+        if keyspace.inner.setup.load().config.warm_keys.is_empty() {
+            return;
+        }
+        let (of_thread, events) = (keyspace.clone(), self.events.clone());
+        let warm = move || {
+            let Warming { loaded, failed, .. } = of_thread.warm_up();
+            let name = of_thread.name().to_owned();
+            events.publish(|| Event::KeyspaceWarmed { name, loaded, failed });
+        };
+        let name = format!("distcache-warm-{}", keyspace.name());
+        match thread::Builder::new().name(name).spawn(warm) {
+            Ok(thread) => {
+                let mut warmers = self.warmers.lock();
+                warmers.retain(|warmer| !warmer.is_finished());
+                warmers.push(thread);
+            }
+            Err(error) => log::warn!("no thread could be started to warm a keyspace: {error}"),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Why a call to the engine has no answer.
+
+use std::time::Duration;
+
+use distcache_manager::Version;
+use distcache_manager::codes::{self, Code};
+
+use crate::load::LoadError;
+
+/// What went wrong with one call, and what state is left.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The cache itself could not do it.
+    #[error(transparent)]
+    Cache(#[from] distcache_manager::Error),
+    /// The value could not be loaded. The cache is as it was.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The call's time was over before its load was done. The load goes on.
+    #[error("the value was not loaded within {timeout:?}; the load goes on")]
+    WaitedTooLong {
+        /// The read timeout.
+        timeout: Duration,
+    },
+    /// The store has refused or failed a write. Whether it was made there is
+    /// unknown; the cache has forgotten the key.
+    #[error("the store failed to write: {0}")]
+    StoreFailed(#[source] std::sync::Arc<dyn std::error::Error + Send + Sync>),
+    /// The store did not answer in time. The write may still be made; until then
+    /// the cache has forgotten the key.
+    #[error("the store did not write within {timeout:?}; the outcome is unknown")]
+    StoreTimedOut {
+        /// The write timeout.
+        timeout: Duration,
+    },
+    /// As many writes wait for the store as the keyspace allows. Nothing has
+    /// changed.
+    #[error("too many writes wait for the store")]
+    StoreBusy,
+}
+
+impl Error {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Cache(error) => error.code(),
+            Self::Load(error) => error.code(),
+            Self::WaitedTooLong { .. } => codes::WAITED_TOO_LONG,
+            Self::StoreFailed(_) => codes::STORE_FAILED,
+            Self::StoreTimedOut { .. } => codes::STORE_TIMED_OUT,
+            Self::StoreBusy => codes::STORE_BUSY,
+        }
+    }
+
+    /// The version that stood against a condition: `None` if this is another
+    /// error, and `Some(None)` if the key had no value.
+    pub fn unmet(&self) -> Option<Option<Version>> {
+        match self {
+            Self::Cache(distcache_manager::Error::Unmet { version }) => Some(*version),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn keyspace_unknown(name: &str) -> Self {
+        distcache_manager::Error::KeyspaceUnknown { name: name.to_owned() }.into()
+    }
+}

@@ -1,0 +1,123 @@
+//! Deletes and invalidations.
+
+use std::sync::Arc;
+
+use distcache_bus::Waiter;
+use distcache_manager::{Cursor, Page, Selection};
+
+use super::{Inner, Keyspace, Setup};
+use crate::Error;
+
+impl Keyspace {
+    /// Forgets a key: no read that begins from now on gets a value that was
+    /// there before, nor one whose load began before. Returns whether the cache
+    /// had a value.
+    ///
+    /// With a store, the value is removed there first.
+    ///
+    /// # Errors
+    /// `Cache`, `StoreFailed`, `StoreTimedOut`, `StoreBusy`.
+    pub fn delete(&self, key: &[u8]) -> Result<bool, Error> {
+        let setup = self.inner.setup.load();
+        if setup.writer.is_some() {
+            let setup = arc_swap::Guard::into_inner(setup);
+            let waiter = self.inner.begin_delete(&setup, key)?;
+            return self.inner.wait_for_store(&setup, waiter);
+        }
+        Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
+    }
+
+    /// Like [`delete`](Self::delete), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `delete`.
+    pub async fn delete_async(&self, key: &[u8]) -> Result<bool, Error> {
+        let setup = self.inner.setup.load_full();
+        if setup.writer.is_some() {
+            let waiter = self.inner.begin_delete(&setup, key)?;
+            return self.inner.wait_for_store_async(&setup, waiter).await;
+        }
+        Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+    }
+
+    /// Forgets a key in the cache alone: what its source or store has changed by
+    /// itself is loaded by the next read. Returns whether the cache had a value.
+    ///
+    /// # Errors
+    /// `Cache` when the cache cannot answer.
+    pub fn invalidate(&self, key: &[u8]) -> Result<bool, Error> {
+        Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
+    }
+
+    /// Like [`invalidate`](Self::invalidate), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `invalidate`.
+    pub async fn invalidate_async(&self, key: &[u8]) -> Result<bool, Error> {
+        Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+    }
+
+    /// Forgets, in the cache, every value that bears one of these tags. Costs the
+    /// same however many those are.
+    ///
+    /// # Errors
+    /// `Cache`; some of the values may have gone then.
+    pub fn invalidate_tags(&self, tags: &[&str]) -> Result<(), Error> {
+        let tags = self.inner.tag_hashes(tags);
+        Ok(self.inner.manager.revoke_in(&self.inner.cache, &tags)?)
+    }
+
+    /// Forgets, in the cache, every key that begins with these bytes. Goes
+    /// through all keys, a thousand at a time, while others are served. Returns
+    /// how many there were.
+    ///
+    /// # Errors
+    /// `Cache`; some of the keys may have gone then.
+    pub fn invalidate_prefix(&self, prefix: &[u8]) -> Result<u64, Error> {
+        let selection = Selection::Prefix(prefix.into());
+        Ok(self.inner.manager.invalidate_in(&self.inner.cache, &selection)?)
+    }
+
+    /// Forgets, in the cache, everything. Returns how many entries there were.
+    ///
+    /// # Errors
+    /// `Cache`; some of the keys may have gone then.
+    pub fn clear(&self) -> Result<usize, Error> {
+        Ok(self.inner.manager.clear_in(&self.inner.cache)?)
+    }
+
+    /// Some keys that match a pattern and have a fresh value in the cache, and
+    /// where to go on; about `entries` entries are looked at. In a pattern `*`
+    /// stands for any bytes, `?` for one, `[a-c]` for one of a set, and `\` takes
+    /// the next as it is.
+    ///
+    /// A key that has its value all the time is found, perhaps twice.
+    ///
+    /// # Errors
+    /// `Cache` when the cache cannot answer.
+    pub fn scan(
+        &self,
+        pattern: &[u8],
+        from: Option<Cursor>,
+        entries: usize,
+    ) -> Result<Page, Error> {
+        let selection = Selection::Pattern(pattern.into());
+        Ok(self.inner.manager.scan_in(&self.inner.cache, &selection, from, entries)?)
+    }
+}
+
+impl Inner {
+    /// Begins to remove a key from the store and then from the cache, in its lane.
+    pub(super) fn begin_delete(
+        self: &Arc<Self>,
+        setup: &Arc<Setup>,
+        key: &[u8],
+    ) -> Result<Waiter<Result<bool, Error>>, Error> {
+        let own: Box<[u8]> = key.into();
+        self.begin_write(setup, key, move |space, writer| {
+            space.write_through(writer, &own, None, |space| {
+                space.manager.delete_in(&space.cache, &own)
+            })
+        })
+    }
+}

@@ -1,0 +1,307 @@
+//! What the handles of one keyspace share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use distcache_bus::Deadline;
+use distcache_manager::{CacheManager, Flight, Landed, Landing, Lead};
+
+use super::stats::{Counters, raise};
+use crate::config::{Source, Store};
+use crate::engine::Progress;
+use crate::gate::{Breaker, Limiter, Permit};
+use crate::load::{Arrival, Full, Load, LoadError, Pool, Runs, Stays};
+use crate::write::{Outcome, Writer};
+use crate::{Answer, KeyspaceConfig};
+
+/// One keyspace of an engine.
+pub(crate) struct Inner {
+    pub(crate) manager: Arc<CacheManager>,
+    pub(crate) cache: distcache_manager::Keyspace,
+    pub(crate) stats: Counters,
+    /// How it works: replaced whole when that changes. Loads and writes that
+    /// have begun go on by the one they began with.
+    pub(crate) setup: ArcSwap<Setup>,
+    pub(crate) warming: Progress,
+}
+
+/// A configuration at work.
+pub(crate) struct Setup {
+    pub(crate) config: KeyspaceConfig,
+    pub(crate) breaker: Option<Arc<Breaker>>,
+    limiter: Option<Limiter>,
+    loader: Option<Loader>,
+    pub(crate) writer: Option<Writer>,
+    /// Told to every load: nobody wants it any more.
+    pub(crate) cancelled: Arc<AtomicBool>,
+}
+
+/// Where loads run.
+enum Loader {
+    Blocking(Arc<dyn crate::DataSource>, Pool),
+    Async(Arc<dyn crate::source::DynAsyncSource>, Runs),
+}
+
+impl Setup {
+    pub(crate) fn new(manager: &CacheManager, config: KeyspaceConfig) -> Self {
+        let (at_once, waiting) = (config.loads_max, config.loads_waiting_max);
+        let loader = config.source.clone().map(|source| match source {
+            Source::Blocking(source) => {
+                let name = format!("distcache-load-{}", config.name);
+                Loader::Blocking(source, Pool::new(name, at_once, waiting))
+            }
+            Source::Async(source, spawner) => {
+                Loader::Async(source, Runs::new(spawner, at_once, waiting))
+            }
+        });
+        let writer = config.store.clone().map(|Store { store, mode }| {
+            Writer::new(&config.name, store, mode, config.write_timeout)
+        });
+        Self {
+            breaker: config.breaker.map(Breaker::new),
+            limiter: config.rate_limit.map(|limit| Limiter::new(limit, manager.now())),
+            loader,
+            writer,
+            cancelled: Arc::default(),
+            config,
+        }
+    }
+
+    /// Lets the keyspace count what becomes of writes that were made later, and
+    /// forget the keys of those that were lost: the cache has what the store will
+    /// never have.
+    fn tell_of_writes(&self, inner: Weak<Inner>) {
+        let Some(writer) = &self.writer else { return };
+        writer.forget_by(Box::new(move |key, outcome| {
+            let Some(inner) = inner.upgrade() else { return };
+            match outcome {
+                Outcome::Stored => raise(&inner.stats.stored),
+                Outcome::Failed => raise(&inner.stats.store_failures),
+                Outcome::Lost => {
+                    raise(&inner.stats.store_failures);
+                    raise(&inner.stats.store_lost);
+                    if let Err(error) = inner.manager.delete_in(&inner.cache, key) {
+                        log::error!("{}: a key whose write was lost stays: {error}", error.code());
+                    }
+                }
+            }
+        }));
+    }
+
+    pub(crate) fn has_source(&self) -> bool {
+        self.loader.is_some()
+    }
+
+    /// Loads that wait for their turn.
+    pub(crate) fn loads_waiting(&self) -> usize {
+        match &self.loader {
+            Some(Loader::Blocking(_, pool)) => pool.waiting(),
+            Some(Loader::Async(_, runs)) => runs.waiting(),
+            None => 0,
+        }
+    }
+
+    /// Writes that wait for the store.
+    pub(crate) fn writes_waiting(&self) -> usize {
+        self.writer.as_ref().map_or(0, Writer::waiting)
+    }
+
+    /// Takes no more loads and writes; what waits to be loaded is dropped if
+    /// `cancels`, what waits to be written is written. Returns how many threads
+    /// did not end, and how many writes were lost.
+    pub(crate) fn close(&self, cancels: bool, deadline: &Deadline) -> (usize, u64) {
+        if cancels {
+            self.cancelled.store(true, Ordering::Release);
+        }
+        match &self.loader {
+            Some(Loader::Blocking(_, pool)) => pool.close(!cancels),
+            Some(Loader::Async(_, runs)) if cancels => runs.close(),
+            Some(Loader::Async(..)) | None => {}
+        }
+        let (mut late, mut lost) = (0, 0);
+        if let Some(Loader::Blocking(_, pool)) = &self.loader {
+            late += pool.join(deadline);
+        }
+        if let Some(writer) = &self.writer {
+            let (writer_late, writer_lost) = writer.close(deadline);
+            late += writer_late;
+            lost += writer_lost;
+        }
+        (late, lost)
+    }
+
+    /// Whether a load may be made now, and after which wait.
+    fn admit(&self, manager: &CacheManager) -> Result<(Option<Permit>, Duration), LoadError> {
+        let now = manager.now();
+        let permit = match &self.breaker {
+            Some(breaker) => Some(
+                breaker.admit(now).map_err(|retry_after| LoadError::CircuitOpen { retry_after })?,
+            ),
+            None => None,
+        };
+        let wait = match &self.limiter {
+            Some(limiter) => {
+                limiter.take(now).map_err(|retry_after| LoadError::RateLimited { retry_after })?
+            }
+            None => Duration::ZERO,
+        };
+        Ok((permit, wait))
+    }
+}
+
+impl Inner {
+    pub(crate) fn new(
+        manager: Arc<CacheManager>,
+        cache: distcache_manager::Keyspace,
+        setup: Setup,
+    ) -> Arc<Self> {
+        let warming = Progress::default();
+        let stats = Counters::default();
+        let setup = Arc::new(setup);
+        Arc::new_cyclic(|inner| {
+            setup.tell_of_writes(inner.clone());
+            Self { manager, cache, stats, setup: ArcSwap::new(setup), warming }
+        })
+    }
+
+    /// Works in another way from now on.
+    pub(crate) fn set_up(self: &Arc<Self>, setup: Setup) {
+        setup.tell_of_writes(Arc::downgrade(self));
+        self.setup.store(Arc::new(setup));
+    }
+
+    /// Sees to the load of some flights, by one request for each `batch_max` of
+    /// them. Those whose load cannot be made are told so.
+    pub(crate) fn start(self: &Arc<Self>, setup: &Arc<Setup>, flights: Vec<Lead>) {
+        for (flights, error) in self.submit(setup, flights) {
+            for lead in flights {
+                self.refuse(setup, lead.flight(), error.clone());
+            }
+        }
+    }
+
+    /// As [`start`](Self::start), for a task.
+    pub(crate) async fn start_async(self: &Arc<Self>, setup: &Arc<Setup>, flights: Vec<Lead>) {
+        for (flights, error) in self.submit(setup, flights) {
+            for lead in flights {
+                raise(&self.stats.refused);
+                self.land_async(setup, lead.flight(), Err(error.clone())).await;
+            }
+        }
+    }
+
+    fn refuse(&self, setup: &Setup, flight: &Arc<Flight>, error: LoadError) {
+        raise(&self.stats.refused);
+        self.land(setup, flight, Err(error));
+    }
+
+    /// Submits requests. Returns the flights whose request cannot be made.
+    fn submit(
+        self: &Arc<Self>,
+        setup: &Arc<Setup>,
+        mut flights: Vec<Lead>,
+    ) -> Vec<(Vec<Lead>, LoadError)> {
+        let mut refused = Vec::new();
+        while !flights.is_empty() {
+            let rest = flights.split_off(flights.len().min(setup.config.batch_max));
+            let request = std::mem::replace(&mut flights, rest);
+            if let Err(failed) = self.submit_one(setup, request) {
+                refused.push(failed);
+            }
+        }
+        refused
+    }
+
+    fn submit_one(
+        self: &Arc<Self>,
+        setup: &Arc<Setup>,
+        flights: Vec<Lead>,
+    ) -> Result<(), (Vec<Lead>, LoadError)> {
+        let (permit, wait) = match setup.admit(&self.manager) {
+            Ok(admitted) => admitted,
+            Err(error) => return Err((flights, error)),
+        };
+        let (space, setup) = (self.clone(), setup.clone());
+        let mut load = Some(Load { space, setup: setup.clone(), flights, permit, wait });
+        let mut take = || load.take().unwrap_or_else(|| unreachable!("a job is made once"));
+        let submitted = match &setup.loader {
+            Some(Loader::Blocking(source, pool)) => {
+                let source = source.clone();
+                pool.submit(|| {
+                    let load = take();
+                    move || load.run(&*source)
+                })
+            }
+            Some(Loader::Async(source, runs)) => {
+                let source = source.clone();
+                runs.submit(|| Box::pin(take().run_async(source)))
+            }
+            None => Err(Full),
+        };
+        match (submitted, load) {
+            (Err(Full), Some(mut load)) => {
+                Err((std::mem::take(&mut load.flights), LoadError::Busy))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a load: stores what it brings, if its lease still holds, and tells
+    /// those who wait.
+    pub(crate) fn land(
+        &self,
+        setup: &Setup,
+        flight: &Arc<Flight>,
+        answer: Result<Answer, LoadError>,
+    ) {
+        let arrival = self.arrival(setup, flight, answer);
+        // If its node does not answer, the flight is over all the same: the node
+        // will find that it has landed.
+        let landed = self.manager.land_in(&self.cache, flight, &arrival.cargo);
+        flight.land(&landing(arrival, landed));
+    }
+
+    /// As [`land`](Self::land), for a task.
+    pub(crate) async fn land_async(
+        &self,
+        setup: &Setup,
+        flight: &Arc<Flight>,
+        answer: Result<Answer, LoadError>,
+    ) {
+        let arrival = self.arrival(setup, flight, answer);
+        let landed = self.manager.land_in_async(&self.cache, flight, &arrival.cargo).await;
+        flight.land(&landing(arrival, landed));
+    }
+
+    fn arrival(
+        &self,
+        setup: &Setup,
+        flight: &Flight,
+        answer: Result<Answer, LoadError>,
+    ) -> Arrival {
+        let config = &setup.config;
+        let stays = Stays {
+            now: self.manager.now(),
+            ttl: config.ttl,
+            ttl_jitter: config.ttl_jitter,
+            negative_ttl: config.negative_ttl,
+            stale: config.lifetimes().stale(),
+        };
+        Arrival::new(answer, flight, &stays, |tag| self.manager.tag_hash(tag))
+    }
+
+    /// How long a value stays when it is not fresh any more.
+    pub(crate) fn stale_window(setup: &Setup) -> Duration {
+        setup.config.lifetimes().stale()
+    }
+}
+
+/// What those who wait are told, whatever became of the cache's own part.
+fn landing(arrival: Arrival, landed: Result<Landed, distcache_manager::Error>) -> Landing {
+    arrival.landing(landed.unwrap_or_else(|error| {
+        log::warn!("{}: what was loaded is not kept: {error}", error.code());
+        Landed::Nothing
+    }))
+}

@@ -1,0 +1,184 @@
+//! Many keys in one call: one request for each owner, a result for each key.
+
+use std::sync::Arc;
+
+use distcache_bus::Deadline;
+use distcache_manager::{Version, Write};
+
+use super::read::{Looked, Waiting};
+use super::stats::raise;
+use super::{Found, Item, Keyspace, Setup};
+use crate::Error;
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// What is known of one key of a batch.
+enum Part {
+    Known(Result<Option<Found>>),
+    Waits(Waiting),
+    /// It was not in the cache.
+    Missed,
+}
+
+impl Keyspace {
+    /// The values of many keys, in their order; see [`get`](Self::get). One
+    /// key's failure is its own. What has to be loaded is asked for together.
+    pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
+        let setup = self.inner.setup.load_full();
+        let mut parts = self.in_cache(keys);
+        self.look_for_missed(&setup, keys, &mut parts);
+        let timeout = self.timeout(&setup);
+        let deadline = Deadline::within(timeout);
+        let finish = |(part, key): (Part, &&[u8])| match part {
+            Part::Known(answer) => answer,
+            Part::Waits(Waiting { waiter, is_leader }) => {
+                let landed = self.inner.landed(waiter.wait(&deadline), is_leader, timeout);
+                landed.unwrap_or_else(|| self.get(key))
+            }
+            Part::Missed => self.get_slowly(key, false),
+        };
+        parts.into_iter().zip(keys).map(finish).collect()
+    }
+
+    /// What the cache has of many keys.
+    fn in_cache(&self, keys: &[&[u8]]) -> Vec<Part> {
+        let hits = self.inner.manager.get_many_in(&self.inner.cache, keys);
+        let part = |hit| match hit {
+            Ok(Some(distcache_manager::Hit { value, .. })) if value.is_absent() => {
+                raise(&self.inner.stats.absent_hits);
+                Part::Known(Ok(None))
+            }
+            Ok(Some(hit)) => Part::Known(Ok(Some(Found::hit(hit.value)))),
+            Ok(None) => Part::Missed,
+            Err(error) => Part::Known(Err(Error::from(error))),
+        };
+        hits.into_iter().map(part).collect()
+    }
+
+    /// Looks for what was missed, and begins the loads that are to be begun.
+    fn look_for_missed(&self, setup: &Arc<Setup>, keys: &[&[u8]], parts: &mut [Part]) {
+        let mut missed = Vec::new();
+        for (at, key) in keys.iter().enumerate() {
+            if !matches!(parts[at], Part::Missed) {
+                continue;
+            }
+            match self.inner.may_load(setup, key) {
+                Ok(true) => missed.push(at),
+                Ok(false) => parts[at] = Part::Known(Ok(None)),
+                Err(error) => parts[at] = Part::Known(Err(error)),
+            }
+        }
+        let missed_keys: Vec<&[u8]> = missed.iter().map(|&at| keys[at]).collect();
+        let load_time = setup.config.load_timeout;
+        let looks = self.inner.manager.look_many_in(&self.inner.cache, &missed_keys, load_time);
+        let mut leads = Vec::new();
+        for (at, look) in missed.into_iter().zip(looks) {
+            parts[at] = match look {
+                Ok((look, waiter)) => match self.inner.step_of_many(look, waiter, &mut leads) {
+                    Looked::Answered(answer) => Part::Known(answer),
+                    Looked::Waits(waiting) => Part::Waits(waiting),
+                },
+                Err(error) => Part::Known(Err(error.into())),
+            };
+        }
+        self.inner.start(setup, leads);
+    }
+
+    /// Like [`get_many`](Self::get_many), for tasks. The loads are waited for
+    /// without parking the thread; the cache itself is asked as by `get_many`,
+    /// for some microseconds.
+    pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
+        let setup = self.inner.setup.load_full();
+        let mut parts = self.in_cache(keys);
+        self.look_for_missed(&setup, keys, &mut parts);
+        let timeout = self.timeout(&setup);
+        let ends_at = Deadline::within(timeout).instant();
+        let mut answers = Vec::with_capacity(keys.len());
+        for (part, key) in parts.into_iter().zip(keys) {
+            answers.push(match part {
+                Part::Known(answer) => answer,
+                Part::Waits(Waiting { waiter, is_leader }) => {
+                    if self.inner.manager.timer().keep(ends_at, &waiter.expiry()) {
+                        let landed = self.inner.landed(waiter.await, is_leader, timeout);
+                        match landed {
+                            Some(answer) => answer,
+                            None => self.get_async(key).await,
+                        }
+                    } else {
+                        Err(distcache_manager::Error::Busy.into())
+                    }
+                }
+                Part::Missed => self.get_async(key).await,
+            });
+        }
+        answers
+    }
+
+    /// Stores many values; see [`put_item`](Self::put_item). One item's failure
+    /// is its own; of a key that comes twice, the later value stays.
+    pub fn put_many(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
+        let setup = self.inner.setup.load_full();
+        if setup.writer.is_some() {
+            // Every write is on its way before the first is waited for.
+            let begin = |item: &Item<'_>| self.inner.begin_put(&setup, item);
+            let begun: Vec<_> = items.iter().map(begin).collect();
+            let wait = |waiter| self.inner.wait_for_store(&setup, waiter);
+            return begun.into_iter().map(|waiter| waiter.and_then(wait)).collect();
+        }
+        let tags: Vec<_> = items.iter().map(|item| self.inner.tag_hashes(item.tags())).collect();
+        let items = items.iter().zip(&tags);
+        let writes: Vec<Write<'_>> =
+            items.map(|(item, tags)| self.inner.write_of(&setup, item, tags)).collect();
+        let stored = self.inner.manager.put_many_in(&self.inner.cache, &writes);
+        stored.into_iter().map(|stored| Ok(stored?.version)).collect()
+    }
+
+    /// Like [`put_many`](Self::put_many), for tasks.
+    pub async fn put_many_async(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
+        let setup = self.inner.setup.load_full();
+        if setup.writer.is_none() {
+            return self.put_many(items);
+        }
+        let begin = |item: &Item<'_>| self.inner.begin_put(&setup, item);
+        let begun: Vec<_> = items.iter().map(begin).collect();
+        let mut stored = Vec::with_capacity(items.len());
+        for waiter in begun {
+            stored.push(match waiter {
+                Ok(waiter) => self.inner.wait_for_store_async(&setup, waiter).await,
+                Err(error) => Err(error),
+            });
+        }
+        stored
+    }
+
+    /// Forgets many keys; for each, whether the cache had a value. See
+    /// [`delete`](Self::delete).
+    pub fn delete_many(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
+        let setup = self.inner.setup.load_full();
+        if setup.writer.is_some() {
+            let begun: Vec<_> =
+                keys.iter().map(|key| self.inner.begin_delete(&setup, key)).collect();
+            let wait = |waiter| self.inner.wait_for_store(&setup, waiter);
+            return begun.into_iter().map(|waiter| waiter.and_then(wait)).collect();
+        }
+        let deleted = self.inner.manager.delete_many_in(&self.inner.cache, keys);
+        deleted.into_iter().map(|deleted| Ok(deleted?)).collect()
+    }
+
+    /// Like [`delete_many`](Self::delete_many), for tasks.
+    pub async fn delete_many_async(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
+        let setup = self.inner.setup.load_full();
+        if setup.writer.is_none() {
+            return self.delete_many(keys);
+        }
+        let begun: Vec<_> = keys.iter().map(|key| self.inner.begin_delete(&setup, key)).collect();
+        let mut deleted = Vec::with_capacity(keys.len());
+        for waiter in begun {
+            deleted.push(match waiter {
+                Ok(waiter) => self.inner.wait_for_store_async(&setup, waiter).await,
+                Err(error) => Err(error),
+            });
+        }
+        deleted
+    }
+}

@@ -1,0 +1,418 @@
+//! Reads of one key.
+
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+use distcache_bus::{Abandoned, Deadline, Waiter};
+use distcache_manager::{KEY_BYTES_MAX, Landing, Lead, Look, Tick, Value, Version};
+
+use super::Keyspace;
+use super::inner::{Inner, Setup};
+use super::stats::raise;
+use crate::Error;
+use crate::load::LoadError;
+
+/// A value, and how it was come by. Derefs to its bytes, which are shared with
+/// the cache, not copied.
+#[derive(Clone)]
+pub struct Found {
+    value: Value,
+    how: How,
+}
+
+/// How a value was come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// The cache had it.
+    Hit,
+    /// The cache had it, but its time is over: it could not be loaded again, or
+    /// is being loaded now.
+    Stale {
+        /// Since when it was not fresh any more, on the engine's clock.
+        since: Tick,
+    },
+    /// This call saw to its load.
+    Loaded,
+    /// Another call did, and this one waited for it.
+    Collapsed,
+}
+
+impl Found {
+    pub(crate) fn hit(value: Value) -> Self {
+        Self { value, how: How::Hit }
+    }
+
+    /// How it was come by.
+    pub fn how(&self) -> How {
+        self.how
+    }
+
+    /// Whether its time is over.
+    pub fn is_stale(&self) -> bool {
+        matches!(self.how, How::Stale { .. })
+    }
+
+    /// Its version: what it is compared with by
+    /// [`Item::if_version`](crate::Item::if_version). Zero for a value that was
+    /// loaded and not kept.
+    pub fn version(&self) -> Version {
+        self.value.version()
+    }
+
+    /// When it was loaded or put, on the engine's clock.
+    pub fn born(&self) -> Option<Tick> {
+        self.value.born()
+    }
+
+    /// When it ends for good: the stale window included.
+    pub(crate) fn expires(&self) -> Tick {
+        self.value.expires()
+    }
+
+    /// The hashes of its tags.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = u64> {
+        self.value.entry().tags()
+    }
+
+    /// The value without its story.
+    pub fn into_value(self) -> Value {
+        self.value
+    }
+
+    /// A copy of the bytes, free of the cache.
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.value.to_vec()
+    }
+}
+
+impl Deref for Found {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.value
+    }
+}
+
+impl AsRef<[u8]> for Found {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq<[u8]> for Found {
+    fn eq(&self, other: &[u8]) -> bool {
+        **self == *other
+    }
+}
+
+impl fmt::Debug for Found {
+    /// Tells the size only: what is printed may be logged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut found = f.debug_struct("Found");
+        found.field("bytes", &self.len()).field("how", &self.how).finish_non_exhaustive()
+    }
+}
+
+/// How long a value stays fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ttl {
+    /// For so long.
+    For(Duration),
+    /// Until it is evicted.
+    UntilEvicted,
+}
+
+/// What comes after a look.
+enum Step {
+    /// The answer; and a load that this caller has to see to meanwhile.
+    Answer(Result<Option<Found>, Error>, Option<Lead>),
+    /// To wait; and the load, if this caller has to see to it.
+    Wait(Option<Lead>),
+}
+
+impl Keyspace {
+    /// The value of a key. A fresh one comes from the cache; another is loaded
+    /// from the source, once for all who ask meanwhile. `None`: there is none.
+    ///
+    /// # Errors
+    /// `Load` when it cannot be loaded, `WaitedTooLong` when that takes longer
+    /// than the read timeout, `Cache` when the cache cannot answer.
+    #[inline]
+    pub fn get(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        match self.inner.manager.get_in(&self.inner.cache, key)? {
+            Some(hit) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
+            found => self.get_slowly(key, found.is_some()),
+        }
+    }
+
+    #[cold]
+    pub(super) fn get_slowly(&self, key: &[u8], is_absent: bool) -> Result<Option<Found>, Error> {
+        if is_absent {
+            raise(&self.inner.stats.absent_hits);
+            return Ok(None);
+        }
+        let setup = self.inner.setup.load_full();
+        if !self.inner.may_load(&setup, key)? {
+            return Ok(None);
+        }
+        let timeout = self.timeout(&setup);
+        let deadline = Deadline::within(timeout);
+        loop {
+            let look =
+                self.inner.manager.look_in(&self.inner.cache, key, setup.config.load_timeout);
+            let (look, waiter) = look?;
+            let is_leader = match self.inner.step(look) {
+                Step::Answer(answer, refresh) => {
+                    self.inner.start(&setup, refresh.into_iter().collect());
+                    return answer;
+                }
+                Step::Wait(lead) => {
+                    let is_leader = lead.is_some();
+                    self.inner.start(&setup, lead.into_iter().collect());
+                    is_leader
+                }
+            };
+            let landing = waiter.wait(&deadline);
+            if let Some(answer) = self.inner.landed(landing, is_leader, timeout) {
+                return answer;
+            }
+        }
+    }
+
+    /// Like [`get`](Self::get), without ever parking the thread: for tasks.
+    ///
+    /// Dropping it harms nobody: a load that it began goes on.
+    ///
+    /// # Errors
+    /// As of `get`.
+    pub async fn get_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        match self.inner.manager.get_in_async(&self.inner.cache, key).await? {
+            Some(hit) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
+            found => self.get_slowly_async(key, found.is_some()).await,
+        }
+    }
+
+    async fn get_slowly_async(&self, key: &[u8], is_absent: bool) -> Result<Option<Found>, Error> {
+        if is_absent {
+            raise(&self.inner.stats.absent_hits);
+            return Ok(None);
+        }
+        let setup = self.inner.setup.load_full();
+        if !self.inner.may_load(&setup, key)? {
+            return Ok(None);
+        }
+        let timeout = self.timeout(&setup);
+        let ends_at = Deadline::within(timeout).instant();
+        loop {
+            let load_time = setup.config.load_timeout;
+            let look = self.inner.manager.look_in_async(&self.inner.cache, key, load_time);
+            let (look, waiter) = look.await?;
+            let is_leader = match self.inner.step(look) {
+                Step::Answer(answer, refresh) => {
+                    self.inner.start_async(&setup, refresh.into_iter().collect()).await;
+                    return answer;
+                }
+                Step::Wait(lead) => {
+                    let is_leader = lead.is_some();
+                    self.inner.start_async(&setup, lead.into_iter().collect()).await;
+                    is_leader
+                }
+            };
+            if !self.inner.manager.timer().keep(ends_at, &waiter.expiry()) {
+                return Err(distcache_manager::Error::Busy.into());
+            }
+            if let Some(answer) = self.inner.landed(waiter.await, is_leader, timeout) {
+                return answer;
+            }
+        }
+    }
+
+    /// The value as it lies in the cache, stale or fresh; without loading it and
+    /// without counting as a use.
+    ///
+    /// # Errors
+    /// `Cache` when the cache cannot answer.
+    pub fn peek(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        let peeked = self.inner.manager.peek_in(&self.inner.cache, key)?;
+        Ok(peeked.map(found_by_peek))
+    }
+
+    /// Like [`peek`](Self::peek), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `peek`.
+    pub async fn peek_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        let peeked = self.inner.manager.peek_in_async(&self.inner.cache, key).await?;
+        Ok(peeked.map(found_by_peek))
+    }
+
+    /// Whether the cache has a fresh value of the key; without loading it and
+    /// without counting as a use.
+    ///
+    /// # Errors
+    /// As of [`peek`](Self::peek).
+    pub fn contains(&self, key: &[u8]) -> Result<bool, Error> {
+        Ok(self.peek(key)?.is_some_and(|found| !found.is_stale()))
+    }
+
+    /// Like [`contains`](Self::contains), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `contains`.
+    pub async fn contains_async(&self, key: &[u8]) -> Result<bool, Error> {
+        Ok(self.peek_async(key).await?.is_some_and(|found| !found.is_stale()))
+    }
+
+    /// How long the value that the cache has stays fresh; `None` if it has none
+    /// that is.
+    ///
+    /// # Errors
+    /// As of [`peek`](Self::peek).
+    pub fn ttl(&self, key: &[u8]) -> Result<Option<Ttl>, Error> {
+        Ok(self.peek(key)?.and_then(|found| self.inner.ttl_of(&found)))
+    }
+
+    /// Like [`ttl`](Self::ttl), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `ttl`.
+    pub async fn ttl_async(&self, key: &[u8]) -> Result<Option<Ttl>, Error> {
+        Ok(self.peek_async(key).await?.and_then(|found| self.inner.ttl_of(&found)))
+    }
+}
+
+fn found_by_peek(peeked: distcache_manager::Peeked) -> Found {
+    let how = peeked.stale_since.map_or(How::Hit, |since| How::Stale { since });
+    Found { value: peeked.value, how }
+}
+
+impl Inner {
+    /// How long a value that was found stays fresh.
+    pub(crate) fn ttl_of(&self, found: &Found) -> Option<Ttl> {
+        if found.is_stale() {
+            return None;
+        }
+        let expires = found.value.expires();
+        if expires == Tick::NEVER {
+            return Some(Ttl::UntilEvicted);
+        }
+        let fresh_until = expires.before(Self::stale_window(&self.setup.load()));
+        Some(Ttl::For(fresh_until.since(self.manager.now())))
+    }
+
+    /// Whether a miss can be loaded: there is a source, and a key that could be
+    /// kept.
+    pub(super) fn may_load(&self, setup: &Setup, key: &[u8]) -> Result<bool, Error> {
+        if KEY_BYTES_MAX < key.len() {
+            return Err(distcache_manager::Error::KeyTooLong { bytes: key.len() }.into());
+        }
+        if setup.has_source() {
+            return Ok(true);
+        }
+        // A keyspace that was removed looks like an empty one, but for this.
+        match self.manager.keyspace(self.cache.name()) {
+            Some(present) if present.id() == self.cache.id() => Ok(false),
+            _ => Err(Error::keyspace_unknown(self.cache.name())),
+        }
+    }
+
+    /// What comes after a look.
+    fn step(&self, look: Look) -> Step {
+        match look {
+            Look::Hit(value) if value.is_absent() => {
+                raise(&self.stats.absent_hits);
+                Step::Answer(Ok(None), None)
+            }
+            Look::Hit(value) => Step::Answer(Ok(Some(Found::hit(value))), None),
+            Look::Served { value, stale_since, refresh } => {
+                let how = stale_since.map_or(How::Hit, |since| How::Stale { since });
+                if stale_since.is_some() {
+                    raise(&self.stats.served_stale);
+                }
+                Step::Answer(Ok(Some(Found { value, how })), refresh)
+            }
+            Look::Leads(lead) => Step::Wait(Some(lead)),
+            Look::Follows => {
+                raise(&self.stats.collapsed);
+                Step::Wait(None)
+            }
+            Look::Crowded => Step::Answer(Err(LoadError::Busy.into()), None),
+            Look::Gone => Step::Answer(Err(Error::keyspace_unknown(self.cache.name())), None),
+        }
+    }
+
+    /// What a caller that has waited answers; `None` to look again.
+    pub(super) fn landed(
+        &self,
+        landing: Option<Result<Landing, Abandoned>>,
+        is_leader: bool,
+        timeout: Duration,
+    ) -> Option<Result<Option<Found>, Error>> {
+        let landing = match landing {
+            Some(Ok(landing)) => landing,
+            // Its flight was dropped without a word: the engine is ending.
+            Some(Err(Abandoned)) => return Some(Err(LoadError::Cancelled.into())),
+            None => {
+                raise(&self.stats.gave_up);
+                return Some(Err(Error::WaitedTooLong { timeout }));
+            }
+        };
+        Some(match landing {
+            Landing::Value(value) if value.is_absent() => Ok(None),
+            Landing::Value(value) => {
+                let how = if is_leader { How::Loaded } else { How::Collapsed };
+                Ok(Some(Found { value, how }))
+            }
+            Landing::Stale(value) => {
+                raise(&self.stats.served_stale);
+                let since = value.expires().before(Self::stale_window(&self.setup.load()));
+                Ok(Some(Found { value, how: How::Stale { since } }))
+            }
+            Landing::Failed(failure) => Err(load_error(&failure).into()),
+            Landing::LookAgain => return None,
+        })
+    }
+}
+
+/// The error that a load ended with: what this crate has put there.
+fn load_error(failure: &distcache_manager::Failure) -> LoadError {
+    match failure.downcast_ref::<LoadError>() {
+        Some(error) => error.clone(),
+        None => LoadError::Failed(failure.clone()),
+    }
+}
+
+/// Where a caller waits, and whether it leads: for batches.
+pub(super) struct Waiting {
+    pub(super) waiter: Waiter<Landing>,
+    pub(super) is_leader: bool,
+}
+
+/// What one look of a batch comes to.
+pub(super) enum Looked {
+    Answered(Result<Option<Found>, Error>),
+    Waits(Waiting),
+}
+
+impl Inner {
+    /// What comes after one look of a batch; flights to see to go to `leads`.
+    pub(super) fn step_of_many(
+        &self,
+        look: Look,
+        waiter: Waiter<Landing>,
+        leads: &mut Vec<Lead>,
+    ) -> Looked {
+        match self.step(look) {
+            Step::Answer(answer, refresh) => {
+                leads.extend(refresh);
+                Looked::Answered(answer)
+            }
+            Step::Wait(lead) => {
+                let is_leader = lead.is_some();
+                leads.extend(lead);
+                Looked::Waits(Waiting { waiter, is_leader })
+            }
+        }
+    }
+}

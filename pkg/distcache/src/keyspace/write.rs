@@ -1,0 +1,503 @@
+//! Writes of one key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_bus::{Deadline, Waiter};
+use distcache_manager::{Condition, Stored, Tick, Version, Write};
+
+use super::inner::{Inner, Setup};
+use super::stats::raise;
+use super::{Found, Keyspace};
+use crate::Error;
+use crate::write::Writer;
+
+/// A value to be put, and how.
+///
+/// ```
+/// use std::time::Duration;
+/// use distcache::Item;
+///
+/// let item = Item::new(b"user:42", b"Ada").ttl(Duration::from_mins(1)).tag("users").if_absent();
+/// ```
+#[derive(Debug, Clone)]
+pub struct Item<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+    until: Until,
+    tags: Vec<&'a str>,
+    condition: Condition,
+}
+
+/// How long a value is to stay fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Until {
+    /// As long as the keyspace says.
+    #[default]
+    Default,
+    /// For so long.
+    For(Duration),
+    /// Until it is evicted.
+    Evicted,
+}
+
+impl<'a> Item<'a> {
+    /// A value that is put whatever the key has, and stays fresh as long as the
+    /// keyspace says.
+    pub fn new(key: &'a [u8], value: &'a [u8]) -> Self {
+        let (until, condition) = (Until::Default, Condition::Always);
+        Self { key, value, until, tags: Vec::new(), condition }
+    }
+
+    /// Stays fresh for so long.
+    #[must_use]
+    pub fn ttl(self, ttl: Duration) -> Self {
+        self.until(Until::For(ttl))
+    }
+
+    /// Stays fresh until that.
+    #[must_use]
+    pub fn until(self, until: Until) -> Self {
+        Self { until, ..self }
+    }
+
+    /// Bears a tag, by which it can be invalidated together with others.
+    #[must_use]
+    pub fn tag(mut self, tag: &'a str) -> Self {
+        self.tags.push(tag);
+        self
+    }
+
+    /// Is put only if the cache has no value of the key.
+    #[must_use]
+    pub fn if_absent(self) -> Self {
+        Self { condition: Condition::Absent, ..self }
+    }
+
+    /// Is put only if the cache has a value of the key.
+    #[must_use]
+    pub fn if_present(self) -> Self {
+        Self { condition: Condition::Present, ..self }
+    }
+
+    /// Is put only if the cache has this version of the key: compare and swap.
+    #[must_use]
+    pub fn if_version(self, version: Version) -> Self {
+        Self { condition: Condition::Version(version), ..self }
+    }
+
+    pub(super) fn tags(&self) -> &[&'a str] {
+        &self.tags
+    }
+}
+
+/// The parts of an item that travel to a lane.
+struct OwnItem {
+    key: Box<[u8]>,
+    value: Box<[u8]>,
+    until: Until,
+    tags: Vec<u64>,
+    condition: Condition,
+}
+
+impl Keyspace {
+    /// Stores a value. Returns its version when every read that begins from now
+    /// on gets it, or a later one.
+    ///
+    /// With a store, that has it too: see
+    /// [`KeyspaceConfig::write_through`](crate::KeyspaceConfig::write_through). A
+    /// value that the store has and the cache cannot keep, for its size, has
+    /// version zero.
+    ///
+    /// # Errors
+    /// `Cache`: nothing has changed, except after its `TimedOut`, when that is
+    /// not known. `StoreFailed`, `StoreTimedOut`, `StoreBusy`.
+    pub fn put(&self, key: &[u8], value: &[u8]) -> Result<Version, Error> {
+        self.put_item(&Item::new(key, value))
+    }
+
+    /// Stores a value as its item says.
+    ///
+    /// # Errors
+    /// As of [`put`](Self::put); `Cache` with `Unmet` when the condition is not
+    /// met ([`Error::unmet`]).
+    pub fn put_item(&self, item: &Item<'_>) -> Result<Version, Error> {
+        let setup = self.inner.setup.load();
+        if setup.writer.is_some() {
+            let setup = arc_swap::Guard::into_inner(setup);
+            let waiter = self.inner.begin_put(&setup, item)?;
+            return self.inner.wait_for_store(&setup, waiter);
+        }
+        let tags = self.inner.tag_hashes(&item.tags);
+        let write = self.inner.write_of(&setup, item, &tags);
+        Ok(self.inner.manager.put_in(&self.inner.cache, &write)?.version)
+    }
+
+    /// Like [`put`](Self::put), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `put`.
+    pub async fn put_async(&self, key: &[u8], value: &[u8]) -> Result<Version, Error> {
+        self.put_item_async(&Item::new(key, value)).await
+    }
+
+    /// Like [`put_item`](Self::put_item), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `put_item`.
+    pub async fn put_item_async(&self, item: &Item<'_>) -> Result<Version, Error> {
+        let setup = self.inner.setup.load_full();
+        if setup.writer.is_some() {
+            let waiter = self.inner.begin_put(&setup, item)?;
+            return self.inner.wait_for_store_async(&setup, waiter).await;
+        }
+        let tags = self.inner.tag_hashes(&item.tags);
+        let write = self.inner.write_of(&setup, item, &tags);
+        Ok(self.inner.manager.put_in_async(&self.inner.cache, &write).await?.version)
+    }
+
+    /// Adds `by` to the decimal number that a key has as its value, at once for
+    /// all who do. Returns the sum. A key without a value begins at 0: what its
+    /// source has, if there is one, is loaded first. The value keeps its TTL and
+    /// its tags.
+    ///
+    /// # Errors
+    /// `Cache` with `NoNumber` or `Overflow`: nothing has changed. Else as of
+    /// [`put`](Self::put) and [`get`](Self::get).
+    pub fn increment(&self, key: &[u8], by: i64) -> Result<i64, Error> {
+        let setup = self.inner.setup.load_full();
+        if setup.writer.is_some() {
+            let this = self.clone();
+            let own_key: Box<[u8]> = key.into();
+            let add =
+                move |space: &Inner, writer: &Writer| this.add_through(space, writer, &own_key, by);
+            let waiter = self.inner.begin_write(&setup, key, add)?;
+            return self.inner.wait_for_store(&setup, waiter);
+        }
+        let begins = Some(self.inner.until(&setup, Until::Default));
+        if setup.has_source() {
+            // Twice at most: what was loaded may be gone again.
+            for _ in 0..2 {
+                let sum = self.inner.manager.add_in(&self.inner.cache, key, by, None)?;
+                if let Some(sum) = sum {
+                    return Ok(sum);
+                }
+                if self.get(key)?.is_none() {
+                    break;
+                }
+            }
+        }
+        let sum = self.inner.manager.add_in(&self.inner.cache, key, by, begins)?;
+        Ok(sum.unwrap_or(by))
+    }
+
+    /// Like [`increment`](Self::increment), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `increment`.
+    pub async fn increment_async(&self, key: &[u8], by: i64) -> Result<i64, Error> {
+        let setup = self.inner.setup.load_full();
+        if setup.writer.is_some() {
+            let this = self.clone();
+            let own_key: Box<[u8]> = key.into();
+            let add =
+                move |space: &Inner, writer: &Writer| this.add_through(space, writer, &own_key, by);
+            let waiter = self.inner.begin_write(&setup, key, add)?;
+            return self.inner.wait_for_store_async(&setup, waiter).await;
+        }
+        let begins = Some(self.inner.until(&setup, Until::Default));
+        let (manager, cache) = (&self.inner.manager, &self.inner.cache);
+        if setup.has_source() {
+            for _ in 0..2 {
+                if let Some(sum) = manager.add_in_async(cache, key, by, None).await? {
+                    return Ok(sum);
+                }
+                if self.get_async(key).await?.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(manager.add_in_async(cache, key, by, begins).await?.unwrap_or(by))
+    }
+
+    /// Takes `by` away; see [`increment`](Self::increment).
+    ///
+    /// # Errors
+    /// As of `increment`.
+    pub fn decrement(&self, key: &[u8], by: i64) -> Result<i64, Error> {
+        let by = by.checked_neg().ok_or(distcache_manager::Error::Overflow)?;
+        self.increment(key, by)
+    }
+
+    /// Like [`decrement`](Self::decrement), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `decrement`.
+    pub async fn decrement_async(&self, key: &[u8], by: i64) -> Result<i64, Error> {
+        let by = by.checked_neg().ok_or(distcache_manager::Error::Overflow)?;
+        self.increment_async(key, by).await
+    }
+
+    /// Adds to a number that a store has too, in its key's lane.
+    fn add_through(
+        &self,
+        space: &Inner,
+        writer: &Writer,
+        key: &[u8],
+        by: i64,
+    ) -> Result<i64, Error> {
+        let held = match self.peek(key)?.filter(|found| !found.is_stale()) {
+            Some(found) => Some(found),
+            None => self.get(key)?,
+        };
+        let number = held.as_ref().map_or(Some(0), |found| number_in(found));
+        let number = number.ok_or(distcache_manager::Error::NoNumber)?;
+        let sum = number.checked_add(by).ok_or(distcache_manager::Error::Overflow)?;
+        let text = sum.to_string();
+        let setup = space.setup.load_full();
+        let expires = match &held {
+            Some(found) if found.version() != Version::ZERO => found.expires(),
+            _ => space.until(&setup, Until::Default),
+        };
+        let tags: Vec<u64> = held.iter().flat_map(Found::tags).collect();
+        space.write_through(writer, key, Some(text.as_bytes()), |space| {
+            let born = Some(space.manager.now());
+            let write = Write::new(key, text.as_bytes());
+            let write = Write { expires, born, tags: &tags, ..write };
+            space.manager.put_in(&space.cache, &write).map(|stored| stored.version)
+        })?;
+        Ok(sum)
+    }
+
+    /// Gives a fresh value of the cache the TTL that the keyspace says, from now
+    /// on. Returns whether there was one.
+    ///
+    /// # Errors
+    /// `Cache` when the cache cannot answer.
+    pub fn touch(&self, key: &[u8]) -> Result<bool, Error> {
+        self.stay(key, Until::Default)
+    }
+
+    /// Gives a fresh value of the cache another TTL, from now on. Returns whether
+    /// there was one. With a TTL of zero it is over at once.
+    ///
+    /// # Errors
+    /// As of [`touch`](Self::touch).
+    pub fn expire(&self, key: &[u8], ttl: Duration) -> Result<bool, Error> {
+        self.stay(key, Until::For(ttl))
+    }
+
+    /// Lets a fresh value of the cache stay until it is evicted. Returns whether
+    /// there was one.
+    ///
+    /// # Errors
+    /// As of [`touch`](Self::touch).
+    pub fn persist(&self, key: &[u8]) -> Result<bool, Error> {
+        self.stay(key, Until::Evicted)
+    }
+
+    fn stay(&self, key: &[u8], until: Until) -> Result<bool, Error> {
+        let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
+        Ok(self.inner.manager.set_expires_in(&self.inner.cache, key, expires)?)
+    }
+
+    /// Like [`touch`](Self::touch), [`expire`](Self::expire) and
+    /// [`persist`](Self::persist), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `touch`.
+    pub async fn stay_async(&self, key: &[u8], until: Until) -> Result<bool, Error> {
+        let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
+        Ok(self.inner.manager.set_expires_in_async(&self.inner.cache, key, expires).await?)
+    }
+}
+
+/// A number as the cache writes it.
+fn number_in(value: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(value).ok()?;
+    text.parse().ok().filter(|_| !text.starts_with('+'))
+}
+
+impl Inner {
+    /// Until when a value is fresh that is put now.
+    fn fresh_until(&self, setup: &Setup, until: Until) -> Tick {
+        let ttl = match until {
+            Until::Default => setup.config.ttl,
+            Until::For(ttl) => Some(ttl),
+            Until::Evicted => None,
+        };
+        ttl.map_or(Tick::NEVER, |ttl| self.manager.now().after(ttl))
+    }
+
+    /// Until when it stays: the stale window comes after.
+    pub(super) fn until(&self, setup: &Setup, until: Until) -> Tick {
+        self.fresh_until(setup, until).after(Self::stale_window(setup))
+    }
+
+    pub(super) fn tag_hashes(&self, tags: &[&str]) -> Vec<u64> {
+        tags.iter().map(|tag| self.manager.tag_hash(tag)).collect()
+    }
+
+    pub(super) fn write_of<'a>(
+        &self,
+        setup: &Setup,
+        item: &Item<'a>,
+        tags: &'a [u64],
+    ) -> Write<'a> {
+        Write {
+            expires: self.until(setup, item.until),
+            born: Some(self.manager.now()),
+            tags,
+            condition: item.condition,
+            ..Write::new(item.key, item.value)
+        }
+    }
+
+    /// Begins a put in the lane of its key.
+    pub(super) fn begin_put(
+        self: &Arc<Self>,
+        setup: &Arc<Setup>,
+        item: &Item<'_>,
+    ) -> Result<Waiter<Result<Version, Error>>, Error> {
+        let own = OwnItem {
+            key: item.key.into(),
+            value: item.value.into(),
+            until: item.until,
+            tags: self.tag_hashes(&item.tags),
+            condition: item.condition,
+        };
+        let of_lane = setup.clone();
+        self.begin_write(setup, item.key, move |space, writer| {
+            space.check(own.condition, &own.key)?;
+            space.write_through(writer, &own.key, Some(&own.value), |space| {
+                let write = Write {
+                    expires: space.until(&of_lane, own.until),
+                    born: Some(space.manager.now()),
+                    tags: &own.tags,
+                    ..Write::new(&own.key, &own.value)
+                };
+                space.manager.put_in(&space.cache, &write).map(|Stored { version, .. }| version)
+            })
+        })
+    }
+
+    /// Runs `work` in the lane of a key.
+    pub(super) fn begin_write<R: Send + 'static>(
+        self: &Arc<Self>,
+        setup: &Arc<Setup>,
+        key: &[u8],
+        work: impl FnOnce(&Self, &Writer) -> Result<R, Error> + Send + 'static,
+    ) -> Result<Waiter<Result<R, Error>>, Error> {
+        let hash = self.manager.key_hash(&self.cache, key);
+        let (space, of_lane) = (self.clone(), setup.clone());
+        let Some(writer) = &setup.writer else { return Err(Error::StoreBusy) };
+        writer.in_lane(hash, move || match &of_lane.writer {
+            Some(writer) => work(&space, writer),
+            None => Err(Error::StoreBusy),
+        })
+    }
+
+    /// Whether a put's condition is met. In the lane of its key nobody else puts.
+    fn check(&self, condition: Condition, key: &[u8]) -> Result<(), Error> {
+        if condition == Condition::Always {
+            return Ok(());
+        }
+        let held = self.manager.peek_in(&self.cache, key)?.map(|peeked| peeked.value.version());
+        let is_met = match condition {
+            Condition::Always => true,
+            Condition::Absent => held.is_none(),
+            Condition::Present => held.is_some(),
+            Condition::Version(version) => held == Some(version),
+        };
+        if is_met {
+            return Ok(());
+        }
+        Err(distcache_manager::Error::Unmet { version: held }.into())
+    }
+
+    /// Writes to the store, and then does the same in the cache. In the lane of
+    /// the key.
+    ///
+    /// If the store fails, it may have written all the same: what the cache has
+    /// is not the latest any more, for all that is known. The same if the cache
+    /// fails after the store.
+    pub(super) fn write_through<R>(
+        &self,
+        writer: &Writer,
+        key: &[u8],
+        wanted: Option<&[u8]>,
+        in_cache: impl FnOnce(&Self) -> Result<R, distcache_manager::Error>,
+    ) -> Result<R, Error>
+    where
+        R: FromForgotten,
+    {
+        match writer.write(key, wanted) {
+            Ok(()) => raise(&self.stats.stored),
+            Err(Error::StoreBusy) => return Err(Error::StoreBusy),
+            Err(error) => {
+                raise(&self.stats.store_failures);
+                self.manager.delete_in(&self.cache, key)?;
+                return Err(error);
+            }
+        }
+        in_cache(self).or_else(|error| {
+            self.manager.delete_in(&self.cache, key)?;
+            match error {
+                // The store has it, and the cache has nothing older.
+                distcache_manager::Error::ValueTooLarge { .. } => Ok(R::forgotten()),
+                other => Err(other.into()),
+            }
+        })
+    }
+
+    pub(super) fn wait_for_store<R>(
+        &self,
+        setup: &Setup,
+        waiter: Waiter<Result<R, Error>>,
+    ) -> Result<R, Error> {
+        let timeout = setup.config.write_timeout;
+        self.store_said(waiter.wait(&Deadline::within(timeout)), timeout)
+    }
+
+    pub(super) async fn wait_for_store_async<R: Send + 'static>(
+        &self,
+        setup: &Setup,
+        waiter: Waiter<Result<R, Error>>,
+    ) -> Result<R, Error> {
+        let timeout = setup.config.write_timeout;
+        if !self.manager.timer().keep(Deadline::within(timeout).instant(), &waiter.expiry()) {
+            return Err(Error::StoreTimedOut { timeout });
+        }
+        self.store_said(waiter.await, timeout)
+    }
+
+    fn store_said<R>(
+        &self,
+        said: Option<Result<Result<R, Error>, distcache_bus::Abandoned>>,
+        timeout: Duration,
+    ) -> Result<R, Error> {
+        if let Some(Ok(result)) = said {
+            return result;
+        }
+        // Too late; or its lane was closed, or the store panicked.
+        raise(&self.stats.store_failures);
+        Err(Error::StoreTimedOut { timeout })
+    }
+}
+
+/// What a write returns that the store has, and the cache could not keep.
+pub(super) trait FromForgotten {
+    fn forgotten() -> Self;
+}
+
+impl FromForgotten for Version {
+    fn forgotten() -> Self {
+        Self::ZERO
+    }
+}
+
+impl FromForgotten for bool {
+    fn forgotten() -> Self {
+        false
+    }
+}

@@ -1,0 +1,152 @@
+//! What a load brings, as the cache takes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_manager::{Cargo, Draft, Entry, Flight, Landed, Landing, Tick, Value};
+
+use super::LoadError;
+use crate::Answer;
+use crate::source::Loaded;
+
+/// What to store of an answer, and what to tell those who wait if nothing is.
+pub(crate) struct Arrival {
+    pub(crate) cargo: Cargo,
+    otherwise: Landing,
+}
+
+/// How long what is loaded stays.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stays {
+    pub(crate) now: Tick,
+    /// How long a value is fresh if its source does not say.
+    pub(crate) ttl: Option<Duration>,
+    /// By which part of it that is shortened at most.
+    pub(crate) ttl_jitter: f64,
+    pub(crate) negative_ttl: Duration,
+    /// How long it stays when it is not fresh any more.
+    pub(crate) stale: Duration,
+}
+
+impl Stays {
+    /// Until when a value stays that is fresh for `ttl`, less some.
+    fn until(&self, ttl: Option<Duration>, hash: u64) -> Tick {
+        let Some(ttl) = ttl.or(self.ttl) else { return Tick::NEVER };
+        let less = ttl.mul_f64(self.ttl_jitter * part(hash ^ self.now.as_ms()));
+        self.now.after(ttl.saturating_sub(less)).after(self.stale)
+    }
+}
+
+/// A number from 0 to 1 that looks like chance: the key's hash, which is keyed,
+/// and the time, stirred (`SplitMix64`: G. Steele, D. Lea, C. Flood, "Fast
+/// splittable pseudorandom number generators", 2014).
+fn part(seed: u64) -> f64 {
+    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    let upper = u32::try_from((z ^ (z >> 31)) >> 32).expect("a shifted word has 32 bits");
+    f64::from(upper) / f64::from(u32::MAX)
+}
+
+impl Arrival {
+    /// Of an answer to a flight's load. `tag_hash` gives the hash of a tag.
+    pub(crate) fn new(
+        answer: Result<Answer, LoadError>,
+        flight: &Flight,
+        stays: &Stays,
+        tag_hash: impl Fn(&str) -> u64,
+    ) -> Self {
+        let arrival = match answer {
+            Ok(Answer::Found(loaded)) => Self::found(&loaded, flight, stays, tag_hash),
+            Ok(Answer::NotFound) => Self::not_found(flight, stays),
+            Ok(Answer::Unchanged { ttl }) => Self::unchanged(flight, stays, ttl),
+            Err(error) => Err(error),
+        };
+        arrival.unwrap_or_else(Self::failed)
+    }
+
+    fn found(
+        loaded: &Loaded,
+        flight: &Flight,
+        stays: &Stays,
+        tag_hash: impl Fn(&str) -> u64,
+    ) -> Result<Self, LoadError> {
+        let until = stays.until(loaded.ttl, flight.hash());
+        let tags: Vec<u64> = loaded.tags.iter().map(|tag| tag_hash(tag)).collect();
+        let entry = Draft::new(flight.key(), &loaded.value, until)
+            .map(|draft| draft.born(stays.now))
+            .map_err(failed)?
+            .tagged(&tags)
+            .map_err(failed)?
+            .entry();
+        Ok(Self::of_entry(entry, loaded.ttl.or(stays.ttl)))
+    }
+
+    fn not_found(flight: &Flight, stays: &Stays) -> Result<Self, LoadError> {
+        let until = stays.now.after(stays.negative_ttl).after(stays.stale);
+        let absent = Draft::absent(flight.key(), until).map_err(failed)?;
+        Ok(Self::of_entry(absent.born(stays.now).entry(), Some(stays.negative_ttl)))
+    }
+
+    /// An entry is for those who wait; and for the cache, unless its time is
+    /// over at once.
+    fn of_entry(entry: Entry, ttl: Option<Duration>) -> Self {
+        let otherwise = Landing::Value(Value::from(entry.clone()));
+        let is_kept = ttl != Some(Duration::ZERO);
+        let cargo = if is_kept { Cargo::Entry(entry) } else { Cargo::Nothing };
+        Self { cargo, otherwise }
+    }
+
+    fn unchanged(flight: &Flight, stays: &Stays, ttl: Option<Duration>) -> Result<Self, LoadError> {
+        let stale = flight.stale().cloned().ok_or(LoadError::NothingToCompare)?;
+        // The cache adds the stale window itself: it knows the entry it has.
+        let fresh = Stays { stale: Duration::ZERO, ..*stays };
+        let until = fresh.until(ttl, flight.hash());
+        Ok(Self { cargo: Cargo::Unchanged(until), otherwise: Landing::Value(stale) })
+    }
+
+    /// Of a load that has no answer.
+    pub(crate) fn failed(error: LoadError) -> Self {
+        Self { cargo: Cargo::Failure, otherwise: Landing::Failed(Arc::new(error)) }
+    }
+
+    /// What those who wait are told, after the cache has taken what it took.
+    pub(crate) fn landing(self, landed: Landed) -> Landing {
+        match landed {
+            Landed::Stored(value) => Landing::Value(value),
+            Landed::Stale(value) => Landing::Stale(value),
+            Landed::Nothing => self.otherwise,
+        }
+    }
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> LoadError {
+    LoadError::Failed(Arc::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_lie_between_nothing_and_the_whole_and_are_spread() {
+        let parts: Vec<f64> = (0..1_000).map(part).collect();
+        assert!(parts.iter().all(|part| (0.0..=1.0).contains(part)));
+        let mean = parts.iter().sum::<f64>() / 1_000.0;
+        assert!((0.45..0.55).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn a_ttl_is_shortened_by_no_more_than_its_jitter() {
+        let stays = Stays {
+            now: Tick::from_ms(1_000),
+            ttl: Some(Duration::from_secs(100)),
+            ttl_jitter: 0.2,
+            negative_ttl: Duration::ZERO,
+            stale: Duration::from_secs(1),
+        };
+        let ends: Vec<u64> = (0..1_000).map(|hash| stays.until(None, hash).as_ms()).collect();
+        assert!(ends.iter().all(|end| (82_000..=102_000).contains(end)));
+        assert!(ends.iter().any(|end| *end < 84_000) && ends.iter().any(|end| 100_000 < *end));
+    }
+}

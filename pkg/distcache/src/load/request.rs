@@ -1,0 +1,172 @@
+//! One request to a source: for a key, or for several.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_bus::{Deadline, reply_slot};
+use distcache_manager::{Landing, Lead};
+
+use super::LoadError;
+use super::timed::{Alarm, Timed};
+use crate::gate::Permit;
+use crate::keyspace::{Inner, Setup};
+use crate::source::{Cancelled, DynAsyncSource, SourceError};
+use crate::{Answer, Context, DataSource};
+
+/// A request that is to be made, and the flights that wait for its answers.
+///
+/// Whatever becomes of it, every flight lands: a request that is dropped before
+/// it was made tells those who wait that it was cancelled.
+pub(crate) struct Load {
+    pub(crate) space: Arc<Inner>,
+    pub(crate) setup: Arc<Setup>,
+    pub(crate) flights: Vec<Lead>,
+    /// The breaker's, if there is one.
+    pub(crate) permit: Option<Permit>,
+    /// How long the rate limit lets it wait.
+    pub(crate) wait: Duration,
+}
+
+type Answers = Vec<Result<Answer, LoadError>>;
+
+impl Load {
+    /// Makes the request on this thread.
+    pub(crate) fn run(mut self, source: &dyn DataSource) {
+        if !self.wait.is_zero() {
+            // Nobody answers: the wait ends by its deadline.
+            let (_replier, waiter) = reply_slot::<()>();
+            waiter.wait(&Deadline::within(self.wait));
+        }
+        for (lead, answer) in self.take_what_waits_to_be_written() {
+            self.space.land(&self.setup, lead.flight(), Ok(answer));
+        }
+        if self.flights.is_empty() {
+            return;
+        }
+        let context = self.context();
+        let asked = catch_unwind(AssertUnwindSafe(|| match &*self.flights {
+            [lead] => vec![source.fetch(lead.flight().key(), &context)],
+            flights => {
+                let keys: Vec<_> = flights.iter().map(|lead| lead.flight().key()).collect();
+                source.fetch_many(&keys, &context)
+            }
+        }));
+        let answers = self.judge(asked.map_err(|_panic| LoadError::Panicked), &context);
+        let flights = std::mem::take(&mut self.flights);
+        for (lead, answer) in flights.iter().zip(answers) {
+            self.space.land(&self.setup, lead.flight(), answer);
+        }
+    }
+
+    /// Makes the request as a future.
+    pub(crate) async fn run_async(mut self, source: Arc<dyn DynAsyncSource>) {
+        let space = self.space.clone();
+        let timer = space.manager.timer();
+        if !self.wait.is_zero() {
+            Alarm::after(self.wait, timer).await;
+        }
+        for (lead, answer) in self.take_what_waits_to_be_written() {
+            self.space.land_async(&self.setup, lead.flight(), Ok(answer)).await;
+        }
+        if self.flights.is_empty() {
+            return;
+        }
+        let context = self.context();
+        let timeout = self.setup.config.load_timeout;
+        let asked = {
+            let keys: Vec<_> = self.flights.iter().map(|lead| lead.flight().key()).collect();
+            let keys = &*keys;
+            match *keys {
+                [key] => {
+                    let one = source.fetch(key, &context);
+                    Timed::new(one, timeout, timer).await.map(|answer| vec![answer])
+                }
+                _ => Timed::new(source.fetch_many(keys, &context), timeout, timer).await,
+            }
+        };
+        let answers = self.judge(asked, &context);
+        let flights = std::mem::take(&mut self.flights);
+        for (lead, answer) in flights.iter().zip(answers) {
+            self.space.land_async(&self.setup, lead.flight(), answer).await;
+        }
+    }
+
+    /// Answers from the writes that wait for their store: the source does not
+    /// know of them yet. Asked before the source is, and after the flight began:
+    ///
+    /// 1. Value 2 is put: the cache has it, the store still has 1.
+    /// 2. It is evicted. A reader misses, and the source answers 1.
+    fn take_what_waits_to_be_written(&mut self) -> Vec<(Lead, Answer)> {
+        let Some(writer) = &self.setup.writer else { return Vec::new() };
+        let mut waits = Vec::new();
+        for lead in std::mem::take(&mut self.flights) {
+            match writer.pending(lead.flight().key()) {
+                Some(answer) => waits.push((lead, answer)),
+                None => self.flights.push(lead),
+            }
+        }
+        waits
+    }
+
+    fn context(&self) -> Context {
+        let stale = match &*self.flights {
+            [lead] => lead.flight().stale().cloned(),
+            _ => None,
+        };
+        Context::within(self.setup.config.load_timeout)
+            .with_stale(stale)
+            .cancelled_by(self.setup.cancelled.clone())
+    }
+
+    /// Counts what came of the request, tells the breaker, and gives each flight
+    /// its answer.
+    fn judge(
+        &mut self,
+        asked: Result<Vec<Result<Answer, SourceError>>, LoadError>,
+        context: &Context,
+    ) -> Answers {
+        let flights = self.flights.len();
+        let mut answers: Answers = match asked {
+            Ok(answers) => {
+                answers.into_iter().map(|one| one.map_err(|e| why(e, self, context))).collect()
+            }
+            Err(error) => vec![Err(error); flights],
+        };
+        answers.truncate(flights);
+        answers.resize_with(flights, || Err(LoadError::NoAnswer));
+        self.space.stats.count_request(&answers);
+        if let Some(permit) = self.permit.take() {
+            let is_cancelled = |answer: &_| matches!(answer, Err(LoadError::Cancelled));
+            if answers.iter().any(Result::is_ok) {
+                permit.succeeded();
+            } else if !answers.iter().all(is_cancelled) {
+                permit.failed(self.space.manager.now());
+            }
+        }
+        answers
+    }
+}
+
+/// What a source's error means.
+fn why(error: SourceError, load: &Load, context: &Context) -> LoadError {
+    if error.is::<Cancelled>() && context.is_cancelled() {
+        return LoadError::Cancelled;
+    }
+    if context.is_over() {
+        log::debug!("a source's error after its time was over: {error}");
+        return LoadError::TimedOut { timeout: load.setup.config.load_timeout };
+    }
+    LoadError::Failed(error.into())
+}
+
+impl Drop for Load {
+    /// 1. A caller leads, and its request waits for a thread.
+    /// 2. The engine shuts down, or the runtime does: the request is dropped.
+    /// 3. Those who wait for the flight wait to their deadlines, for nothing.
+    fn drop(&mut self) {
+        for lead in &self.flights {
+            lead.flight().land(&Landing::Failed(Arc::new(LoadError::Cancelled)));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Writes that reach a store beside the cache.
+//!
+//! All writes of one key go through one lane, a thread that makes one after the
+//! other. The interleaving that this stops:
+//!
+//! 1. A writes value 1 to the store, B value 2; the store has 2.
+//! 2. B stores 2 in the cache, A stores 1: both are acknowledged.
+//! 3. The cache serves 1 from now on, and the store has 2.
+
+mod behind;
+pub(crate) use behind::{Forget, Outcome};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use behind::Behind;
+use distcache_bus::{Deadline, Waiter, reply_slot};
+
+use crate::config::WriteMode;
+use crate::load::{Full, Pool};
+use crate::{Answer, Context, DataStore, Error};
+
+/// Writes of one keyspace at once: lanes. As many as a database likes to see.
+const LANES: usize = 8;
+/// Writes that wait in one lane at most.
+const WAITING_MAX: usize = 1024;
+
+/// The way to one keyspace's store.
+pub(crate) struct Writer {
+    lanes: Vec<Pool>,
+    store: Arc<dyn DataStore>,
+    behind: Option<Arc<Behind>>,
+    timeout: Duration,
+}
+
+/// What one write asks of the store: a value, or that there be none.
+pub(crate) type Wanted<'a> = Option<&'a [u8]>;
+
+impl Writer {
+    pub(crate) fn new(
+        name: &str,
+        store: Arc<dyn DataStore>,
+        mode: WriteMode,
+        timeout: Duration,
+    ) -> Self {
+        let lane = |number| Pool::new(format!("distcache-write-{name}-{number}"), 1, WAITING_MAX);
+        let behind = match mode {
+            WriteMode::Through => None,
+            WriteMode::Behind(how) => Some(Behind::start(name, store.clone(), how, timeout)),
+        };
+        Self { lanes: (0..LANES).map(lane).collect(), store, behind, timeout }
+    }
+
+    /// Who forgets a key of which a write was lost.
+    pub(crate) fn forget_by(&self, forget: Forget) {
+        if let Some(behind) = &self.behind {
+            behind.forget_by(forget);
+        }
+    }
+
+    /// Runs `work` in the lane of a key's hash; its result comes to the waiter.
+    pub(crate) fn in_lane<R: Send + 'static>(
+        &self,
+        hash: u64,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<Waiter<R>, Error> {
+        let lane = usize::try_from(hash >> 40).unwrap_or(0) % self.lanes.len();
+        let (replier, waiter) = reply_slot();
+        let submitted = self.lanes[lane].submit(|| move || replier.answer(work()));
+        submitted.map_err(|Full| Error::StoreBusy)?;
+        Ok(waiter)
+    }
+
+    /// Writes to the store; or sees to it that it will be written. In its key's
+    /// lane.
+    ///
+    /// # Errors
+    /// `StoreBusy`: nothing has changed. `StoreFailed`: that is not known.
+    pub(crate) fn write(&self, key: &[u8], wanted: Wanted<'_>) -> Result<(), Error> {
+        if let Some(behind) = &self.behind {
+            return behind.keep(key, wanted);
+        }
+        let context = Context::within(self.timeout);
+        let written = match wanted {
+            Some(value) => self.store.store(key, value, &context),
+            None => self.store.remove(key, &context),
+        };
+        written.map_err(|error| Error::StoreFailed(error.into()))
+    }
+
+    /// What the store will answer for a key when what waits has been written;
+    /// `None` if nothing waits.
+    pub(crate) fn pending(&self, key: &[u8]) -> Option<Answer> {
+        self.behind.as_ref()?.pending(key)
+    }
+
+    /// Writes that wait, those of write-behind included.
+    pub(crate) fn waiting(&self) -> usize {
+        let behind = self.behind.as_ref().map_or(0, |behind| behind.waiting());
+        self.lanes.iter().map(Pool::waiting).sum::<usize>() + behind
+    }
+
+    /// Takes nothing more, and writes what waits, until the deadline. Returns how
+    /// many threads did not end, and how many writes were lost.
+    pub(crate) fn close(&self, deadline: &Deadline) -> (usize, u64) {
+        self.lanes.iter().for_each(|lane| lane.close(true));
+        let late = self.lanes.iter().map(|lane| lane.join(deadline)).sum();
+        match &self.behind {
+            Some(behind) => {
+                let (behind_late, lost) = behind.close(deadline);
+                (late + behind_late, lost)
+            }
+            None => (late, 0),
+        }
+    }
+}
