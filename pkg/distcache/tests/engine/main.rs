@@ -1,0 +1,4 @@
+//! The engine as those who embed it see it.
+
+mod herd;
+mod support;
