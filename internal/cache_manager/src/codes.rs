@@ -85,6 +85,7 @@ codes! {
     STORE_FAILED = 139, "The store refused or failed a write; whether it was made is unknown, and the key was forgotten.", "Look at the detail and at the store, and write again.";
     STORE_TIMED_OUT = 140, "The store did not answer a write in time; its outcome is unknown, and the key was forgotten.", "Read the key to see what it has, and write again.";
     STORE_BUSY = 141, "As many writes wait for the store as the keyspace allows; nothing has changed.", "Retry later, or let more writes wait.";
+    CODEC_FAILED = 142, "A value could not be turned into bytes, or bytes into a value of the type asked for.", "Look at the detail; forget the key if another version of a service wrote it.";
 
     // 2xx: a request over HTTP.
     NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V.";

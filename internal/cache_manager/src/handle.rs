@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use distcache_bus::{Mailbox, Worker};
-use distcache_node::{Clock, DataNode, NodeStatus, Tick};
+use distcache_node::{Clock, DataNode, NodeStatus, SystemClock, Tick};
 use parking_lot::Mutex;
 
 /// The name of a data node: `node-0`, `node-1` and so on. A name is not used
@@ -39,25 +40,31 @@ pub(crate) struct NodeHandle {
 }
 
 /// What a node's worker last told, and when.
+///
+/// A worker works in real time, whatever the clock says by which values expire:
+/// a clock that leaps makes no node silent.
 #[derive(Debug)]
 pub(crate) struct Pulse {
+    clock: SystemClock,
     beat_ms: AtomicU64,
     status: Mutex<Option<NodeStatus>>,
 }
 
 impl Pulse {
-    pub(crate) fn new(clock: &dyn Clock) -> Self {
-        Self { beat_ms: AtomicU64::new(clock.now().as_ms()), status: Mutex::new(None) }
+    /// Of a worker that begins now.
+    pub(crate) fn new() -> Self {
+        Self { clock: SystemClock::new(), beat_ms: AtomicU64::new(0), status: Mutex::new(None) }
     }
 
-    pub(crate) fn beat(&self, now: Tick, status: NodeStatus) {
+    pub(crate) fn beat(&self, status: NodeStatus) {
         *self.status.lock() = Some(status);
-        self.beat_ms.store(now.as_ms(), Ordering::Relaxed);
+        self.beat_ms.store(self.clock.now().as_ms(), Ordering::Relaxed);
     }
 
-    /// Milliseconds since the last beat.
-    pub(crate) fn silent_ms(&self, now: Tick) -> u64 {
-        now.as_ms().saturating_sub(self.beat_ms.load(Ordering::Relaxed))
+    /// The time since the last beat.
+    pub(crate) fn silence(&self) -> Duration {
+        let beat = Tick::from_ms(self.beat_ms.load(Ordering::Relaxed));
+        self.clock.now().since(beat)
     }
 
     pub(crate) fn status(&self) -> Option<NodeStatus> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_bus::Mailbox;
-use distcache_node::{Clock, DataNode};
+use distcache_node::DataNode;
 
 use crate::NodeId;
 use crate::handle::Pulse;
@@ -16,7 +16,6 @@ pub(crate) struct Regular {
     pub(crate) id: NodeId,
     pub(crate) incarnation: u64,
     pub(crate) pulse: Arc<Pulse>,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) topics: Topics,
     pub(crate) keyspaces: Arc<Directory>,
 }
@@ -40,7 +39,7 @@ impl Regular {
         }
         let Ok(mut status) = mailbox.locked(TICK_WAIT, |state| state.status()) else { return };
         status.inbox_depth = mailbox.inbox_depth() as u64;
-        self.pulse.beat(self.clock.now(), status);
+        self.pulse.beat(status);
         let (node, incarnation) = (self.id, self.incarnation);
         self.topics.node_status.publish(|| StatusReport { node, incarnation, status });
     }

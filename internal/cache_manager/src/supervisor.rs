@@ -119,8 +119,7 @@ impl Watch {
     }
 
     fn is_silent(&self, node: &NodeHandle) -> bool {
-        let silent_ms = node.pulse.silent_ms(self.shared.clock.now());
-        self.silence_max < Duration::from_millis(silent_ms)
+        self.silence_max < node.pulse.silence()
     }
 
     fn replace(&self, node: &NodeHandle, reason: LossReason) {

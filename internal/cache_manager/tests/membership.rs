@@ -64,7 +64,7 @@ fn replaced(change: &RingChange) -> Option<(NodeId, u64)> {
 fn a_node_added_takes_exactly_the_keys_that_it_now_owns() {
     for dispatch in DISPATCHES {
         let cache = start(dispatch);
-        let changes = cache.topics().ring_change.subscribe(16);
+        let changes = cache.topics().ring_change.subscribe(4_096);
         (0..20_000).for_each(|n| _ = cache.put(&key(n), &key(n), None).unwrap());
         let before: Vec<_> = (0..20_000).map(|n| cache.owner(&key(n))).collect();
         let added = cache.add_node().unwrap();
@@ -114,7 +114,7 @@ fn the_last_node_stays() {
 fn a_node_that_panics_is_announced_and_replaced_by_an_empty_one() {
     for dispatch in DISPATCHES {
         let cache = start(dispatch);
-        let changes = cache.topics().ring_change.subscribe(16);
+        let changes = cache.topics().ring_change.subscribe(4_096);
         (0..1_000).for_each(|n| _ = cache.put(&key(n), b"", None).unwrap());
         let victim = cache.owner(&key(0));
         let outcome = cache.on_node(victim, |_| panic!("a fuse has blown"));
@@ -138,7 +138,7 @@ fn a_node_that_panics_is_announced_and_replaced_by_an_empty_one() {
 fn a_node_that_falls_silent_is_replaced_and_acknowledges_nothing_when_it_wakes() {
     for dispatch in DISPATCHES {
         let cache = start_with(dispatch, Duration::from_millis(300));
-        let changes = cache.topics().ring_change.subscribe(16);
+        let changes = cache.topics().ring_change.subscribe(4_096);
         let stored = cache.put(&key(0), b"old", None).unwrap();
         let (begun, has_begun) = bounded(1);
         let (wake, sleeper) = bounded::<()>(1);
@@ -278,4 +278,29 @@ fn nodes_that_die_under_load_cause_misses_and_no_old_value() {
             }
         });
     }
+}
+
+#[test]
+fn a_clock_that_leaps_makes_no_node_silent() {
+    let clock = std::sync::Arc::new(distcache_manager::ManualClock::new());
+    let config = Config { clock: clock.clone(), ..Config::default() };
+    let cache = CacheManager::start(config).unwrap();
+    let changes = cache.topics().ring_change.subscribe(4_096);
+    cache.put(b"a", b"1", None).unwrap();
+    for _ in 0..100 {
+        clock.advance(Duration::from_hours(1));
+        // Each change of nodes takes a turn of the supervisor's lock.
+        cache.add_node().unwrap();
+        cache.remove_node(*cache.nodes().iter().map(|node| &node.id).max().unwrap()).unwrap();
+    }
+    let is_loss = |change| {
+        !matches!(
+            change,
+            Received::Message(
+                RingChange::Added { .. } | RingChange::Removed { .. } | RingChange::Settled { .. }
+            )
+        )
+    };
+    assert!(!std::iter::from_fn(|| changes.try_recv().ok()).any(is_loss));
+    assert!(cache.get(b"a").unwrap().is_some());
 }

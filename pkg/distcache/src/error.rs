@@ -34,6 +34,13 @@ pub enum Error {
         /// The write timeout.
         timeout: Duration,
     },
+    /// A value could not be turned into bytes. Nothing has changed.
+    #[error("the value could not be encoded: {0}")]
+    NotEncoded(#[source] std::sync::Arc<dyn std::error::Error + Send + Sync>),
+    /// The bytes of a key stand for no value of the type that is asked for. The
+    /// cache keeps them.
+    #[error("the value could not be decoded: {0}")]
+    NotDecoded(#[source] std::sync::Arc<dyn std::error::Error + Send + Sync>),
     /// As many writes wait for the store as the keyspace allows. Nothing has
     /// changed.
     #[error("too many writes wait for the store")]
@@ -49,6 +56,7 @@ impl Error {
             Self::WaitedTooLong { .. } => codes::WAITED_TOO_LONG,
             Self::StoreFailed(_) => codes::STORE_FAILED,
             Self::StoreTimedOut { .. } => codes::STORE_TIMED_OUT,
+            Self::NotEncoded(_) | Self::NotDecoded(_) => codes::CODEC_FAILED,
             Self::StoreBusy => codes::STORE_BUSY,
         }
     }

@@ -24,6 +24,11 @@ pub use load::LoadError;
 
 mod write;
 
+mod typed;
+#[cfg(feature = "json")]
+pub use typed::Json;
+pub use typed::{Codec, Typed};
+
 mod engine;
 pub use engine::{Engine, EngineBuilder, Event, ShutdownError, StartError, Warming};
 

@@ -216,18 +216,18 @@ impl Membership {
             epoch,
             on_panic: Box::new(move |message| alarms.panicked(id, incarnation, message)),
         };
-        let clock = self.clock.clone();
-        let settings_of_node = NodeSettings { bytes_max: plan.bytes_max, clock: clock.clone() };
+        let settings_of_node =
+            NodeSettings { bytes_max: plan.bytes_max, clock: self.clock.clone() };
         let mut state = DataNode::new(settings_of_node);
         for (keyspace, settings) in &plan.keyspaces {
             drop(state.add_keyspace(*keyspace, settings));
         }
         let mailbox = Arc::new(Mailbox::new(settings, state));
-        let pulse = Arc::new(Pulse::new(&*clock));
+        let pulse = Arc::new(Pulse::new());
         let settings =
             WorkerSettings { name: format!("distcache-{id}"), tick_every: self.status_every };
         let (topics, keyspaces) = (self.topics.clone(), self.directory.clone());
-        let regular = Regular { id, incarnation, pulse: pulse.clone(), clock, topics, keyspaces };
+        let regular = Regular { id, incarnation, pulse: pulse.clone(), topics, keyspaces };
         let worker = Worker::start(settings, mailbox.clone(), move |mailbox| regular.run(mailbox))?;
         Ok(Arc::new(NodeHandle {
             id,
