@@ -1,6 +1,6 @@
 //! What the handles of one keyspace share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -40,7 +40,9 @@ pub(crate) struct Setup {
 
 /// Where loads run.
 enum Loader {
-    Blocking(Arc<dyn crate::DataSource>, Pool),
+    /// On a pool's threads; or on a caller's, of which at most `loads_max` do so
+    /// at once.
+    Blocking(Arc<dyn crate::DataSource>, Pool, AtomicUsize),
     Async(Arc<dyn crate::source::DynAsyncSource>, Runs),
 }
 
@@ -50,7 +52,7 @@ impl Setup {
         let loader = config.source.clone().map(|source| match source {
             Source::Blocking(source) => {
                 let name = format!("distcache-load-{}", config.name);
-                Loader::Blocking(source, Pool::new(name, at_once, waiting))
+                Loader::Blocking(source, Pool::new(name, at_once, waiting), AtomicUsize::new(0))
             }
             Source::Async(source, spawner) => {
                 Loader::Async(source, Runs::new(spawner, at_once, waiting))
@@ -97,7 +99,7 @@ impl Setup {
     /// Loads that wait for their turn.
     pub(crate) fn loads_waiting(&self) -> usize {
         match &self.loader {
-            Some(Loader::Blocking(_, pool)) => pool.waiting(),
+            Some(Loader::Blocking(_, pool, _)) => pool.waiting(),
             Some(Loader::Async(_, runs)) => runs.waiting(),
             None => 0,
         }
@@ -116,12 +118,12 @@ impl Setup {
             self.cancelled.store(true, Ordering::Release);
         }
         match &self.loader {
-            Some(Loader::Blocking(_, pool)) => pool.close(!cancels),
+            Some(Loader::Blocking(_, pool, _)) => pool.close(!cancels),
             Some(Loader::Async(_, runs)) if cancels => runs.close(),
             Some(Loader::Async(..)) | None => {}
         }
         let (mut late, mut lost) = (0, 0);
-        if let Some(Loader::Blocking(_, pool)) = &self.loader {
+        if let Some(Loader::Blocking(_, pool, _)) = &self.loader {
             late += pool.join(deadline);
         }
         if let Some(writer) = &self.writer {
@@ -182,6 +184,28 @@ impl Inner {
         }
     }
 
+    /// Sees to the load of one flight: on this thread, if the keyspace lets
+    /// callers do that.
+    pub(crate) fn start_or_make(self: &Arc<Self>, setup: &Arc<Setup>, lead: Lead) {
+        let Some(Loader::Blocking(source, _, on_callers)) =
+            setup.loader.as_ref().filter(|_| setup.config.loads_on_caller)
+        else {
+            return self.start(setup, vec![lead]);
+        };
+        let turn = CallersTurn::take(on_callers);
+        if setup.config.loads_max < turn.number {
+            drop(turn);
+            return self.start(setup, vec![lead]);
+        }
+        match setup.admit(&self.manager) {
+            Ok((permit, wait)) => {
+                let (space, setup) = (self.clone(), setup.clone());
+                Load { space, setup, flights: vec![lead], permit, wait }.run(&**source);
+            }
+            Err(error) => self.refuse(setup, lead.flight(), error),
+        }
+    }
+
     /// As [`start`](Self::start), for a task.
     pub(crate) async fn start_async(self: &Arc<Self>, setup: &Arc<Setup>, flights: Vec<Lead>) {
         for (flights, error) in self.submit(setup, flights) {
@@ -227,7 +251,7 @@ impl Inner {
         let mut load = Some(Load { space, setup: setup.clone(), flights, permit, wait });
         let mut take = || load.take().unwrap_or_else(|| unreachable!("a job is made once"));
         let submitted = match &setup.loader {
-            Some(Loader::Blocking(source, pool)) => {
+            Some(Loader::Blocking(source, pool, _)) => {
                 let source = source.clone();
                 pool.submit(|| {
                     let load = take();
@@ -295,6 +319,26 @@ impl Inner {
     /// How long a value stays when it is not fresh any more.
     pub(crate) fn stale_window(setup: &Setup) -> Duration {
         setup.config.lifetimes().stale()
+    }
+}
+
+/// One of the callers that make loads on their own threads.
+struct CallersTurn<'a> {
+    on_callers: &'a AtomicUsize,
+    /// How many there are, this one included.
+    number: usize,
+}
+
+impl<'a> CallersTurn<'a> {
+    fn take(on_callers: &'a AtomicUsize) -> Self {
+        let number = on_callers.fetch_add(1, Ordering::Relaxed) + 1;
+        Self { on_callers, number }
+    }
+}
+
+impl Drop for CallersTurn<'_> {
+    fn drop(&mut self) {
+        self.on_callers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -167,11 +167,11 @@ impl Keyspace {
                     self.inner.start(&setup, refresh.into_iter().collect());
                     return answer;
                 }
-                Step::Wait(lead) => {
-                    let is_leader = lead.is_some();
-                    self.inner.start(&setup, lead.into_iter().collect());
-                    is_leader
+                Step::Wait(Some(lead)) => {
+                    self.inner.start_or_make(&setup, lead);
+                    true
                 }
+                Step::Wait(None) => false,
             };
             let landing = waiter.wait(&deadline);
             if let Some(answer) = self.inner.landed(landing, is_leader, timeout) {

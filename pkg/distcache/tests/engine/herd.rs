@@ -164,8 +164,7 @@ fn loads_at_once_stop_exactly_at_the_limit_and_more_than_may_wait_are_refused() 
         let waiting: Vec<_> = (3..5_u8)
             .map(|key| {
                 let things = things.clone();
-                let caller = scope.spawn(move || things.get(&[key]));
-                caller
+                scope.spawn(move || things.get(&[key]))
             })
             .collect();
         while things.stats().expect("an answer").loads_waiting < 2 {
