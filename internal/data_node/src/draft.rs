@@ -25,9 +25,9 @@ pub struct TooManyTags {
     pub tags: usize,
 }
 
-/// The scratch space of one thread may stay this large; a larger one, left by
-/// a large value, is given back.
-const SCRATCH_BYTES_KEPT: usize = 64 * 1024;
+/// Entries up to this size are put together in the scratch space of their
+/// thread, which stays that large.
+const SCRATCH_BYTES_MAX: usize = 64 * 1024;
 
 /// What an entry is made of.
 #[derive(Clone, Copy)]
@@ -94,11 +94,16 @@ impl<'a> Draft<'a> {
 
     /// The entry. Allocates, and copies key and value.
     pub fn entry(&self) -> Entry {
+        let bytes = self.key.len() + self.value.len() + self.notes_bytes();
+        if SCRATCH_BYTES_MAX < bytes { self.large_entry(bytes) } else { self.small_entry() }
+    }
+
+    /// One slice is copied many times faster than an iterator of bytes: the
+    /// parts are put together first.
+    fn small_entry(&self) -> Entry {
         thread_local! {
             static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        let header = self.header(Version::ZERO);
-        // One slice is copied many times faster than an iterator of bytes.
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
             scratch.extend_from_slice(self.key);
@@ -107,10 +112,18 @@ impl<'a> Draft<'a> {
             if let Some(born) = self.born {
                 scratch.extend_from_slice(&born.as_ms().to_le_bytes()[..DATE_BYTES]);
             }
-            let entry = Entry::from_parts(header, scratch);
-            scratch.shrink_to(SCRATCH_BYTES_KEPT);
-            entry
+            Entry::from_parts(self.header(Version::ZERO), scratch)
         })
+    }
+
+    /// To put a large value together first would take its memory twice.
+    fn large_entry(&self, bytes: usize) -> Entry {
+        let mut entry = Entry::zeroed(self.header(Version::ZERO), bytes);
+        entry.fill(|own| {
+            own[..self.key.len()].copy_from_slice(self.key);
+            self.write_over(own);
+        });
+        entry
     }
 
     pub(crate) fn header(&self, version: Version) -> Header {

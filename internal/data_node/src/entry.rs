@@ -108,6 +108,19 @@ impl Entry {
         Self(ThinArc::from_header_and_slice(header, bytes))
     }
 
+    /// An entry whose bytes are still to be filled in.
+    pub(crate) fn zeroed(header: Header, bytes: usize) -> Self {
+        Self(ThinArc::from_header_and_iter(header, std::iter::repeat_n(0, bytes)))
+    }
+
+    /// Fills in the bytes of an entry that nobody else holds.
+    pub(crate) fn fill(&mut self, work: impl FnOnce(&mut [u8])) {
+        self.0.with_arc_mut(|shared| {
+            let own = Arc::get_mut(shared).expect("a new entry has one holder");
+            work(own.slice_mut());
+        });
+    }
+
     /// Makes this the entry of `draft`, which has the same key, in the memory it
     /// has. Only if what it holds is as long as before and nobody else holds the
     /// entry: a value that was handed out never changes.
@@ -238,6 +251,15 @@ mod tests {
         assert_eq!((entry.key(), entry.value()), (&b"key"[..], &b"value"[..]));
         assert_eq!(entry.tags().collect::<Vec<_>>(), tags);
         assert_eq!((entry.born(), entry.is_absent()), (Some(Tick::from_ms(3)), false));
+    }
+
+    #[test]
+    fn a_large_entry_is_made_of_the_same_parts() {
+        let value: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+        let draft = Draft::new(b"key", &value, Tick::NEVER).unwrap().tagged(&[7]).unwrap();
+        let entry = draft.born(Tick::from_ms(3)).entry();
+        assert!(entry.key() == b"key" && entry.value() == value);
+        assert_eq!((entry.tags().next(), entry.born()), (Some(7), Some(Tick::from_ms(3))));
     }
 
     #[test]

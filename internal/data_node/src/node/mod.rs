@@ -32,7 +32,7 @@ pub struct NodeSettings {
 /// mailbox's lock is what stands between callers.
 ///
 /// Keyspaces have limits of their own, and share the node's memory: when that
-/// is used up, room is made in the one that has most of what it may have.
+/// is used up, room is made in the one that holds most.
 pub struct DataNode {
     /// By the index in their ids.
     keyspaces: Vec<Option<Keyspace>>,
@@ -379,7 +379,7 @@ impl DataNode {
     }
 
     /// Leaves to a keyspace the room for `entry_bytes` more, if need be by
-    /// evicting from others that have more of what they may have.
+    /// evicting from others that hold more.
     fn make_room(&mut self, id: KeyspaceId, entry_bytes: u64) {
         let Some(growth) = self.keyspace(id).map(|own| own.growth_for(entry_bytes)) else { return };
         let mut bytes = self.bytes();
@@ -393,15 +393,12 @@ impl DataNode {
         }
     }
 
-    /// Evicts one entry from the keyspace that has most of what it may have; not
-    /// from `unless`, whose own policy chooses. Returns whether one went.
+    /// Evicts one entry from the keyspace that holds most; not from `unless`,
+    /// whose own policy chooses. So none that has less than an equal part loses
+    /// any of it to another. Returns whether one went.
     fn evict_from_fullest(&mut self, unless: Option<KeyspaceId>) -> bool {
-        let node_max = self.bytes_max;
-        let part = |keyspace: &&mut Keyspace| {
-            let limit = keyspace.limits().bytes.min(node_max).max(1);
-            (u128::from(keyspace.bytes()) << 32) / u128::from(limit)
-        };
-        let fullest = self.keyspaces.iter_mut().flatten().max_by_key(part);
+        let keyspaces = self.keyspaces.iter_mut().flatten();
+        let fullest = keyspaces.max_by_key(|keyspace| keyspace.bytes());
         let Some(fullest) = fullest.filter(|keyspace| Some(keyspace.id) != unless) else {
             return false;
         };
