@@ -73,9 +73,9 @@ impl Context {
         self.stale.as_ref()
     }
 
-    /// Shares its cancellation with others.
+    /// Is cancelled when the flag becomes true; for trying a source out.
     #[must_use]
-    pub(crate) fn cancelled_by(mut self, flag: Arc<AtomicBool>) -> Self {
+    pub fn cancelled_by(mut self, flag: Arc<AtomicBool>) -> Self {
         self.cancelled = flag;
         self
     }
