@@ -1,8 +1,71 @@
-//! A read-through cache to embed in a service.
+//! A read-through cache to embed in a service: the latest acknowledged value or
+//! a miss, never an older one; one load for a missing key, however many ask.
+//!
+//! ```
+//! use std::time::Duration;
+//! use distcache::{Engine, KeyspaceConfig};
+//!
+//! let users = KeyspaceConfig::new("users")
+//!     .ttl(Duration::from_mins(5))
+//!     .source_fn(|key: &[u8]| -> Result<Option<String>, std::io::Error> {
+//!         // Here a service asks its database.
+//!         Ok((key == b"42").then(|| "Ada".to_owned()))
+//!     });
+//! let engine = Engine::builder().capacity_bytes(64 << 20).keyspace(users).start()?;
+//!
+//! assert_eq!(engine.get("users", b"42")?.as_deref(), Some(&b"Ada"[..])); // loaded
+//! assert_eq!(engine.get("users", b"42")?.as_deref(), Some(&b"Ada"[..])); // a hit
+//! assert!(engine.get("users", b"7")?.is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # One read
+//!
+//! 1. The key's hash names the data node that owns it; the node looks. A fresh
+//!    value is the answer: nothing was allocated, and no thread changed.
+//! 2. A value whose time is nearly over, or over and within
+//!    [`stale_while_revalidate`](KeyspaceConfig::stale_while_revalidate), is the
+//!    answer too, and one caller's load begins.
+//! 3. Else the caller waits, to its own deadline: for the load that is on its
+//!    way, or for the one that it begins. The source is asked on threads of its
+//!    own (or on your async runtime), so many at a time and no more.
+//! 4. What the source brings is stored, if nothing has changed or forgotten the
+//!    key since the load began; and handed to all who wait.
+//!
+//! # Why a load holds a lease
+//!
+//! In June 2026 a catalogue service mended this fault in its caches
+//! ([lakekeeper#1843]). A request misses a user's roles, and the load reads them
+//! from the database. A role is revoked there, and the cache's entry invalidated.
+//! Then the load comes back, and fills the cache with the roles of before: the
+//! revoked role is granted again, for up to the 120 seconds of the entry's TTL.
+//! The cache under it, moka, had removed what it *held* at that moment; a load
+//! that was on its way was not its business.
+//!
+//! Here a load on its way is known to the node that owns the key. Whatever
+//! changes or forgets the key, a put, a delete, an invalidation by tag or by
+//! prefix, takes the load's lease away under the same lock. What it brings goes
+//! to those who asked before, and is not kept; who asks afterwards begins another
+//! load. It does not matter whether the key had an entry, or had been evicted.
+//!
+//! # What it does not know
+//!
+//! What changes in the database behind the cache's back is unseen until it is
+//! invalidated or expires. So give a keyspace a [`ttl`](KeyspaceConfig::ttl), and
+//! tell it what your own service writes: with [`Keyspace::invalidate`] after the
+//! write, or by writing [through](KeyspaceConfig::write_through) it.
+//!
+//! [lakekeeper#1843]: https://github.com/lakekeeper/lakekeeper/pull/1843
 #![forbid(unsafe_code)]
 
-mod error;
-pub use error::Error;
+mod engine;
+pub use engine::{Engine, EngineBuilder, Event, ShutdownError, StartError, Warming};
+
+mod keyspace;
+pub use keyspace::{Found, How, Item, Keyspace, KeyspaceStats, Ttl, Until};
+
+mod config;
+pub use config::{KeyspaceConfig, WriteBehind};
 
 mod source;
 pub use source::{
@@ -10,30 +73,24 @@ pub use source::{
     SourceError, Spawn,
 };
 
+mod typed;
+#[cfg(feature = "json")]
+pub use typed::Json;
+pub use typed::{Codec, Typed};
+
 mod gate;
 pub use gate::{BreakerState, CircuitBreaker, RateLimit};
-
-mod config;
-pub use config::{KeyspaceConfig, WriteBehind};
-
-mod keyspace;
-pub use keyspace::{Found, How, Item, Keyspace, KeyspaceStats, Ttl, Until};
 
 mod load;
 pub use load::LoadError;
 
 mod write;
 
-mod typed;
-#[cfg(feature = "json")]
-pub use typed::Json;
-pub use typed::{Codec, Typed};
-
-mod engine;
-pub use engine::{Engine, EngineBuilder, Event, ShutdownError, StartError, Warming};
+mod error;
+pub use error::Error;
 
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
-    Cause, Clock, Config, Cursor, CustomPolicy, Dispatch, Eviction, EvictionPolicy, ManualClock,
+    Cause, Clock, Config, CustomPolicy, Cursor, Dispatch, Eviction, EvictionPolicy, ManualClock,
     Page, RemovalListener, Slot, SystemClock, Tick, Value, Version, codes, codes::Code,
 };
