@@ -52,7 +52,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "SIZE", env = "DISTCACHE_MAX_VALUE", value_parser = size)]
     max_value: Option<u64>,
 
-    /// Which entry goes when room is needed: lru or sieve
+    /// Which entry goes when room is needed: lru, s3-fifo, sieve, w-tinylfu or fifo
     #[arg(long, value_name = "POLICY", env = "DISTCACHE_EVICTION",
           default_value_t = EvictionPolicy::Lru)]
     eviction: EvictionPolicy,

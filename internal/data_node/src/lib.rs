@@ -12,7 +12,7 @@
 //!          └─ Store ──── what may stay, what must go
 //!               ├─ Index     hash ► slot, entry (linear hashing, small tables)
 //!               ├─ Slots     slot ► hash        (in segments)
-//!               ├─ Eviction  which slot is next (LRU, SIEVE, or your own)
+//!               ├─ Eviction  which slot is next (LRU and four others, or your own)
 //!               ├─ Life      fresh, early, stale or dead
 //!               └─ Tags      what was invalidated, and when
 //! ```

@@ -187,8 +187,8 @@ impl Bench {
 fn a_million_operations_on_few_keys_validated_after_each() {
     for (seed, policy) in (1..).zip(EvictionPolicy::ALL) {
         // Room for about half of the keys, by bytes and then by entries.
-        Bench::new(policy.clone(), limits(4_000, UNLIMITED), 64, seed).run(300_000, 1);
-        Bench::new(policy, limits(64 * 1024, 24), 64, seed + 10).run(300_000, 1);
+        Bench::new(policy.clone(), limits(4_000, UNLIMITED), 64, seed).run(120_000, 1);
+        Bench::new(policy, limits(64 * 1024, 24), 64, seed + 10).run(120_000, 1);
     }
 }
 
@@ -196,7 +196,7 @@ fn a_million_operations_on_few_keys_validated_after_each() {
 fn a_large_run_validated_every_thousand() {
     for (seed, policy) in (21..).zip(EvictionPolicy::ALL) {
         let mut bench = Bench::new(policy, limits(4 << 20, UNLIMITED), 60_000, seed);
-        bench.run(400_000, 1_000);
+        bench.run(200_000, 1_000);
     }
 }
 

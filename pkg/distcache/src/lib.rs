@@ -91,6 +91,6 @@ pub use error::Error;
 
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
-    Cause, Clock, Config, CustomPolicy, Cursor, Dispatch, Eviction, EvictionPolicy, ManualClock,
+    Cause, Clock, Config, Cursor, CustomPolicy, Dispatch, Eviction, EvictionPolicy, ManualClock,
     Page, RemovalListener, Slot, SystemClock, Tick, Value, Version, codes, codes::Code,
 };

@@ -1,78 +1,102 @@
-//! A doubly linked list of slots, its links in an array.
+//! Doubly linked lists of slots, their links in one array.
 
 use crate::Slot;
 use crate::segments::Segments;
 use crate::slots::SLOTS_A_SEGMENT;
 
-/// The neighbours of one node. Node 0 is the list itself (its front is `next`,
-/// its back is `previous`); slot `s` is node `s + 1`. In a circle with that
-/// sentinel no link is ever missing, and unlinking has no branches.
+/// The neighbours of one node. The first nodes are the lists themselves (the
+/// front is `next`, the back is `previous`); slot `s` is the `s`-th behind them.
+/// In a circle with such a sentinel no link is ever missing, and unlinking has
+/// no branches.
 #[derive(Debug, Clone, Copy, Default)]
 struct Link {
     previous: u32,
     next: u32,
 }
 
-const SENTINEL: u32 = 0;
+/// One of several lists, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct List(pub(super) u32);
 
-/// Slots in an order: eight bytes each.
+impl List {
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Slots in an order, each in one of `LISTS` lists at most: eight bytes a slot.
 #[derive(Debug)]
-pub(super) struct Links {
+pub(super) struct Links<const LISTS: usize> {
     links: Segments<Link, SLOTS_A_SEGMENT>,
 }
 
-fn node(slot: Slot) -> u32 {
-    slot.get() + 1
-}
+impl<const LISTS: usize> Links<LISTS> {
+    #[expect(clippy::cast_possible_truncation, reason = "a handful of lists")]
+    const SENTINELS: u32 = LISTS as u32;
 
-fn slot(node: u32) -> Option<Slot> {
-    (node != SENTINEL).then(|| Slot::new(node as usize - 1))
-}
-
-impl Links {
     pub(super) fn new() -> Self {
         let mut links = Segments::new();
-        links.grow(); // the sentinel's, linked to itself by default
+        links.grow();
+        for node in 0..Self::SENTINELS {
+            links[node as usize] = Link { previous: node, next: node };
+        }
         Self { links }
     }
 
-    pub(super) fn push_front(&mut self, slot: Slot) {
-        while self.links.len() <= node(slot) as usize {
+    pub(super) fn push_front(&mut self, list: List, slot: Slot) {
+        // A whole segment of slots gets its room with the first of them: that
+        // is what `growth_bytes` has told.
+        while self.links.len() < Self::nodes(slot.index() + 1) {
             self.links.grow();
         }
-        self.link_front(node(slot));
+        self.link_front(list, Self::node(slot));
     }
 
     #[inline]
-    pub(super) fn move_to_front(&mut self, slot: Slot) {
-        if self.at(SENTINEL).next != node(slot) {
+    pub(super) fn move_to_front(&mut self, list: List, slot: Slot) {
+        if self.at(list.0).next != Self::node(slot) {
             self.remove(slot);
-            self.link_front(node(slot));
+            self.link_front(list, Self::node(slot));
         }
     }
 
     #[inline]
     pub(super) fn remove(&mut self, slot: Slot) {
-        let Link { previous, next } = self.at(node(slot));
+        let Link { previous, next } = self.at(Self::node(slot));
         self.at_mut(previous).next = next;
         self.at_mut(next).previous = previous;
     }
 
-    pub(super) fn back(&self) -> Option<Slot> {
-        slot(self.at(SENTINEL).previous)
+    pub(super) fn back(&self, list: List) -> Option<Slot> {
+        Self::slot(self.at(list.0).previous)
     }
 
     /// The slot one nearer to the front; `None` at the front.
-    pub(super) fn towards_front(&self, slot_: Slot) -> Option<Slot> {
-        slot(self.at(node(slot_)).previous)
+    pub(super) fn towards_front(&self, slot: Slot) -> Option<Slot> {
+        Self::slot(self.at(Self::node(slot)).previous)
     }
 
     #[inline]
-    fn link_front(&mut self, node: u32) {
-        let front = self.at(SENTINEL).next;
-        *self.at_mut(node) = Link { previous: SENTINEL, next: front };
+    fn link_front(&mut self, list: List, node: u32) {
+        let front = self.at(list.0).next;
+        *self.at_mut(node) = Link { previous: list.0, next: front };
         self.at_mut(front).previous = node;
-        self.at_mut(SENTINEL).next = node;
+        self.at_mut(list.0).next = node;
+    }
+
+    #[inline]
+    fn node(slot: Slot) -> u32 {
+        slot.get() + Self::SENTINELS
+    }
+
+    #[inline]
+    fn slot(node: u32) -> Option<Slot> {
+        (Self::SENTINELS <= node).then(|| Slot::new((node - Self::SENTINELS) as usize))
+    }
+
+    /// Nodes for the slots below `slots`, and for the rest of their segment.
+    fn nodes(slots: usize) -> usize {
+        slots.next_multiple_of(SLOTS_A_SEGMENT) + LISTS
     }
 
     #[inline]
@@ -91,24 +115,24 @@ impl Links {
 
     /// What room for slots below `slots` would add, in bytes.
     pub(super) fn growth_bytes(&self, slots: usize) -> u64 {
-        if slots < self.links.len() { 0 } else { self.links.growth_bytes() }
+        if Self::nodes(slots) <= self.links.len() { 0 } else { self.links.growth_bytes() }
     }
 
     pub(super) fn clear(&mut self) {
         *self = Self::new();
     }
 
-    /// The slots, front to back.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Slot> {
-        let next = |at: &Slot| slot(self.at(node(*at)).next);
-        std::iter::successors(slot(self.at(SENTINEL).next), next)
+    /// The slots of a list, front to back.
+    pub(super) fn iter(&self, list: List) -> impl Iterator<Item = Slot> {
+        let next = |at: &Slot| Self::slot(self.at(Self::node(*at)).next);
+        std::iter::successors(Self::slot(self.at(list.0).next), next)
     }
 
-    /// Walks both ways and compares with the number of slots in use.
-    pub(super) fn validate(&self, entries: usize) {
-        let forwards: Vec<_> = self.iter().take(entries + 1).collect();
+    /// Walks both ways and compares with the number of slots in the list.
+    pub(super) fn validate(&self, list: List, entries: usize) {
+        let forwards: Vec<_> = self.iter(list).take(entries + 1).collect();
         assert_eq!(forwards.len(), entries, "slots in the list, front to back");
-        let backwards = std::iter::successors(self.back(), |at| self.towards_front(*at));
+        let backwards = std::iter::successors(self.back(list), |at| self.towards_front(*at));
         let backwards: Vec<_> = backwards.take(entries + 1).collect();
         assert!(forwards.iter().rev().eq(&backwards), "the list reads the same both ways");
     }

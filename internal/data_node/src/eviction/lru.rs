@@ -1,11 +1,11 @@
 //! Least recently used, exactly.
 
 use super::Eviction;
-use super::links::Links;
+use super::links::{Links, List};
+use super::noted::Noted;
 use crate::Slot;
 
-/// Hits that are noted before the list is brought up to date.
-const HITS_NOTED: usize = 64;
+const RECENCY: List = List(0);
 
 /// Evicts the entry whose last use is longest ago.
 ///
@@ -15,31 +15,26 @@ const HITS_NOTED: usize = 64;
 /// stale ones are skipped, writes one line a hit fewer, but costs 8 to 16
 /// bytes an entry more and reads each of its stamps a second time later.)
 ///
-/// Moving a slot waits for its neighbours, which are seldom in the processor's
-/// cache. So a hit is only noted, and the list brought up to date for many at
-/// a time, when the processor fetches the neighbours of several at once. The
+/// Hits are noted, and the list brought up to date for many at a time. The
 /// order is exact all the same: it is complete before anybody asks for it, and
 /// before a slot comes or goes.
 #[derive(Debug)]
 pub struct Lru {
-    recency: Links,
-    /// Slots that were hit since, in that order.
-    noted: [Slot; HITS_NOTED],
-    noted_len: usize,
+    recency: Links<1>,
+    noted: Noted,
 }
 
 impl Lru {
     /// A policy that knows no slot yet.
     pub fn new() -> Self {
-        Self { recency: Links::new(), noted: [Slot::new(0); HITS_NOTED], noted_len: 0 }
+        Self { recency: Links::new(), noted: Noted::new() }
     }
 
     /// Brings the list up to date.
     fn catch_up(&mut self) {
-        for &slot in &self.noted[..self.noted_len] {
-            self.recency.move_to_front(slot);
+        for &slot in self.noted.take() {
+            self.recency.move_to_front(RECENCY, slot);
         }
-        self.noted_len = 0;
     }
 }
 
@@ -57,14 +52,12 @@ impl Eviction for Lru {
 
     fn inserted(&mut self, slot: Slot, _hash: u64, _bytes: u64) {
         self.catch_up();
-        self.recency.push_front(slot);
+        self.recency.push_front(RECENCY, slot);
     }
 
     #[inline]
     fn hit(&mut self, slot: Slot) {
-        self.noted[self.noted_len] = slot;
-        self.noted_len += 1;
-        if self.noted_len == HITS_NOTED {
+        if self.noted.push_and_is_full(slot) {
             self.catch_up();
         }
     }
@@ -80,7 +73,7 @@ impl Eviction for Lru {
 
     fn victim(&mut self) -> Option<Slot> {
         self.catch_up();
-        self.recency.back()
+        self.recency.back(RECENCY)
     }
 
     fn heap_bytes(&self) -> u64 {
@@ -92,12 +85,11 @@ impl Eviction for Lru {
     }
 
     fn clear(&mut self) {
-        self.noted_len = 0;
-        self.recency.clear();
+        *self = Self::new();
     }
 
     fn validate(&self, entries: usize) {
-        self.recency.validate(entries);
+        self.recency.validate(RECENCY, entries);
     }
 }
 

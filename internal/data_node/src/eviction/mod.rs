@@ -3,13 +3,28 @@
 //! A policy sees slots, hashes and sizes; never keys or values. It keeps what
 //! it needs to know of each slot in arrays of its own.
 
+mod lines;
 mod links;
+mod noted;
+mod queues;
 
 mod lru;
 pub use lru::Lru;
 
+mod ghost;
+mod s3_fifo;
+pub use s3_fifo::S3Fifo;
+
 mod sieve;
 pub use sieve::Sieve;
+
+mod climber;
+mod sketch;
+mod tiny_lfu;
+pub use tiny_lfu::TinyLfu;
+
+mod fifo;
+pub use fifo::Fifo;
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,10 +35,10 @@ use crate::Slot;
 /// An eviction policy.
 ///
 /// The store calls [`inserted`](Self::inserted) and [`removed`](Self::removed)
-/// in turns for each slot, and [`hit`](Self::hit) or
-/// [`hit_shared`](Self::hit_shared) only in between. Implementers MUST name a
-/// slot that is in use in [`victim`](Self::victim) whenever there is one, and
-/// must not call back into the cache.
+/// in turns for each slot, and [`hit`](Self::hit), [`hit_shared`](Self::hit_shared)
+/// or [`resized`](Self::resized) only in between. Implementers MUST name a slot
+/// that is in use in [`victim`](Self::victim) whenever there is one, and must
+/// not call back into the cache.
 pub trait Eviction: fmt::Debug + Send + Sync + 'static {
     /// Whether hits are told by [`hit_shared`](Self::hit_shared), so that
     /// readers need not exclude each other. Must never change.
@@ -31,6 +46,11 @@ pub trait Eviction: fmt::Debug + Send + Sync + 'static {
 
     /// A new entry of `bytes` is in `slot`.
     fn inserted(&mut self, slot: Slot, hash: u64, bytes: u64);
+
+    /// The entry in `slot` takes another number of bytes from now on. Policies
+    /// that do not weigh entries need not know; the others would otherwise
+    /// reckon with the size of the first value for as long as its key lives.
+    fn resized(&mut self, _slot: Slot, _bytes: u64) {}
 
     /// The entry in `slot` was read, or was given another value.
     fn hit(&mut self, slot: Slot);
@@ -42,7 +62,7 @@ pub trait Eviction: fmt::Debug + Send + Sync + 'static {
     fn removed(&mut self, slot: Slot);
 
     /// The slot to empty next; `None` only if none is in use. The store will
-    /// then remove it.
+    /// then remove it, unless it finds that it need not.
     fn victim(&mut self) -> Option<Slot>;
 
     /// What the policy takes from the heap, in bytes.
@@ -69,6 +89,10 @@ impl Eviction for Box<dyn Eviction> {
 
     fn inserted(&mut self, slot: Slot, hash: u64, bytes: u64) {
         (**self).inserted(slot, hash, bytes);
+    }
+
+    fn resized(&mut self, slot: Slot, bytes: u64) {
+        (**self).resized(slot, bytes);
     }
 
     fn hit(&mut self, slot: Slot) {
@@ -148,9 +172,17 @@ pub enum EvictionPolicy {
     /// The least recently used entry goes; exact. See [`Lru`].
     #[default]
     Lru,
+    /// The oldest entry that was not used twice while it was new, nor since it
+    /// was last looked at, goes; hits share the lock. See [`S3Fifo`].
+    S3Fifo,
     /// The oldest entry that was not used since it was last looked at goes;
     /// hits share the lock. See [`Sieve`].
     Sieve,
+    /// Of a new entry and an old one, the one that was asked for less often
+    /// goes. See [`TinyLfu`].
+    TinyLfu,
+    /// The oldest entry goes; hits share the lock. See [`Fifo`].
+    Fifo,
     /// Your own.
     Custom(CustomPolicy),
 }
@@ -158,13 +190,16 @@ pub enum EvictionPolicy {
 impl EvictionPolicy {
     /// Every policy that comes with the cache, in the order of their
     /// documentation.
-    pub const ALL: [Self; 2] = [Self::Lru, Self::Sieve];
+    pub const ALL: [Self; 5] = [Self::Lru, Self::S3Fifo, Self::Sieve, Self::TinyLfu, Self::Fifo];
 
     /// The name by which it is configured.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Lru => "lru",
+            Self::S3Fifo => "s3-fifo",
             Self::Sieve => "sieve",
+            Self::TinyLfu => "w-tinylfu",
+            Self::Fifo => "fifo",
             Self::Custom(custom) => custom.name,
         }
     }
@@ -172,8 +207,8 @@ impl EvictionPolicy {
     /// Whether its hits share the node's lock.
     pub fn shares_hits(&self) -> bool {
         match self {
-            Self::Lru => false,
-            Self::Sieve => true,
+            Self::Lru | Self::TinyLfu => false,
+            Self::S3Fifo | Self::Sieve | Self::Fifo => true,
             Self::Custom(custom) => custom.shares_hits,
         }
     }
@@ -187,7 +222,7 @@ impl fmt::Display for EvictionPolicy {
 
 /// There is no policy of this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no eviction policy '{name}'; there are lru and sieve")]
+#[error("there is no eviction policy '{name}'; there are lru, s3-fifo, sieve, w-tinylfu and fifo")]
 pub struct UnknownPolicy {
     name: String,
 }
@@ -203,16 +238,119 @@ impl FromStr for EvictionPolicy {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::slots::SLOTS_A_SEGMENT;
+
+    fn start(policy: &EvictionPolicy) -> Box<dyn Eviction> {
+        match policy {
+            EvictionPolicy::Lru => Box::new(Lru::new()),
+            EvictionPolicy::S3Fifo => Box::new(S3Fifo::new()),
+            EvictionPolicy::Sieve => Box::new(Sieve::new()),
+            EvictionPolicy::TinyLfu => Box::new(TinyLfu::new()),
+            EvictionPolicy::Fifo => Box::new(Fifo::new()),
+            EvictionPolicy::Custom(custom) => custom.make(),
+        }
+    }
+
+    fn hash(slot: Slot) -> u64 {
+        (u64::from(slot.get()) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31)
+    }
 
     #[test]
     fn policies_are_known_by_their_names() {
         for policy in EvictionPolicy::ALL {
             assert_eq!(policy.to_string().parse(), Ok(policy.clone()));
+            assert_eq!(policy.shares_hits(), start(&policy).shares_hits());
         }
         let error = "lfu".parse::<EvictionPolicy>().unwrap_err();
         for policy in EvictionPolicy::ALL {
             assert!(error.to_string().contains(policy.name()), "the message lists {policy}");
+        }
+    }
+
+    /// What each policy takes of an entry; the last segments are not full.
+    #[test]
+    fn growth_is_told_in_advance_and_comes_in_segments() {
+        for policy in EvictionPolicy::ALL {
+            let mut eviction = start(&policy);
+            for first in (0..40 * SLOTS_A_SEGMENT).step_by(SLOTS_A_SEGMENT) {
+                let slots = first + SLOTS_A_SEGMENT;
+                let told = eviction.heap_bytes() + eviction.growth_bytes(slots);
+                for slot in (first..slots).map(Slot::new) {
+                    eviction.inserted(slot, hash(slot), 100);
+                    assert_eq!(eviction.heap_bytes(), told, "{policy}: slot {slot:?}");
+                }
+                assert!(eviction.growth_bytes(slots + SLOTS_A_SEGMENT) < 32 * 1024, "{policy}");
+            }
+            let bytes = eviction.heap_bytes() / (40 * SLOTS_A_SEGMENT as u64);
+            let expected = match policy {
+                EvictionPolicy::Lru | EvictionPolicy::Fifo => 8,
+                EvictionPolicy::Sieve => 9,
+                EvictionPolicy::TinyLfu => 20,
+                EvictionPolicy::S3Fifo => 23,
+                EvictionPolicy::Custom(_) => unreachable!("it is none of all"),
+            };
+            assert_eq!(bytes, expected, "{policy}: bytes an entry");
+        }
+    }
+
+    /// Xorshift (G. Marsaglia, "Xorshift RNGs", 2003).
+    fn next(random: &mut u64, bound: usize) -> usize {
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        usize::try_from(*random >> 33).expect("31 bits") % bound
+    }
+
+    /// Asks for a victim some times. Returns the last.
+    fn victim(eviction: &mut dyn Eviction, used: &BTreeMap<Slot, u64>, times: usize) -> Slot {
+        let victims = (0..times).map(|_| eviction.victim().expect("there are slots in use"));
+        let named: Vec<_> = victims.collect();
+        assert!(named.iter().all(|slot| used.contains_key(slot)), "{named:?} are in use");
+        *named.last().expect("asked at least once")
+    }
+
+    /// Slots come, are used, change their size and go, evicted or not, in any
+    /// order; and a victim is asked for more often than it is needed.
+    #[test]
+    fn a_victim_is_always_one_in_use_and_everything_adds_up() {
+        const SLOTS: usize = 50;
+        for (seed, policy) in (1..).zip(EvictionPolicy::ALL) {
+            let (mut eviction, mut random) = (start(&policy), seed);
+            let mut used = BTreeMap::new();
+            for _ in 0..50_000 {
+                let slot = Slot::new(next(&mut random, SLOTS));
+                let bytes = next(&mut random, 4_000) as u64;
+                match next(&mut random, 100) {
+                    0..40 if !used.contains_key(&slot) => {
+                        // Another key each time.
+                        eviction.inserted(slot, random, bytes);
+                        used.insert(slot, bytes);
+                    }
+                    0..60 if used.contains_key(&slot) => eviction.hit(slot),
+                    60..70 if used.contains_key(&slot) && eviction.shares_hits() => {
+                        eviction.hit_shared(slot);
+                    }
+                    70..80 if used.remove(&slot).is_some() => eviction.removed(slot),
+                    80..85 if used.contains_key(&slot) => eviction.resized(slot, bytes),
+                    85..99 if !used.is_empty() => {
+                        let times = 1 + next(&mut random, 3);
+                        let slot = victim(&mut *eviction, &used, times);
+                        if next(&mut random, 4) != 0 {
+                            eviction.removed(slot);
+                            used.remove(&slot);
+                        }
+                    }
+                    99 if slot.get() == 0 => {
+                        eviction.clear();
+                        used.clear();
+                    }
+                    _ => assert_eq!(eviction.victim().is_none(), used.is_empty(), "{policy}"),
+                }
+                eviction.validate(used.len());
+            }
         }
     }
 }

@@ -7,10 +7,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Eviction;
-use super::links::Links;
+use super::links::{Links, List};
 use crate::Slot;
 use crate::segments::Segments;
 use crate::slots::SLOTS_A_SEGMENT;
+
+const AGES: List = List(0);
 
 /// Evicts the oldest entry that was not used since a hand last passed it.
 ///
@@ -20,7 +22,7 @@ use crate::slots::SLOTS_A_SEGMENT;
 #[derive(Debug)]
 pub struct Sieve {
     /// The newest in front.
-    ages: Links,
+    ages: Links<1>,
     used: Segments<AtomicBool, SLOTS_A_SEGMENT>,
     /// Where the hand goes on; `None` for the oldest.
     hand: Option<Slot>,
@@ -50,7 +52,7 @@ impl Eviction for Sieve {
             self.used.grow();
         }
         *self.used[slot.index()].get_mut() = false;
-        self.ages.push_front(slot);
+        self.ages.push_front(AGES, slot);
     }
 
     #[inline]
@@ -75,10 +77,10 @@ impl Eviction for Sieve {
     }
 
     fn victim(&mut self) -> Option<Slot> {
-        let mut at = self.hand.or_else(|| self.ages.back())?;
+        let mut at = self.hand.or_else(|| self.ages.back(AGES))?;
         // Each step clears a bit, so that the second round ends at the latest.
         while std::mem::take(self.used[at.index()].get_mut()) {
-            at = self.ages.towards_front(at).or_else(|| self.ages.back())?;
+            at = self.ages.towards_front(at).or_else(|| self.ages.back(AGES))?;
         }
         self.hand = Some(at);
         Some(at)
@@ -98,9 +100,9 @@ impl Eviction for Sieve {
     }
 
     fn validate(&self, entries: usize) {
-        self.ages.validate(entries);
+        self.ages.validate(AGES, entries);
         if let Some(hand) = self.hand {
-            assert!(self.ages.iter().any(|slot| slot == hand), "the hand points into the list");
+            assert!(self.ages.iter(AGES).any(|slot| slot == hand), "the hand points into the list");
         }
     }
 }

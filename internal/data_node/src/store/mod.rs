@@ -206,6 +206,7 @@ impl<P: Eviction> Store<P> {
         self.entry_bytes += entry.heap_bytes();
         if let Some((slot, bytes)) = held {
             self.entry_bytes -= bytes;
+            self.policy.resized(slot, entry.heap_bytes());
             self.counters.updates.add(1);
             let replaced = self.index.replace(hash, slot, entry);
             self.depart(&replaced, Cause::Replaced);

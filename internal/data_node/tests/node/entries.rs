@@ -91,6 +91,22 @@ fn the_least_recently_used_goes_first() {
     assert_eq!(node.status().evictions, 1);
 }
 
+/// Of 22 entries of one size, three are in the small queue of S3-FIFO, which is
+/// drained first; but not if they are less than a tenth of the bytes.
+#[test]
+fn a_policy_knows_the_size_of_a_value_that_was_replaced() {
+    let limits = Limits { bytes: 1 << 20, entries: 22, value_bytes: 1_000 };
+    let (mut node, _) = node_of(EvictionPolicy::S3Fifo, limits);
+    (0..22).for_each(|key| _ = put(&mut node, &[key], &[7; 1_000]));
+    for small in [0, 10, 20] {
+        put(&mut node, &[small], b"");
+    }
+    put(&mut node, &[22], b"");
+    assert!([0, 10, 20].iter().all(|small| get(&mut node, &[*small]).is_some()));
+    assert_eq!(get(&mut node, &[1]), None);
+    node.validate();
+}
+
 #[test]
 fn versions_grow_across_deletion_and_eviction_and_carry_the_epoch() {
     let (mut node, _) = node();
