@@ -285,6 +285,8 @@ impl Keyspace {
                 let is_kept = !flight.has_revoked(&entry)
                     && on_store!(&mut self.store, store => store.admits(&entry)).is_ok();
                 if !is_kept {
+                    // What was here before is older than what the source has said.
+                    on_store!(&mut self.store, store => store.delete(hash, key));
                     return Landed::Nothing;
                 }
                 entry.set_version(version());
@@ -293,7 +295,10 @@ impl Keyspace {
                 Landed::Stored(value)
             }
             Cargo::Unchanged(expires) => self.renew(hash, key, expires, now),
-            Cargo::Nothing => Landed::Nothing,
+            Cargo::Nothing => {
+                on_store!(&mut self.store, store => store.delete(hash, key));
+                Landed::Nothing
+            }
             Cargo::Failure => self.stale_if_error(hash, key, now),
         }
     }

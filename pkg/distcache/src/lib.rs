@@ -94,3 +94,8 @@ pub use distcache_manager::{
     Cause, Clock, Config, Cursor, CustomPolicy, Dispatch, Eviction, EvictionPolicy, ManualClock,
     Page, RemovalListener, Slot, SystemClock, Tick, Value, Version, codes, codes::Code,
 };
+
+/// The README's code is run as a test, and is no part of the crate.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use distcache_manager::Version;
 
 use crate::source::SourceError;
-use crate::{Error, Found, Keyspace};
+use crate::{Error, Found, How, Keyspace};
 
 /// Turns values into bytes and back. The bytes are what the cache, its sources
 /// and its stores see.
@@ -91,12 +91,30 @@ impl<T, C: Codec<T>> Typed<T, C> {
         self.keyspace.get(key)?.map(|found| self.decode(&found)).transpose()
     }
 
+    /// The value of a key, and how it was come by: whether it is stale, say.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    pub fn get_with_how(&self, key: &[u8]) -> Result<Option<(T, How)>, Error> {
+        let found = self.keyspace.get(key)?;
+        found.map(|found| Ok((self.decode(&found)?, found.how()))).transpose()
+    }
+
     /// Like [`get`](Self::get), without ever parking the thread.
     ///
     /// # Errors
     /// As of `get`.
     pub async fn get_async(&self, key: &[u8]) -> Result<Option<T>, Error> {
         self.keyspace.get_async(key).await?.map(|found| self.decode(&found)).transpose()
+    }
+
+    /// Like [`get_with_how`](Self::get_with_how), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `get`.
+    pub async fn get_with_how_async(&self, key: &[u8]) -> Result<Option<(T, How)>, Error> {
+        let found = self.keyspace.get_async(key).await?;
+        found.map(|found| Ok((self.decode(&found)?, found.how()))).transpose()
     }
 
     /// The values of many keys; see [`Keyspace::get_many`].
@@ -167,6 +185,7 @@ mod tests {
         let numbers = bytes.typed::<u32>();
         numbers.put(b"a", &7).unwrap();
         assert_eq!(bytes.get(b"a").unwrap().as_deref(), Some(&b"7"[..]));
+        assert_eq!(numbers.get_with_how(b"a").unwrap(), Some((7, crate::How::Hit)));
         bytes.put(b"b", b"seven").unwrap();
         let error = numbers.get(b"b").unwrap_err();
         assert!(matches!(error, Error::NotDecoded(_)) && !error.to_string().contains("seven"));

@@ -11,6 +11,8 @@ use crate::{Engine, Error, KeyspaceConfig};
 #[derive(Debug, Clone, Default)]
 pub struct EngineBuilder {
     config: Config,
+    /// `None` for as many as the machine and the capacity ask for.
+    data_nodes: Option<usize>,
     keyspaces: Vec<KeyspaceConfig>,
 }
 
@@ -26,6 +28,10 @@ pub enum StartError {
     Keyspace(#[from] Error),
 }
 
+/// What each data node has at least, if their number is not given: so that a
+/// small engine starts on a machine with many cores.
+const NODE_BYTES: u64 = 2 << 20;
+
 impl EngineBuilder {
     pub(crate) fn new() -> Self {
         Self::default()
@@ -40,10 +46,10 @@ impl EngineBuilder {
     }
 
     /// Data nodes. Default: one a core, at least 4: more than threads, so that
-    /// two callers seldom meet at one.
+    /// two callers seldom meet at one; but no more than have 2 MiB each.
     #[must_use]
     pub fn data_nodes(mut self, data_nodes: usize) -> Self {
-        self.config.data_nodes = data_nodes;
+        self.data_nodes = Some(data_nodes);
         self
     }
 
@@ -80,6 +86,7 @@ impl EngineBuilder {
     /// Every setting of the cache under the engine.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
+        self.data_nodes = Some(config.data_nodes);
         self.config = config;
         self
     }
@@ -97,7 +104,11 @@ impl EngineBuilder {
     /// When its settings do not go together, a keyspace is refused, or threads
     /// are not to be had.
     pub fn start(self) -> Result<Engine, StartError> {
-        let engine = Engine::new(CacheManager::start(self.config)?);
+        let fitting =
+            usize::try_from(self.config.capacity_bytes / NODE_BYTES).unwrap_or(usize::MAX);
+        let by_default = self.config.data_nodes.min(fitting.max(1));
+        let data_nodes = self.data_nodes.unwrap_or(by_default);
+        let engine = Engine::new(CacheManager::start(Config { data_nodes, ..self.config })?);
         for keyspace in self.keyspaces {
             engine.add_keyspace(keyspace)?;
         }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use distcache_bus::{Deadline, Subscription, Topic, join_by};
-use distcache_manager::{CacheManager, Topics};
+use distcache_manager::{CacheManager, Tick, Topics};
 use parking_lot::Mutex;
 
 use crate::keyspace::{Inner, Setup};
@@ -174,6 +174,12 @@ impl Engine {
     pub fn clear_all(&self) -> Result<usize, Error> {
         let keyspaces = self.shared.keyspaces.load_full();
         keyspaces.iter().map(Keyspace::clear).sum()
+    }
+
+    /// What time it is on the engine's clock: what [`How::Stale`](crate::How) and
+    /// [`Found::born`](crate::Found::born) are compared with.
+    pub fn now(&self) -> Tick {
+        self.shared.manager.now()
     }
 
     /// What happens to the keyspaces, from now on. Up to `capacity` events (at

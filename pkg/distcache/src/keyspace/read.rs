@@ -106,6 +106,18 @@ impl PartialEq<[u8]> for Found {
     }
 }
 
+impl<const N: usize> PartialEq<[u8; N]> for Found {
+    fn eq(&self, other: &[u8; N]) -> bool {
+        **self == other[..]
+    }
+}
+
+impl PartialEq<str> for Found {
+    fn eq(&self, other: &str) -> bool {
+        **self == *other.as_bytes()
+    }
+}
+
 impl fmt::Debug for Found {
     /// Tells the size only: what is printed may be logged.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -34,8 +34,8 @@ impl Loaded {
         Self { value: value.into(), ttl: None, tags: Vec::new() }
     }
 
-    /// Lives so long, whatever the keyspace says. A TTL of zero is handed to
-    /// those who wait for it and not kept.
+    /// Is fresh for so long, less the keyspace's jitter, whatever its TTL is. A
+    /// value with a TTL of zero is handed to those who wait for it and not kept.
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);

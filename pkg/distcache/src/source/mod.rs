@@ -21,8 +21,10 @@ pub type SourceError = Box<dyn Error + Send + Sync>;
 
 /// A database, a service, a file: what a cache is read through to.
 ///
-/// The engine calls a source on the threads that it keeps for it, never on a
-/// caller's, and never for one key twice at once. A source may block; it
+/// The engine calls a source on the threads that it keeps for it, and once for
+/// all who miss a key at that time. Twice at once for one key only if the key was
+/// changed or forgotten while it was loaded, or its load took too long: what the
+/// first brings is not kept then. A source may block; it
 /// SHOULD give up when [`Context::remaining`] is used up, because a thread that
 /// waits for a dead server serves nobody. It may panic: the callers are told,
 /// and nothing else is harmed.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use distcache::{
-    Answer, CircuitBreaker, Context, Error, KeyspaceConfig, LoadError, ManualClock, RateLimit,
+    Answer, CircuitBreaker, Context, Error, KeyspaceConfig, LoadError, Loaded, ManualClock,
+    RateLimit,
 };
 
 use crate::support::{LONG, Origin, SECOND, keyspace, over, text};
@@ -167,4 +168,35 @@ fn what_is_loaded_together_does_not_end_together() {
     }
     let mean = (loads.load(Ordering::Relaxed) - before) / SECONDS;
     assert!(0 < mean && peak <= 3 * mean, "{peak} loads in one second, {mean} on the average");
+}
+
+#[test]
+fn a_value_does_not_come_back_after_an_answer_that_is_not_kept() {
+    let too_large = Answer::from(vec![0; 16 << 20]);
+    for answer in [Answer::NotFound, Loaded::new("2").ttl(Duration::ZERO).into(), too_large] {
+        let origin = Origin::new("1");
+        let (_engine, things, clock) = keyspace(over(&origin).ttl(SECOND).stale_if_error(LONG));
+        things.get(b"a").unwrap();
+        clock.advance(SECOND * 2);
+        origin.set(answer);
+        let newer = things.get(b"a").unwrap();
+        assert!(newer.is_none_or(|found| text(&found) != "1"), "the source has something newer");
+        origin.fail(true);
+        assert!(matches!(things.get(b"a"), Err(Error::Load(LoadError::Failed(_)))));
+    }
+}
+
+#[test]
+fn a_value_that_the_source_no_longer_has_is_not_served_while_it_is_revalidated() {
+    let origin = Origin::new("1");
+    let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
+    let (_engine, things, clock) = keyspace(config);
+    things.get(b"a").unwrap();
+    clock.advance(SECOND * 2);
+    origin.set(Answer::NotFound);
+    assert!(things.get(b"a").unwrap().unwrap().is_stale());
+    while things.stats().unwrap().loads < 2 || things.stats().unwrap().flights != 0 {
+        std::thread::yield_now();
+    }
+    assert!(things.get(b"a").unwrap().is_none());
 }
