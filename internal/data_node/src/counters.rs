@@ -13,9 +13,11 @@ impl Count {
         *self.0.get_mut() += number;
     }
 
-    /// Takes one back, with the lock held exclusively.
+    /// Takes one back, with the lock held exclusively. It may have been counted
+    /// by the node that was here before.
     pub(crate) fn undo(&mut self) {
-        *self.0.get_mut() -= 1;
+        let count = self.0.get_mut();
+        *count = count.saturating_sub(1);
     }
 
     /// Raises it beside others.

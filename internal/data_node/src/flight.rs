@@ -124,6 +124,16 @@ impl Flight {
         self.stale.as_ref()
     }
 
+    /// Whether it takes so long that others give it up.
+    fn is_overdue(&self, now: Tick) -> bool {
+        self.overdue <= now
+    }
+
+    /// Whether others may have given it up some time ago.
+    pub fn was_given_up(&self, now: Tick) -> bool {
+        self.overdue < now
+    }
+
     /// Tells everybody who waits, outside every lock; once.
     pub fn land(&self, landing: &Landing) {
         let (waiting, early) = {
@@ -280,6 +290,9 @@ impl Flights {
         }
         self.detach(departure.hash, departure.key);
         if flights_max <= self.len {
+            self.forget_ended(now);
+        }
+        if flights_max <= self.len {
             return Boarded::Crowded;
         }
         let flight = self.depart(departure);
@@ -326,6 +339,20 @@ impl Flights {
         self.len -= 1;
         self.bytes -= flight_bytes(&flight.key);
         Some(flight)
+    }
+
+    /// Forgets loads that have landed without their node being told, and those
+    /// that take too long.
+    pub(crate) fn forget_ended(&mut self, now: Tick) {
+        if self.is_empty() {
+            return;
+        }
+        let has_ended =
+            |flight: &&Arc<Flight>| flight.is_overdue(now) || flight.waiters.lock().has_landed;
+        let ended: Vec<_> = self.iter().filter(has_ended).cloned().collect();
+        for flight in ended {
+            self.end(&flight);
+        }
     }
 
     /// Takes every load off whose hash and key are picked.

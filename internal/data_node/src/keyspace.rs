@@ -102,13 +102,16 @@ pub(crate) struct Keyspace {
     pub(crate) store: AnyStore,
     pub(crate) flights: Flights,
     flights_max: usize,
+    /// What the node leaves to this keyspace; at most its own limit.
+    ceiling_bytes: u64,
 }
 
 impl Keyspace {
     pub(crate) fn new(id: KeyspaceId, settings: &KeyspaceSettings, now: Tick) -> Self {
         let store = AnyStore::new(&settings.policy, settings.limits);
         let flights_max = settings.flights_max;
-        let mut keyspace = Self { id, store, flights: Flights::default(), flights_max };
+        let (flights, ceiling_bytes) = (Flights::default(), settings.limits.bytes);
+        let mut keyspace = Self { id, store, flights, flights_max, ceiling_bytes };
         on_store!(&mut keyspace.store, store => {
             store.set_lifetimes(settings.lifetimes, now);
             store.listen(settings.listens);
@@ -128,11 +131,19 @@ impl Keyspace {
         }
         self.flights_max = settings.flights_max;
         on_store!(&mut self.store, store => {
-            store.set_limits(settings.limits);
-            store.set_lifetimes(settings.lifetimes, now);
             store.listen(settings.listens);
+            // What this takes counts when the limits are looked at.
+            store.set_lifetimes(settings.lifetimes, now);
         });
+        self.set_limits(settings.limits);
         self
+    }
+
+    /// Changes what it may hold, loads included, and evicts what is too much.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        on_store!(&mut self.store, store => store.set_limits(limits));
+        self.ceiling_bytes = limits.bytes;
+        self.shrink_to(limits.bytes);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -156,7 +167,8 @@ impl Keyspace {
 
     /// Leaves to the entries what others do not have, and the loads.
     pub(crate) fn set_ceiling(&mut self, bytes: u64) {
-        let bytes = bytes.min(self.limits().bytes).saturating_sub(self.flights.bytes());
+        self.ceiling_bytes = bytes.min(self.limits().bytes);
+        let bytes = self.ceiling_bytes.saturating_sub(self.flights.bytes());
         on_store!(&mut self.store, store => store.set_ceiling(bytes));
     }
 
@@ -263,8 +275,7 @@ impl Keyspace {
 
     /// Makes room for one more load, by evicting if it has to.
     fn has_room_for_flight(&mut self, key: &[u8]) -> bool {
-        let limit = self.limits().bytes.saturating_sub(flight_bytes(key));
-        self.shrink_to(limit)
+        self.shrink_to(self.ceiling_bytes.saturating_sub(flight_bytes(key)))
     }
 
     /// Ends a load. Its cargo is stored if its lease still holds, as of the

@@ -5,13 +5,16 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use distcache_bus::{CallError, Deadline, Epoch};
-use distcache_node::Selection;
 use distcache_node::commands::{Clear, InvalidateSome, Revoke, Scan};
+use distcache_node::{Departed, KeyspaceId, Selection};
 
 use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
 use crate::routing::Routing;
 use crate::{CacheManager, Error, Keyspace};
+
+/// An entry that has gone, and from which keyspace.
+type Gone = (KeyspaceId, Departed);
 
 /// Entries that a walk looks at under one lock: some 100 us.
 const ENTRIES_A_LOCK: usize = 1024;
@@ -57,9 +60,8 @@ impl CacheManager {
         self.on_every_node(|routing, node, deadline| {
             let command = Clear { keyspace: keyspace.id() };
             let told = node.mailbox.call(routing.epoch, deadline, command)?;
-            self.shared.directory.tell(&told.departed);
             entries += told.reply;
-            Ok(())
+            Ok(told.departed)
         })?;
         Ok(entries)
     }
@@ -74,7 +76,8 @@ impl CacheManager {
         self.on_every_node(|routing, node, deadline| {
             let epoch = routing.epoch;
             let command = Revoke { epoch, keyspace: keyspace.id(), tags: tags.to_vec() };
-            node.mailbox.call(epoch, deadline, command)
+            node.mailbox.call(epoch, deadline, command)?;
+            Ok(Vec::new())
         })
     }
 
@@ -87,7 +90,7 @@ impl CacheManager {
     pub fn invalidate_in(&self, keyspace: &Keyspace, selection: &Selection) -> Result<u64, Error> {
         let mut removed = 0;
         self.on_every_node(|routing, node, _| {
-            let mut next = Some(0);
+            let (mut next, mut departed) = (Some(0), Vec::new());
             while let Some(at) = next {
                 let command = InvalidateSome {
                     keyspace: keyspace.id(),
@@ -98,27 +101,40 @@ impl CacheManager {
                 // Each step has its own patience: the walk has no end in time.
                 let deadline = Deadline::within(self.shared.call_timeout);
                 let told = node.mailbox.call(routing.epoch, &deadline, command)?;
-                self.shared.directory.tell(&told.departed);
+                departed.extend(told.departed);
                 removed += told.reply.0;
                 next = told.reply.1;
             }
-            Ok(())
+            Ok(departed)
         })?;
         Ok(removed)
     }
 
-    /// Runs `work` on every node, while no entry is on its way between two.
+    /// Runs `work` on every node, while no entry is on its way between two. What
+    /// has gone is told when the lock is free again: a listener may want it.
     fn on_every_node(
         &self,
-        mut work: impl FnMut(&Routing, &Arc<NodeHandle>, &Deadline) -> Result<(), CallError>,
+        work: impl FnMut(&Routing, &Arc<NodeHandle>, &Deadline) -> Result<Vec<Gone>, CallError>,
+    ) -> Result<(), Error> {
+        let mut departed = Vec::new();
+        let outcome = self.on_every_node_locked(work, &mut departed);
+        self.shared.directory.tell(&departed);
+        outcome
+    }
+
+    fn on_every_node_locked(
+        &self,
+        mut work: impl FnMut(&Routing, &Arc<NodeHandle>, &Deadline) -> Result<Vec<Gone>, CallError>,
+        departed: &mut Vec<Gone>,
     ) -> Result<(), Error> {
         let _settled = self.shared.membership.lock();
         let routing = self.shared.routing.load();
         let deadline = Deadline::within(self.shared.call_timeout);
         for node in &routing.nodes {
             match work(&routing, node, &deadline) {
+                Ok(gone) => departed.extend(gone),
                 // What was on a node that was given up is gone.
-                Ok(()) | Err(CallError::Retired) => {}
+                Err(CallError::Retired) => {}
                 Err(error) => match judge(error) {
                     Verdict::Final(error) => return Err(error),
                     Verdict::LookAgain => return Err(Error::TimedOut),

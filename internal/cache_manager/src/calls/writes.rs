@@ -45,6 +45,15 @@ impl<'a> Write<'a> {
         Self { key, value, expires, born: None, tags: &[], condition }
     }
 
+    /// Whether it could be an entry at all: how long the key is, and how many tags
+    /// there are.
+    ///
+    /// # Errors
+    /// `KeyTooLong`, `TooManyTags`.
+    pub fn check(&self) -> Result<(), Error> {
+        self.draft().map(drop)
+    }
+
     pub(crate) fn draft(&self) -> Result<Draft<'a>, Error> {
         let draft = Draft::new(self.key, self.value, self.expires)?.tagged(self.tags)?;
         Ok(self.born.map_or(draft, |born| draft.born(born)))

@@ -117,6 +117,7 @@ impl DataNode {
             *place = Some(keyspace.change(settings, is_policy_new, now));
         }
         self.count_listened_to();
+        self.set_bytes_max(self.bytes_max);
     }
 
     /// Removes a keyspace. Returns it, to be dropped without the lock.
@@ -187,7 +188,10 @@ impl DataNode {
     /// key since it began.
     pub fn land(&mut self, epoch: Epoch, id: KeyspaceId, flight: &Flight, cargo: Cargo) -> Landed {
         let (now, version) = (self.clock.now(), self.next_version(epoch));
-        if let Cargo::Entry(entry) = &cargo {
+        if let Cargo::Entry(entry) = &cargo
+            && let Some(keyspace) = self.keyspace(id)
+            && on_store!(&keyspace.store, store => store.has_place_for(entry))
+        {
             self.make_room(id, entry.heap_bytes());
         }
         let landed = |keyspace: &mut Keyspace| keyspace.land(flight, cargo, now, || version);
@@ -359,7 +363,7 @@ impl DataNode {
     /// Changes what a keyspace may hold, and evicts what is too much.
     pub fn set_limits(&mut self, id: KeyspaceId, limits: Limits) {
         if let Some(keyspace) = self.keyspace_mut(id) {
-            on_store!(&mut keyspace.store, store => store.set_limits(limits));
+            keyspace.set_limits(limits);
         }
     }
 
@@ -417,6 +421,7 @@ impl DataNode {
         let now = self.clock.now();
         let mut wants_more = false;
         for keyspace in self.keyspaces.iter_mut().flatten() {
+            keyspace.flights.forget_ended(now);
             wants_more |= on_store!(&mut keyspace.store, store => {
                 store.sweep(now, ENTRIES_A_SWEEP);
                 store.wants_sweep(now)

@@ -133,7 +133,10 @@ impl<P: Eviction> Store<P> {
             self.counters.misses.add_shared();
             return None;
         };
-        self.policy.hit_shared(slot);
+        // A reader may come with the word that an earlier policy shared its hits.
+        if self.policy.shares_hits() {
+            self.policy.hit_shared(slot);
+        }
         self.counters.hits.add_shared();
         Some(entry.clone())
     }

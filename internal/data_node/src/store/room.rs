@@ -11,15 +11,24 @@ impl<P: Eviction> Store<P> {
         self.limits
     }
 
-    /// Whether a value of this size may be stored.
+    /// Whether a value of this size may be stored; counts a refusal.
     pub(crate) fn admits(&mut self, entry: &Entry) -> Result<(), Refused> {
-        let bytes = entry.value().len() as u64;
-        let room = self.limits.bytes.saturating_sub(STRUCTURE_BYTES_MIN);
-        if bytes <= self.limits.value_bytes && entry.heap_bytes() <= room {
+        if self.has_place_for(entry) {
             return Ok(());
         }
         self.counters.refusals.add(1);
-        Err(Refused { bytes, max: self.limits.value_bytes.min(room) })
+        let max = self.limits.value_bytes.min(self.entry_room());
+        Err(Refused { bytes: entry.value().len() as u64, max })
+    }
+
+    /// Whether a value of this size may be stored.
+    pub(crate) fn has_place_for(&self, entry: &Entry) -> bool {
+        let bytes = entry.value().len() as u64;
+        bytes <= self.limits.value_bytes && entry.heap_bytes() <= self.entry_room()
+    }
+
+    fn entry_room(&self) -> u64 {
+        self.limits.bytes.saturating_sub(STRUCTURE_BYTES_MIN)
     }
 
     /// What storing an entry of a new key can add to the accounted bytes, at

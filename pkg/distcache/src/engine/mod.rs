@@ -12,6 +12,7 @@ pub use warm::Warming;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -92,6 +93,7 @@ impl Engine {
         let keyspaces = self.shared.keyspaces.load();
         match keyspaces.iter().find(|keyspace| keyspace.name() == name) {
             Some(keyspace) => work(keyspace),
+            None if self.shared.manager.is_closed() => Err(distcache_manager::Error::Closed.into()),
             None => Err(Error::keyspace_unknown(name)),
         }
     }
@@ -129,15 +131,19 @@ impl Engine {
     ///
     /// # Errors
     /// `Cache` with `KeyspaceUnknown`, `KeyspaceRefused` or `Closed`.
+    /// `StoreTimedOut` when what waits for the old store was not written within
+    /// its write timeout: the keyspace works as before, but takes no writes until
+    /// this is called again and succeeds.
     pub fn update_keyspace(&self, config: KeyspaceConfig) -> Result<(), Error> {
         let shared = &self.shared;
         let _one_at_a_time = shared.changes.lock();
         let keyspace = self.keyspace(&config.name)?;
+        keyspace.inner.end_writes()?;
         shared.manager.change_keyspace(&config.name, &config.spec)?;
         let before = keyspace.inner.setup.load_full();
-        let deadline = Deadline::within(before.config.write_timeout + before.config.load_timeout);
-        before.close(false, &deadline);
         keyspace.inner.set_up(Setup::new(&shared.manager, config));
+        // Its loads that wait are made, by its own threads.
+        before.close(false, &Deadline::within(Duration::ZERO));
         shared.events.publish(|| Event::KeyspaceChanged { name: keyspace.name().to_owned() });
         Ok(())
     }
@@ -147,17 +153,19 @@ impl Engine {
     /// timeout.
     ///
     /// # Errors
-    /// `Cache` with `KeyspaceUnknown` or `Closed`.
+    /// `Cache` with `KeyspaceUnknown` or `Closed`. `StoreTimedOut` when what waits
+    /// for the store was not written: the keyspace is removed all the same.
     pub fn delete_keyspace(&self, name: &str) -> Result<(), Error> {
         let shared = &self.shared;
         let _one_at_a_time = shared.changes.lock();
         let keyspace = self.keyspace(name)?;
         shared.manager.remove_keyspace(name)?;
+        keyspace.inner.is_deleted.store(true, Ordering::Release);
         shared.change(|keyspaces| keyspaces.retain(|held| held.name() != name));
-        let setup = keyspace.inner.setup.load_full();
-        setup.close(true, &Deadline::within(setup.config.write_timeout));
         shared.events.publish(|| Event::KeyspaceRemoved { name: name.to_owned() });
-        Ok(())
+        let written = keyspace.inner.end_writes();
+        keyspace.inner.setup.load().close(true, &Deadline::within(Duration::ZERO));
+        written
     }
 
     /// Removes several keyspaces; a result for each. See
@@ -221,7 +229,9 @@ impl Shared {
 
     fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
         let deadline = Deadline::within(timeout);
-        let _one_at_a_time = self.changes.lock();
+        let Some(_one_at_a_time) = self.changes.try_lock_until(deadline.instant()) else {
+            return Err(ShutdownError { threads: 1, writes: 0 });
+        };
         let keyspaces = self.keyspaces.swap(Arc::default());
         let (mut threads, mut writes) = (0, 0);
         for keyspace in keyspaces.iter() {

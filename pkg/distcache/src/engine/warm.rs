@@ -68,7 +68,6 @@ impl Keyspace {
         let setup = self.inner.setup.load_full();
         let keys: Vec<&[u8]> = setup.config.warm_keys.iter().map(Vec::as_slice).collect();
         let progress = &self.inner.warming;
-        progress.keys.store(keys.len() as u64, Ordering::Relaxed);
         let mut told_tenths = 0;
         for batch in keys.chunks(setup.config.batch_max) {
             if setup.cancelled.load(Ordering::Acquire) {
@@ -100,6 +99,8 @@ impl Shared {
         if keyspace.inner.setup.load().config.warm_keys.is_empty() {
             return;
         }
+        let keys = keyspace.inner.setup.load().config.warm_keys.len() as u64;
+        keyspace.inner.warming.keys.store(keys, Ordering::Relaxed);
         let (of_thread, events) = (keyspace.clone(), self.events.clone());
         let warm = move || {
             let Warming { loaded, failed, .. } = of_thread.warm_up();

@@ -52,8 +52,9 @@ enum State {
     Closed { failures: u32 },
     /// No load before this tick.
     Open { until: Tick },
-    /// One load is on its way.
-    HalfOpen,
+    /// One load is on its way. If nothing is heard of it until then, another may
+    /// try.
+    HalfOpen { until: Tick },
 }
 
 /// The right to make one load. Whoever has it says how that went; dropping it
@@ -74,12 +75,11 @@ impl Breaker {
         let mut state = self.state.lock();
         let is_probe = match *state {
             State::Closed { .. } => false,
-            State::Open { until } if until <= now => {
-                *state = State::HalfOpen;
+            State::Open { until } | State::HalfOpen { until } if until <= now => {
+                *state = State::HalfOpen { until: now.after(self.settings.reset_after) };
                 true
             }
-            State::Open { until } => return Err(until.since(now)),
-            State::HalfOpen => return Err(self.settings.reset_after),
+            State::Open { until } | State::HalfOpen { until } => return Err(until.since(now)),
         };
         Ok(Permit { breaker: self.clone(), is_probe, is_told: false })
     }
@@ -88,7 +88,7 @@ impl Breaker {
         match *self.state.lock() {
             State::Closed { .. } => BreakerState::Closed,
             State::Open { until } if now < until => BreakerState::Open,
-            State::Open { .. } | State::HalfOpen => BreakerState::HalfOpen,
+            State::Open { .. } | State::HalfOpen { .. } => BreakerState::HalfOpen,
         }
     }
 }
@@ -111,8 +111,8 @@ impl Permit {
         let mut state = self.breaker.state.lock();
         let failures = match *state {
             State::Closed { failures } => failures + 1,
-            State::HalfOpen if self.is_probe => settings.failures,
-            State::Open { .. } | State::HalfOpen => return,
+            State::HalfOpen { .. } if self.is_probe => settings.failures,
+            State::Open { .. } | State::HalfOpen { .. } => return,
         };
         *state = if failures < settings.failures {
             State::Closed { failures }
@@ -181,6 +181,18 @@ mod tests {
         assert_eq!(breaker.state(at(2_000)), BreakerState::Closed);
         fail(&breaker, at(2_000));
         assert_eq!(breaker.state(at(2_000)), BreakerState::Closed, "it counts from the beginning");
+    }
+
+    #[test]
+    fn a_probe_that_nothing_is_heard_of_is_followed_by_another() {
+        let breaker = breaker();
+        fail(&breaker, at(0));
+        fail(&breaker, at(0));
+        let hangs = breaker.admit(at(1_000)).unwrap();
+        assert!(breaker.admit(at(1_999)).is_err());
+        breaker.admit(at(2_000)).unwrap().succeeded();
+        hangs.failed(at(2_000));
+        assert_eq!(breaker.state(at(2_000)), BreakerState::Closed, "one late failure of two");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use distcache_bus::Waiter;
+use distcache_bus::{Deadline, Waiter};
 use distcache_manager::{Cursor, Page, Selection};
 
 use super::{Inner, Keyspace, Setup};
@@ -22,8 +22,10 @@ impl Keyspace {
         if setup.writer.is_some() {
             let setup = arc_swap::Guard::into_inner(setup);
             let waiter = self.inner.begin_delete(&setup, key)?;
-            return self.inner.wait_for_store(&setup, waiter);
+            let deadline = Deadline::within(setup.config.write_timeout);
+            return self.inner.wait_for_store(&setup, key, &deadline, waiter);
         }
+        self.inner.check_present()?;
         Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
     }
 
@@ -35,8 +37,10 @@ impl Keyspace {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             let waiter = self.inner.begin_delete(&setup, key)?;
-            return self.inner.wait_for_store_async(&setup, waiter).await;
+            let deadline = Deadline::within(setup.config.write_timeout).instant();
+            return self.inner.wait_for_store_async(&setup, key, deadline, waiter).await;
         }
+        self.inner.check_present()?;
         Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
     }
 
@@ -46,6 +50,7 @@ impl Keyspace {
     /// # Errors
     /// `Cache` when the cache cannot answer.
     pub fn invalidate(&self, key: &[u8]) -> Result<bool, Error> {
+        self.inner.check_present()?;
         Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
     }
 
@@ -54,6 +59,7 @@ impl Keyspace {
     /// # Errors
     /// As of `invalidate`.
     pub async fn invalidate_async(&self, key: &[u8]) -> Result<bool, Error> {
+        self.inner.check_present()?;
         Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
     }
 
@@ -63,6 +69,7 @@ impl Keyspace {
     /// # Errors
     /// `Cache`; some of the values may have gone then.
     pub fn invalidate_tags(&self, tags: &[&str]) -> Result<(), Error> {
+        self.inner.check_present()?;
         let tags = self.inner.tag_hashes(tags);
         Ok(self.inner.manager.revoke_in(&self.inner.cache, &tags)?)
     }
@@ -74,6 +81,7 @@ impl Keyspace {
     /// # Errors
     /// `Cache`; some of the keys may have gone then.
     pub fn invalidate_prefix(&self, prefix: &[u8]) -> Result<u64, Error> {
+        self.inner.check_present()?;
         let selection = Selection::Prefix(prefix.into());
         Ok(self.inner.manager.invalidate_in(&self.inner.cache, &selection)?)
     }
@@ -83,6 +91,7 @@ impl Keyspace {
     /// # Errors
     /// `Cache`; some of the keys may have gone then.
     pub fn clear(&self) -> Result<usize, Error> {
+        self.inner.check_present()?;
         Ok(self.inner.manager.clear_in(&self.inner.cache)?)
     }
 
@@ -101,6 +110,7 @@ impl Keyspace {
         from: Option<Cursor>,
         entries: usize,
     ) -> Result<Page, Error> {
+        self.inner.check_present()?;
         let selection = Selection::Pattern(pattern.into());
         Ok(self.inner.manager.scan_in(&self.inner.cache, &selection, from, entries)?)
     }

@@ -14,7 +14,7 @@ use crate::engine::Progress;
 use crate::gate::{Breaker, Limiter, Permit};
 use crate::load::{Arrival, Full, Load, LoadError, Pool, Runs, Stays};
 use crate::write::{Outcome, Writer};
-use crate::{Answer, KeyspaceConfig};
+use crate::{Answer, Error, KeyspaceConfig};
 
 /// One keyspace of an engine.
 pub(crate) struct Inner {
@@ -25,6 +25,8 @@ pub(crate) struct Inner {
     /// have begun go on by the one they began with.
     pub(crate) setup: ArcSwap<Setup>,
     pub(crate) warming: Progress,
+    /// Whether the keyspace was deleted.
+    pub(crate) is_deleted: AtomicBool,
 }
 
 /// A configuration at work.
@@ -122,16 +124,18 @@ impl Setup {
             Some(Loader::Async(_, runs)) if cancels => runs.close(),
             Some(Loader::Async(..)) | None => {}
         }
-        let (mut late, mut lost) = (0, 0);
+        // The writes first: a source that hangs must not cost them their time.
+        let (mut late, lost) = self.close_writer(deadline);
         if let Some(Loader::Blocking(_, pool, _)) = &self.loader {
             late += pool.join(deadline);
         }
-        if let Some(writer) = &self.writer {
-            let (writer_late, writer_lost) = writer.close(deadline);
-            late += writer_late;
-            lost += writer_lost;
-        }
         (late, lost)
+    }
+
+    /// Takes no more writes, and makes those that wait. Returns how many threads
+    /// did not end, and how many writes were lost or still wait.
+    pub(crate) fn close_writer(&self, deadline: &Deadline) -> (usize, u64) {
+        self.writer.as_ref().map_or((0, 0), |writer| writer.close(deadline))
     }
 
     /// Whether a load may be made now, and after which wait.
@@ -164,8 +168,20 @@ impl Inner {
         let setup = Arc::new(setup);
         Arc::new_cyclic(|inner| {
             setup.tell_of_writes(inner.clone());
-            Self { manager, cache, stats, setup: ArcSwap::new(setup), warming }
+            let (setup, is_deleted) = (ArcSwap::new(setup), AtomicBool::new(false));
+            Self { manager, cache, stats, setup, warming, is_deleted }
         })
+    }
+
+    /// An error if the keyspace was deleted: it looks like an empty one.
+    pub(crate) fn check_present(&self) -> Result<(), Error> {
+        if self.manager.is_closed() {
+            return Err(distcache_manager::Error::Closed.into());
+        }
+        if self.is_deleted.load(Ordering::Acquire) {
+            return Err(Error::keyspace_unknown(self.cache.name()));
+        }
+        Ok(())
     }
 
     /// Works in another way from now on.

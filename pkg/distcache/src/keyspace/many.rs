@@ -33,7 +33,7 @@ impl Keyspace {
             Part::Known(answer) => answer,
             Part::Waits(Waiting { waiter, is_leader }) => {
                 let landed = self.inner.landed(waiter.wait(&deadline), is_leader, timeout);
-                landed.unwrap_or_else(|| self.get(key))
+                landed.unwrap_or_else(|| self.get_slowly(key, false))
             }
             Part::Missed => self.get_slowly(key, false),
         };
@@ -102,13 +102,13 @@ impl Keyspace {
                         let landed = self.inner.landed(waiter.await, is_leader, timeout);
                         match landed {
                             Some(answer) => answer,
-                            None => self.get_async(key).await,
+                            None => self.get_slowly_async(key, false).await,
                         }
                     } else {
                         Err(distcache_manager::Error::Busy.into())
                     }
                 }
-                Part::Missed => self.get_async(key).await,
+                Part::Missed => self.get_slowly_async(key, false).await,
             });
         }
         answers
@@ -122,8 +122,11 @@ impl Keyspace {
             // Every write is on its way before the first is waited for.
             let begin = |item: &Item<'_>| self.inner.begin_put(&setup, item);
             let begun: Vec<_> = items.iter().map(begin).collect();
-            let wait = |waiter| self.inner.wait_for_store(&setup, waiter);
-            return begun.into_iter().map(|waiter| waiter.and_then(wait)).collect();
+            let deadline = Deadline::within(setup.config.write_timeout);
+            let wait = |(waiter, item): (Result<_>, &Item<'_>)| {
+                self.inner.wait_for_store(&setup, item.key(), &deadline, waiter?)
+            };
+            return begun.into_iter().zip(items).map(wait).collect();
         }
         let tags: Vec<_> = items.iter().map(|item| self.inner.tag_hashes(item.tags())).collect();
         let items = items.iter().zip(&tags);
@@ -142,9 +145,13 @@ impl Keyspace {
         let begin = |item: &Item<'_>| self.inner.begin_put(&setup, item);
         let begun: Vec<_> = items.iter().map(begin).collect();
         let mut stored = Vec::with_capacity(items.len());
-        for waiter in begun {
+        let deadline = Deadline::within(setup.config.write_timeout).instant();
+        for (waiter, item) in begun.into_iter().zip(items) {
             stored.push(match waiter {
-                Ok(waiter) => self.inner.wait_for_store_async(&setup, waiter).await,
+                Ok(waiter) => {
+                    let key = item.key();
+                    self.inner.wait_for_store_async(&setup, key, deadline, waiter).await
+                }
                 Err(error) => Err(error),
             });
         }
@@ -158,8 +165,11 @@ impl Keyspace {
         if setup.writer.is_some() {
             let begun: Vec<_> =
                 keys.iter().map(|key| self.inner.begin_delete(&setup, key)).collect();
-            let wait = |waiter| self.inner.wait_for_store(&setup, waiter);
-            return begun.into_iter().map(|waiter| waiter.and_then(wait)).collect();
+            let deadline = Deadline::within(setup.config.write_timeout);
+            let wait = |(waiter, key): (Result<_>, &&[u8])| {
+                self.inner.wait_for_store(&setup, key, &deadline, waiter?)
+            };
+            return begun.into_iter().zip(keys).map(wait).collect();
         }
         let deleted = self.inner.manager.delete_many_in(&self.inner.cache, keys);
         deleted.into_iter().map(|deleted| Ok(deleted?)).collect()
@@ -173,9 +183,10 @@ impl Keyspace {
         }
         let begun: Vec<_> = keys.iter().map(|key| self.inner.begin_delete(&setup, key)).collect();
         let mut deleted = Vec::with_capacity(keys.len());
-        for waiter in begun {
+        let deadline = Deadline::within(setup.config.write_timeout).instant();
+        for (waiter, key) in begun.into_iter().zip(keys) {
             deleted.push(match waiter {
-                Ok(waiter) => self.inner.wait_for_store_async(&setup, waiter).await,
+                Ok(waiter) => self.inner.wait_for_store_async(&setup, key, deadline, waiter).await,
                 Err(error) => Err(error),
             });
         }

@@ -186,8 +186,17 @@ impl Keyspace {
                 Step::Wait(None) => false,
             };
             let landing = waiter.wait(&deadline);
-            if let Some(answer) = self.inner.landed(landing, is_leader, timeout) {
-                return answer;
+            match self.inner.landed(landing, is_leader, timeout) {
+                Some(Err(late @ Error::WaitedTooLong { .. })) => {
+                    // A source that hangs is an outage like any other.
+                    let peeked = self.inner.manager.peek_in(&self.inner.cache, key)?;
+                    return self
+                        .inner
+                        .stale_instead(peeked)
+                        .map_or(Err(late), |found| Ok(Some(found)));
+                }
+                Some(answer) => return answer,
+                None => {}
             }
         }
     }
@@ -205,7 +214,11 @@ impl Keyspace {
         }
     }
 
-    async fn get_slowly_async(&self, key: &[u8], is_absent: bool) -> Result<Option<Found>, Error> {
+    pub(super) async fn get_slowly_async(
+        &self,
+        key: &[u8],
+        is_absent: bool,
+    ) -> Result<Option<Found>, Error> {
         if is_absent {
             raise(&self.inner.stats.absent_hits);
             return Ok(None);
@@ -234,8 +247,14 @@ impl Keyspace {
             if !self.inner.manager.timer().keep(ends_at, &waiter.expiry()) {
                 return Err(distcache_manager::Error::Busy.into());
             }
-            if let Some(answer) = self.inner.landed(waiter.await, is_leader, timeout) {
-                return answer;
+            match self.inner.landed(waiter.await, is_leader, timeout) {
+                Some(Err(late @ Error::WaitedTooLong { .. })) => {
+                    let peek = self.inner.manager.peek_in_async(&self.inner.cache, key);
+                    let instead = self.inner.stale_instead(peek.await?);
+                    return instead.map_or(Err(late), |found| Ok(Some(found)));
+                }
+                Some(answer) => return answer,
+                None => {}
             }
         }
     }
@@ -246,6 +265,7 @@ impl Keyspace {
     /// # Errors
     /// `Cache` when the cache cannot answer.
     pub fn peek(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        self.inner.check_present()?;
         let peeked = self.inner.manager.peek_in(&self.inner.cache, key)?;
         Ok(peeked.map(found_by_peek))
     }
@@ -255,6 +275,7 @@ impl Keyspace {
     /// # Errors
     /// As of `peek`.
     pub async fn peek_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        self.inner.check_present()?;
         let peeked = self.inner.manager.peek_in_async(&self.inner.cache, key).await?;
         Ok(peeked.map(found_by_peek))
     }
@@ -327,6 +348,18 @@ impl Inner {
             Some(present) if present.id() == self.cache.id() => Ok(false),
             _ => Err(Error::keyspace_unknown(self.cache.name())),
         }
+    }
+
+    /// What may be served, marked as stale, to a caller that has waited in vain.
+    fn stale_instead(&self, peeked: Option<distcache_manager::Peeked>) -> Option<Found> {
+        let found = found_by_peek(peeked?);
+        let How::Stale { since } = found.how else { return None };
+        let window = self.setup.load().config.lifetimes().stale_if_error;
+        let may_serve = self.manager.now() < since.after(window);
+        may_serve.then(|| {
+            raise(&self.stats.served_stale);
+            found
+        })
     }
 
     /// What comes after a look.

@@ -1,7 +1,7 @@
 //! Writes of one key.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use distcache_bus::{Deadline, Waiter};
 use distcache_manager::{Condition, Stored, Tick, Version, Write};
@@ -9,8 +9,8 @@ use distcache_manager::{Condition, Stored, Tick, Version, Write};
 use super::inner::{Inner, Setup};
 use super::stats::raise;
 use super::{Found, Keyspace};
-use crate::Error;
 use crate::write::Writer;
+use crate::{Error, LoadError};
 
 /// A value to be put, and how.
 ///
@@ -86,6 +86,10 @@ impl<'a> Item<'a> {
         Self { condition: Condition::Version(version), ..self }
     }
 
+    pub(super) fn key(&self) -> &'a [u8] {
+        self.key
+    }
+
     pub(super) fn tags(&self) -> &[&'a str] {
         &self.tags
     }
@@ -126,7 +130,8 @@ impl Keyspace {
         if setup.writer.is_some() {
             let setup = arc_swap::Guard::into_inner(setup);
             let waiter = self.inner.begin_put(&setup, item)?;
-            return self.inner.wait_for_store(&setup, waiter);
+            let deadline = Deadline::within(setup.config.write_timeout);
+            return self.inner.wait_for_store(&setup, item.key, &deadline, waiter);
         }
         let tags = self.inner.tag_hashes(&item.tags);
         let write = self.inner.write_of(&setup, item, &tags);
@@ -149,7 +154,8 @@ impl Keyspace {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             let waiter = self.inner.begin_put(&setup, item)?;
-            return self.inner.wait_for_store_async(&setup, waiter).await;
+            let deadline = Deadline::within(setup.config.write_timeout).instant();
+            return self.inner.wait_for_store_async(&setup, item.key, deadline, waiter).await;
         }
         let tags = self.inner.tag_hashes(&item.tags);
         let write = self.inner.write_of(&setup, item, &tags);
@@ -172,19 +178,29 @@ impl Keyspace {
             let add =
                 move |space: &Inner, writer: &Writer| this.add_through(space, writer, &own_key, by);
             let waiter = self.inner.begin_write(&setup, key, add)?;
-            return self.inner.wait_for_store(&setup, waiter);
+            let deadline = Deadline::within(setup.config.write_timeout);
+            return self.inner.wait_for_store(&setup, key, &deadline, waiter);
         }
         let begins = Some(self.inner.until(&setup, Until::Default));
         if setup.has_source() {
             // Twice at most: what was loaded may be gone again.
+            let mut is_there = true;
             for _ in 0..2 {
+                if !is_there {
+                    break;
+                }
                 let sum = self.inner.manager.add_in(&self.inner.cache, key, by, None)?;
                 if let Some(sum) = sum {
                     return Ok(sum);
                 }
-                if self.get(key)?.is_none() {
-                    break;
+                match self.get(key)? {
+                    None => is_there = false,
+                    Some(found) if found.is_stale() => return Err(LoadError::OnlyStale.into()),
+                    Some(_) => {}
                 }
+            }
+            if is_there {
+                return Err(LoadError::OnlyStale.into());
             }
         }
         let sum = self.inner.manager.add_in(&self.inner.cache, key, by, begins)?;
@@ -203,18 +219,28 @@ impl Keyspace {
             let add =
                 move |space: &Inner, writer: &Writer| this.add_through(space, writer, &own_key, by);
             let waiter = self.inner.begin_write(&setup, key, add)?;
-            return self.inner.wait_for_store_async(&setup, waiter).await;
+            let deadline = Deadline::within(setup.config.write_timeout).instant();
+            return self.inner.wait_for_store_async(&setup, key, deadline, waiter).await;
         }
         let begins = Some(self.inner.until(&setup, Until::Default));
         let (manager, cache) = (&self.inner.manager, &self.inner.cache);
         if setup.has_source() {
+            let mut is_there = true;
             for _ in 0..2 {
+                if !is_there {
+                    break;
+                }
                 if let Some(sum) = manager.add_in_async(cache, key, by, None).await? {
                     return Ok(sum);
                 }
-                if self.get_async(key).await?.is_none() {
-                    break;
+                match self.get_async(key).await? {
+                    None => is_there = false,
+                    Some(found) if found.is_stale() => return Err(LoadError::OnlyStale.into()),
+                    Some(_) => {}
                 }
+            }
+            if is_there {
+                return Err(LoadError::OnlyStale.into());
             }
         }
         Ok(manager.add_in_async(cache, key, by, begins).await?.unwrap_or(by))
@@ -250,6 +276,9 @@ impl Keyspace {
             Some(found) => Some(found),
             None => self.get(key)?,
         };
+        if held.as_ref().is_some_and(Found::is_stale) {
+            return Err(LoadError::OnlyStale.into());
+        }
         let number = held.as_ref().map_or(Some(0), |found| number_in(found));
         let number = number.ok_or(distcache_manager::Error::NoNumber)?;
         let sum = number.checked_add(by).ok_or(distcache_manager::Error::Overflow)?;
@@ -297,6 +326,7 @@ impl Keyspace {
     }
 
     fn stay(&self, key: &[u8], until: Until) -> Result<bool, Error> {
+        self.inner.check_present()?;
         let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
         Ok(self.inner.manager.set_expires_in(&self.inner.cache, key, expires)?)
     }
@@ -307,6 +337,7 @@ impl Keyspace {
     /// # Errors
     /// As of `touch`.
     pub async fn stay_async(&self, key: &[u8], until: Until) -> Result<bool, Error> {
+        self.inner.check_present()?;
         let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
         Ok(self.inner.manager.set_expires_in_async(&self.inner.cache, key, expires).await?)
     }
@@ -359,11 +390,14 @@ impl Inner {
         setup: &Arc<Setup>,
         item: &Item<'_>,
     ) -> Result<Waiter<Result<Version, Error>>, Error> {
+        // What the cache will never take must not reach the store.
+        let tags = self.tag_hashes(&item.tags);
+        self.write_of(setup, item, &tags).check()?;
         let own = OwnItem {
             key: item.key.into(),
             value: item.value.into(),
             until: item.until,
-            tags: self.tag_hashes(&item.tags),
+            tags,
             condition: item.condition,
         };
         let of_lane = setup.clone();
@@ -388,6 +422,7 @@ impl Inner {
         key: &[u8],
         work: impl FnOnce(&Self, &Writer) -> Result<R, Error> + Send + 'static,
     ) -> Result<Waiter<Result<R, Error>>, Error> {
+        self.check_present()?;
         let hash = self.manager.key_hash(&self.cache, key);
         let (space, of_lane) = (self.clone(), setup.clone());
         let Some(writer) = &setup.writer else { return Err(Error::StoreBusy) };
@@ -432,6 +467,8 @@ impl Inner {
         R: FromForgotten,
     {
         match writer.write(key, wanted) {
+            // Those that are made later are counted then.
+            Ok(()) if writer.is_behind() => {}
             Ok(()) => raise(&self.stats.stored),
             Err(Error::StoreBusy) => return Err(Error::StoreBusy),
             Err(error) => {
@@ -450,38 +487,53 @@ impl Inner {
         })
     }
 
+    /// Waits for a write to be made. After a write of which nothing was heard in
+    /// time the cache has forgotten the key.
     pub(super) fn wait_for_store<R>(
         &self,
         setup: &Setup,
+        key: &[u8],
+        deadline: &Deadline,
         waiter: Waiter<Result<R, Error>>,
     ) -> Result<R, Error> {
-        let timeout = setup.config.write_timeout;
-        self.store_said(waiter.wait(&Deadline::within(timeout)), timeout)
+        if let Some(Ok(result)) = waiter.wait(deadline) {
+            return result;
+        }
+        self.manager.delete_in(&self.cache, key)?;
+        Err(self.store_timed_out(setup))
     }
 
+    /// As [`wait_for_store`](Self::wait_for_store), for a task.
     pub(super) async fn wait_for_store_async<R: Send + 'static>(
         &self,
         setup: &Setup,
+        key: &[u8],
+        deadline: Instant,
         waiter: Waiter<Result<R, Error>>,
     ) -> Result<R, Error> {
-        let timeout = setup.config.write_timeout;
-        if !self.manager.timer().keep(Deadline::within(timeout).instant(), &waiter.expiry()) {
-            return Err(Error::StoreTimedOut { timeout });
-        }
-        self.store_said(waiter.await, timeout)
-    }
-
-    fn store_said<R>(
-        &self,
-        said: Option<Result<Result<R, Error>, distcache_bus::Abandoned>>,
-        timeout: Duration,
-    ) -> Result<R, Error> {
-        if let Some(Ok(result)) = said {
+        // A timer that has no room: the write's own end is waited for.
+        let _has_room = self.manager.timer().keep(deadline, &waiter.expiry());
+        if let Some(Ok(result)) = waiter.await {
             return result;
         }
-        // Too late; or its lane was closed, or the store panicked.
+        self.manager.delete_in_async(&self.cache, key).await?;
+        Err(self.store_timed_out(setup))
+    }
+
+    fn store_timed_out(&self, setup: &Setup) -> Error {
         raise(&self.stats.store_failures);
-        Err(Error::StoreTimedOut { timeout })
+        Error::StoreTimedOut { timeout: setup.config.write_timeout }
+    }
+
+    /// Makes the writes that wait, and takes no more. An error if some were not
+    /// made within the write timeout.
+    pub(crate) fn end_writes(&self) -> Result<(), Error> {
+        let setup = self.setup.load_full();
+        let timeout = setup.config.write_timeout;
+        match setup.close_writer(&Deadline::within(timeout)) {
+            (0, 0) => Ok(()),
+            _ => Err(Error::StoreTimedOut { timeout }),
+        }
     }
 }
 

@@ -45,6 +45,10 @@ pub enum LoadError {
     /// The source says that a value is unchanged which it was not given.
     #[error("the source says that nothing has changed, but it was given no value to compare with")]
     NothingToCompare,
+    /// There is a value, but it is stale or cannot be kept, and this call needs a
+    /// fresh one in the cache.
+    #[error("there is a value, but the cache has none that is fresh")]
+    OnlyStale,
     /// The source gave fewer answers than it was given keys.
     #[error("the source gave no answer for this key")]
     NoAnswer,
@@ -54,7 +58,9 @@ impl LoadError {
     /// The stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Failed(_) | Self::NothingToCompare | Self::NoAnswer => codes::SOURCE_FAILED,
+            Self::Failed(_) | Self::NothingToCompare | Self::OnlyStale | Self::NoAnswer => {
+                codes::SOURCE_FAILED
+            }
             Self::TimedOut { .. } => codes::SOURCE_TIMED_OUT,
             Self::Panicked => codes::SOURCE_PANICKED,
             Self::Busy => codes::SOURCE_BUSY,

@@ -38,6 +38,7 @@ impl Load {
             let (_replier, waiter) = reply_slot::<()>();
             waiter.wait(&Deadline::within(self.wait));
         }
+        self.drop_overdue();
         for (lead, answer) in self.take_what_waits_to_be_written() {
             self.space.land(&self.setup, lead.flight(), Ok(answer));
         }
@@ -66,6 +67,7 @@ impl Load {
         if !self.wait.is_zero() {
             Alarm::after(self.wait, timer).await;
         }
+        self.drop_overdue();
         for (lead, answer) in self.take_what_waits_to_be_written() {
             self.space.land_async(&self.setup, lead.flight(), Ok(answer)).await;
         }
@@ -77,12 +79,13 @@ impl Load {
         let asked = {
             let keys: Vec<_> = self.flights.iter().map(|lead| lead.flight().key()).collect();
             let keys = &*keys;
-            match *keys {
-                [key] => {
-                    let one = source.fetch(key, &context);
-                    Timed::new(one, timeout, timer).await.map(|answer| vec![answer])
-                }
-                _ => Timed::new(source.fetch_many(keys, &context), timeout, timer).await,
+            // What makes the future may panic as well as the future.
+            if let [key] = *keys {
+                let one = Box::pin(async { source.fetch(key, &context).await });
+                Timed::new(one, timeout, timer).await.map(|answer| vec![answer])
+            } else {
+                let many = Box::pin(async { source.fetch_many(keys, &context).await });
+                Timed::new(many, timeout, timer).await
             }
         };
         let answers = self.judge(asked, &context);
@@ -90,6 +93,13 @@ impl Load {
         for (lead, answer) in flights.iter().zip(answers) {
             self.space.land_async(&self.setup, lead.flight(), answer).await;
         }
+    }
+
+    /// Loads that have waited so long for their turn that others have given them
+    /// up are not made: whoever still waits looks again.
+    fn drop_overdue(&mut self) {
+        let now = self.space.manager.now();
+        self.flights.retain(|lead| !lead.flight().was_given_up(now));
     }
 
     /// Answers from the writes that wait for their store: the source does not
@@ -135,6 +145,11 @@ impl Load {
         };
         answers.truncate(flights);
         answers.resize_with(flights, || Err(LoadError::NoAnswer));
+        for (answer, lead) in answers.iter_mut().zip(&self.flights) {
+            if matches!(answer, Ok(Answer::Unchanged { .. })) && lead.flight().stale().is_none() {
+                *answer = Err(LoadError::NothingToCompare);
+            }
+        }
         self.space.stats.count_request(&answers);
         if let Some(permit) = self.permit.take() {
             let is_cancelled = |answer: &_| matches!(answer, Err(LoadError::Cancelled));

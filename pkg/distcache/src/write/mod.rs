@@ -10,6 +10,7 @@
 mod behind;
 pub(crate) use behind::{Forget, Outcome};
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,11 @@ pub(crate) struct Writer {
     behind: Option<Arc<Behind>>,
     timeout: Duration,
 }
+
+/// A store has panicked. Its message is where the process's errors go.
+#[derive(Debug, thiserror::Error)]
+#[error("the store panicked")]
+struct Panicked;
 
 /// What one write asks of the store: a value, or that there be none.
 pub(crate) type Wanted<'a> = Option<&'a [u8]>;
@@ -81,11 +87,18 @@ impl Writer {
             return behind.keep(key, wanted);
         }
         let context = Context::within(self.timeout);
-        let written = match wanted {
+        let write = || match wanted {
             Some(value) => self.store.store(key, value, &context),
             None => self.store.remove(key, &context),
         };
+        let written =
+            catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(Panicked.into()));
         written.map_err(|error| Error::StoreFailed(error.into()))
+    }
+
+    /// Whether a write has not been made when [`write`](Self::write) returns.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind.is_some()
     }
 
     /// What the store will answer for a key when what waits has been written;

@@ -1,7 +1,15 @@
 //! The engine as those who embed it see it.
 
+mod asynchronous;
+mod database;
 mod herd;
+mod keyspaces;
 mod outage;
 mod races;
+mod stale_checker;
+mod staleness;
+mod stats;
+mod stores;
 mod support;
 mod times;
+mod writes;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use distcache::{
-    Answer, Context, DataSource, Engine, Keyspace, KeyspaceConfig, ManualClock, SourceError,
+    Answer, Context, DataSource, Dispatch, Engine, Keyspace, KeyspaceConfig, ManualClock,
+    SourceError,
 };
 use parking_lot::{Condvar, Mutex};
 
@@ -20,6 +21,39 @@ pub(crate) fn engine() -> (Engine, Arc<ManualClock>) {
     let builder = Engine::builder().clock(clock.clone()).call_timeout(LONG).hash_key([7; 16]);
     let engine = builder.capacity_bytes(64 << 20).data_nodes(4).start();
     (engine.expect("good settings"), clock)
+}
+
+/// An engine whose calls go to its nodes by their inboxes: so that every one of
+/// them is a future that has to wait.
+pub(crate) fn engine_by_inbox() -> Engine {
+    let builder = Engine::builder().dispatch(Dispatch::Worker).call_timeout(LONG);
+    builder.capacity_bytes(64 << 20).data_nodes(2).start().expect("good settings")
+}
+
+/// Recounts every structure of every node, and compares.
+pub(crate) fn validate(engine: &Engine) {
+    for node in engine.manager().nodes() {
+        let recounted = engine.manager().on_node(node.id, |state| state.validate());
+        assert_eq!(recounted, Ok(()), "{} does not add up", node.id);
+    }
+}
+
+/// Waits for something that other threads bring about.
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
+    assert!(within(LONG, is_so), "{what}: not within {LONG:?}");
+}
+
+/// Whether something comes about in time.
+#[expect(clippy::disallowed_methods, reason = "other threads work in real time")]
+pub(crate) fn within(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let begun = std::time::Instant::now();
+    while !is_so() {
+        if time < begun.elapsed() {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    true
 }
 
 /// A keyspace named `things` with these settings, on an engine of its own.
