@@ -227,7 +227,7 @@ impl KeyspaceConfig {
     /// Default 0.1.
     #[must_use]
     pub fn ttl_jitter(mut self, part: f64) -> Self {
-        self.ttl_jitter = part.clamp(0.0, 1.0);
+        self.ttl_jitter = if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) };
         self
     }
 

@@ -4,6 +4,7 @@ mod asynchronous;
 mod database;
 mod herd;
 mod keyspaces;
+mod listeners;
 mod outage;
 mod races;
 mod stale_checker;
