@@ -47,6 +47,18 @@ pub enum Condition {
     Version(Version),
 }
 
+impl Condition {
+    /// Whether it is met by the version that a key has; `None` if it has no value.
+    pub fn is_met_by(self, held: Option<Version>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Absent => held.is_none(),
+            Self::Present => held.is_some(),
+            Self::Version(version) => held == Some(version),
+        }
+    }
+}
+
 /// What a caller finds who can see to a load.
 #[derive(Debug)]
 pub enum Look {
@@ -201,13 +213,7 @@ impl Keyspace {
             return Ok(());
         }
         let held = self.peek(hash, key, now).map(|(_, entry, _)| entry.version());
-        let is_met = match condition {
-            Condition::Always => true,
-            Condition::Absent => held.is_none(),
-            Condition::Present => held.is_some(),
-            Condition::Version(version) => held == Some(version),
-        };
-        if is_met { Ok(()) } else { Err(held) }
+        if condition.is_met_by(held) { Ok(()) } else { Err(held) }
     }
 
     /// What a caller finds who can see to a load. `ask` is told the lease and

@@ -73,7 +73,7 @@ mod keyspace;
 pub use keyspace::{Cargo, Condition, KeyspaceId, KeyspaceSettings, Landed, Look};
 
 mod node;
-pub use node::{Added, DataNode, NodeSettings, NotAdded, PutRefused, Removed, Stored};
+pub use node::{Added, DataNode, NodeSettings, NotAdded, PutRefused, Removed, Stored, number_in};
 
 mod status;
 pub use status::NodeStatus;

@@ -1,7 +1,7 @@
 //! One data node: keyspaces that share its memory, and their versions.
 
 mod number;
-pub use number::{Added, NotAdded};
+pub use number::{Added, NotAdded, number_in};
 
 use std::fmt;
 use std::sync::Arc;

@@ -74,7 +74,7 @@ impl DataNode {
 }
 
 /// A number as [`DataNode::add`] writes it; `+` is no part of one.
-fn number_in(value: &[u8]) -> Option<i64> {
+pub fn number_in(value: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(value).ok()?;
     text.parse().ok().filter(|_| !text.starts_with('+'))
 }

@@ -343,11 +343,8 @@ impl Inner {
         if setup.has_source() {
             return Ok(true);
         }
-        // A keyspace that was removed looks like an empty one, but for this.
-        match self.manager.keyspace(self.cache.name()) {
-            Some(present) if present.id() == self.cache.id() => Ok(false),
-            _ => Err(Error::keyspace_unknown(self.cache.name())),
-        }
+        self.check_present()?;
+        Ok(false)
     }
 
     /// What may be served, marked as stale, to a caller that has waited in vain.

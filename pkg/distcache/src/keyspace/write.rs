@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use distcache_bus::{Deadline, Waiter};
-use distcache_manager::{Condition, Stored, Tick, Version, Write};
+use distcache_manager::{Condition, Stored, Tick, Version, Write, number_in};
 
 use super::inner::{Inner, Setup};
 use super::stats::raise;
@@ -181,30 +181,25 @@ impl Keyspace {
             let deadline = Deadline::within(setup.config.write_timeout);
             return self.inner.wait_for_store(&setup, key, &deadline, waiter);
         }
+        if setup.has_source()
+            && let Some(sum) = self.add_to_loaded(key, by)?
+        {
+            return Ok(sum);
+        }
         let begins = Some(self.inner.until(&setup, Until::Default));
-        if setup.has_source() {
-            // Twice at most: what was loaded may be gone again.
-            let mut is_there = true;
-            for _ in 0..2 {
-                if !is_there {
-                    break;
-                }
-                let sum = self.inner.manager.add_in(&self.inner.cache, key, by, None)?;
-                if let Some(sum) = sum {
-                    return Ok(sum);
-                }
-                match self.get(key)? {
-                    None => is_there = false,
-                    Some(found) if found.is_stale() => return Err(LoadError::OnlyStale.into()),
-                    Some(_) => {}
-                }
-            }
-            if is_there {
-                return Err(LoadError::OnlyStale.into());
+        Ok(self.inner.manager.add_in(&self.inner.cache, key, by, begins)?.unwrap_or(by))
+    }
+
+    /// Adds to the number that a source has; `None` if it has none. It is loaded
+    /// twice at most: what was loaded may be gone again.
+    fn add_to_loaded(&self, key: &[u8], by: i64) -> Result<Option<i64>, Error> {
+        for _ in 0..2 {
+            let sum = self.inner.manager.add_in(&self.inner.cache, key, by, None)?;
+            if sum.is_some() || !is_fresh(self.get(key)?.as_ref())? {
+                return Ok(sum);
             }
         }
-        let sum = self.inner.manager.add_in(&self.inner.cache, key, by, begins)?;
-        Ok(sum.unwrap_or(by))
+        Err(LoadError::OnlyStale.into())
     }
 
     /// Like [`increment`](Self::increment), without ever parking the thread.
@@ -222,28 +217,25 @@ impl Keyspace {
             let deadline = Deadline::within(setup.config.write_timeout).instant();
             return self.inner.wait_for_store_async(&setup, key, deadline, waiter).await;
         }
+        if setup.has_source()
+            && let Some(sum) = self.add_to_loaded_async(key, by).await?
+        {
+            return Ok(sum);
+        }
         let begins = Some(self.inner.until(&setup, Until::Default));
-        let (manager, cache) = (&self.inner.manager, &self.inner.cache);
-        if setup.has_source() {
-            let mut is_there = true;
-            for _ in 0..2 {
-                if !is_there {
-                    break;
-                }
-                if let Some(sum) = manager.add_in_async(cache, key, by, None).await? {
-                    return Ok(sum);
-                }
-                match self.get_async(key).await? {
-                    None => is_there = false,
-                    Some(found) if found.is_stale() => return Err(LoadError::OnlyStale.into()),
-                    Some(_) => {}
-                }
-            }
-            if is_there {
-                return Err(LoadError::OnlyStale.into());
+        let sum = self.inner.manager.add_in_async(&self.inner.cache, key, by, begins).await?;
+        Ok(sum.unwrap_or(by))
+    }
+
+    /// As [`add_to_loaded`](Self::add_to_loaded), for a task.
+    async fn add_to_loaded_async(&self, key: &[u8], by: i64) -> Result<Option<i64>, Error> {
+        for _ in 0..2 {
+            let sum = self.inner.manager.add_in_async(&self.inner.cache, key, by, None).await?;
+            if sum.is_some() || !is_fresh(self.get_async(key).await?.as_ref())? {
+                return Ok(sum);
             }
         }
-        Ok(manager.add_in_async(cache, key, by, begins).await?.unwrap_or(by))
+        Err(LoadError::OnlyStale.into())
     }
 
     /// Takes `by` away; see [`increment`](Self::increment).
@@ -276,9 +268,7 @@ impl Keyspace {
             Some(found) => Some(found),
             None => self.get(key)?,
         };
-        if held.as_ref().is_some_and(Found::is_stale) {
-            return Err(LoadError::OnlyStale.into());
-        }
+        is_fresh(held.as_ref())?;
         let number = held.as_ref().map_or(Some(0), |found| number_in(found));
         let number = number.ok_or(distcache_manager::Error::NoNumber)?;
         let sum = number.checked_add(by).ok_or(distcache_manager::Error::Overflow)?;
@@ -343,10 +333,12 @@ impl Keyspace {
     }
 }
 
-/// A number as the cache writes it.
-fn number_in(value: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(value).ok()?;
-    text.parse().ok().filter(|_| !text.starts_with('+'))
+/// Whether there is a value to add to; an error if it is not fresh.
+fn is_fresh(found: Option<&Found>) -> Result<bool, Error> {
+    match found {
+        Some(found) if found.is_stale() => Err(LoadError::OnlyStale.into()),
+        found => Ok(found.is_some()),
+    }
 }
 
 impl Inner {
@@ -438,13 +430,7 @@ impl Inner {
             return Ok(());
         }
         let held = self.manager.peek_in(&self.cache, key)?.map(|peeked| peeked.value.version());
-        let is_met = match condition {
-            Condition::Always => true,
-            Condition::Absent => held.is_none(),
-            Condition::Present => held.is_some(),
-            Condition::Version(version) => held == Some(version),
-        };
-        if is_met {
+        if condition.is_met_by(held) {
             return Ok(());
         }
         Err(distcache_manager::Error::Unmet { version: held }.into())
