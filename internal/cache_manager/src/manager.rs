@@ -128,8 +128,8 @@ impl CacheManager {
     }
 
     /// Lets a keyspace work in another way. Values stay where that allows them,
-    /// and keep their ends. Another eviction policy takes some 100 ns an entry,
-    /// while which its node answers nobody.
+    /// and keep their ends. For another eviction policy each node goes through
+    /// all entries, and answers nobody meanwhile.
     ///
     /// # Errors
     /// `KeyspaceUnknown`, `KeyspaceRefused`, `Closed`.

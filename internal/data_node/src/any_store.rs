@@ -40,7 +40,7 @@ impl AnyStore {
         }
     }
 
-    /// The same entries behind another policy. Takes some 100 ns an entry.
+    /// The same entries behind another policy. Goes through all of them.
     pub(crate) fn with_policy(self, policy: &EvictionPolicy) -> Self {
         on_store!(self, store => match policy {
             EvictionPolicy::Lru => Self::Lru(store.with_policy(Lru::new())),

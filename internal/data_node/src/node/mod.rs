@@ -511,7 +511,7 @@ fn add(status: &mut NodeStatus, keyspace: &Keyspace) {
 }
 
 /// A keyspace that nobody can see any more, to be dropped without the lock:
-/// that takes some 50 ns an entry.
+/// every entry is freed then.
 #[derive(Debug)]
 pub struct Removed(#[expect(dead_code, reason = "it is there to be dropped")] Option<Keyspace>);
 
