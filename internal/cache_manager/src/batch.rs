@@ -1,13 +1,14 @@
 //! Many keys in one call: one command for each owner, a result for each key.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use distcache_bus::{Command, Deadline, Waiter, reply_slot};
+use distcache_bus::{CallError, Command, Epoch, Waiter, reply_slot};
 use distcache_node::commands::{Batch, Delete, Get, Item, LookUp, Put, Told};
 use distcache_node::{DataNode, Entry, Landing, Look};
 
+use crate::error::{Verdict, judge};
+use crate::handle::NodeHandle;
 use crate::routing::Routing;
 use crate::{CacheManager, Error, Hit, Keyspace, NodeId, Stored, Write};
 
@@ -26,6 +27,17 @@ pub struct PutItem<'a> {
 /// than some tens of microseconds.
 const KEYS_A_LOCK: usize = 128;
 
+/// What became of one command of a batch.
+enum Ran<R> {
+    /// The node has answered.
+    At(NodeId, R),
+    /// It has not, and this is why.
+    Failed(Error),
+    /// It was not asked. The key takes the way of a single one, which knows what
+    /// to do while the ring changes.
+    Alone,
+}
+
 impl CacheManager {
     /// The values of many keys, in their order. One key's failure is its own.
     pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Hit>, Error>> {
@@ -38,16 +50,24 @@ impl CacheManager {
         keyspace: &Keyspace,
         keys: &[&[u8]],
     ) -> Vec<Result<Option<Hit>, Error>> {
+        let deadline = self.shared.deadline();
         let hashes = self.hashes(keyspace, keys.iter().copied());
         let id = keyspace.id();
         let command =
-            |at: usize, _: &Routing| Some(Get { keyspace: id, hash: hashes[at], key: keys[at] });
-        let replies = self.by_owner(&hashes, command).into_iter().zip(keys);
-        let result = |(reply, key): (_, &&[u8])| match reply {
-            Some((node, value)) => Ok(Option::map(value, |value| Hit { node, value })),
-            None => self.get_in(keyspace, key),
+            |at: usize, _: Epoch| Some(Get { keyspace: id, hash: hashes[at], key: keys[at] });
+        let ran = self.by_owner(keyspace, &hashes, command, |node, epoch, batch| {
+            if keyspace.shares_hits() {
+                node.mailbox.read(epoch, &deadline, batch)
+            } else {
+                node.mailbox.call(epoch, &deadline, batch)
+            }
+        });
+        let result = |(ran, key): (Ran<_>, &&[u8])| match ran {
+            Ran::At(node, value) => Ok(Option::map(value, |value| Hit { node, value })),
+            Ran::Failed(error) => Err(error),
+            Ran::Alone => self.shared.get(keyspace, key, &deadline),
         };
-        replies.map(result).collect()
+        ran.into_iter().zip(keys).map(result).collect()
     }
 
     /// What a caller finds who has missed many keys and can see to their loads;
@@ -58,26 +78,29 @@ impl CacheManager {
         keys: &[&[u8]],
         load_time: Duration,
     ) -> Vec<Result<(Look, Waiter<Landing>), Error>> {
+        let deadline = self.shared.deadline();
         let hashes = self.hashes(keyspace, keys.iter().copied());
         let slots = keys.iter().map(|_| reply_slot());
         let (repliers, waiters): (Vec<_>, Vec<_>) = slots.unzip();
         let repliers: Vec<_> =
             repliers.into_iter().map(|replier| Cell::new(Some(replier))).collect();
-        let command = |at: usize, routing: &Routing| {
-            let (id, epoch, waiter) = (keyspace.id(), routing.epoch, repliers[at].take()?);
-            let (hash, key) = (hashes[at], keys[at]);
+        let id = keyspace.id();
+        let command = |at: usize, epoch: Epoch| {
+            let (hash, key, waiter) = (hashes[at], keys[at], repliers[at].take()?);
             Some(LookUp { epoch, keyspace: id, hash, key, load_time, waiter })
         };
-        let replies = self.by_owner(&hashes, command).into_iter().zip(keys).zip(waiters);
-        let result = |((reply, key), waiter): ((_, &&[u8]), _)| match reply {
-            Some((_, told)) => {
-                let told: Told<Look> = told;
+        let ran = self.by_owner(keyspace, &hashes, command, |node, epoch, batch| {
+            node.mailbox.call(epoch, &deadline, batch)
+        });
+        let result = |((ran, key), waiter): ((Ran<Told<_>>, &&[u8]), _)| match ran {
+            Ran::At(_, told) => {
                 self.shared.directory.tell(&told.departed);
                 Ok((told.reply, waiter))
             }
-            None => self.look_in(keyspace, key, load_time),
+            Ran::Failed(error) => Err(error),
+            Ran::Alone => self.shared.look(keyspace, key, load_time, &deadline),
         };
-        replies.map(result).collect()
+        ran.into_iter().zip(keys).zip(waiters).map(result).collect()
     }
 
     /// Stores many values. One key's failure is its own; of a key that comes
@@ -99,22 +122,26 @@ impl CacheManager {
         keyspace: &Keyspace,
         writes: &[Write<'_>],
     ) -> Vec<Result<Stored, Error>> {
+        let deadline = self.shared.deadline();
         let hashes = self.hashes(keyspace, writes.iter().map(|write| write.key));
         let entries: Vec<Result<Entry, Error>> =
             writes.iter().map(|write| write.draft().map(|draft| draft.entry())).collect();
         let id = keyspace.id();
-        // An entry that could not be made takes no part; its error is its reply.
-        let command = |at: usize, routing: &Routing| {
+        // An entry that could not be made takes no part; asked for alone, it says why.
+        let command = |at: usize, epoch: Epoch| {
             let item = Item::Entry(entries[at].clone().ok()?);
-            let (epoch, hash, condition) = (routing.epoch, hashes[at], writes[at].condition);
+            let (hash, condition) = (hashes[at], writes[at].condition);
             Some(Put { epoch, keyspace: id, hash, item, condition })
         };
-        let replies = self.by_owner(&hashes, command).into_iter().zip(writes).zip(&hashes);
-        let result = |((reply, write), hash): ((_, &Write<'_>), &u64)| match reply {
-            Some((node, told)) => self.shared.stored(keyspace, *hash, node, told),
-            None => self.put_in(keyspace, write),
+        let ran = self.by_owner(keyspace, &hashes, command, |node, epoch, batch| {
+            node.mailbox.call(epoch, &deadline, batch)
+        });
+        let result = |((ran, write), hash): ((Ran<_>, &Write<'_>), &u64)| match ran {
+            Ran::At(node, told) => self.shared.stored(keyspace, *hash, node, told),
+            Ran::Failed(error) => Err(error),
+            Ran::Alone => self.shared.put(keyspace, write, &deadline),
         };
-        replies.map(result).collect()
+        ran.into_iter().zip(writes).zip(&hashes).map(result).collect()
     }
 
     /// Forgets many keys; for each, whether it had a value.
@@ -124,53 +151,75 @@ impl CacheManager {
 
     /// The same in a keyspace; see [`delete_in`](Self::delete_in).
     pub fn delete_many_in(&self, keyspace: &Keyspace, keys: &[&[u8]]) -> Vec<Result<bool, Error>> {
+        let deadline = self.shared.deadline();
         let hashes = self.hashes(keyspace, keys.iter().copied());
         let id = keyspace.id();
         let command =
-            |at: usize, _: &Routing| Some(Delete { keyspace: id, hash: hashes[at], key: keys[at] });
-        let replies = self.by_owner(&hashes, command).into_iter().zip(keys).zip(&hashes);
-        replies
-            .map(|((reply, key), hash)| match reply {
-                Some((node, told)) => Ok(self.shared.deleted(*hash, node, &told)),
-                None => self.delete_in(keyspace, key),
-            })
-            .collect()
+            |at: usize, _: Epoch| Some(Delete { keyspace: id, hash: hashes[at], key: keys[at] });
+        let ran = self.by_owner(keyspace, &hashes, command, |node, epoch, batch| {
+            node.mailbox.call(epoch, &deadline, batch)
+        });
+        let result = |((ran, key), hash): ((Ran<_>, &&[u8]), &u64)| match ran {
+            Ran::At(node, told) => Ok(self.shared.deleted(*hash, node, &told)),
+            Ran::Failed(error) => Err(error),
+            Ran::Alone => self.shared.delete(keyspace, key, &deadline),
+        };
+        ran.into_iter().zip(keys).zip(&hashes).map(result).collect()
     }
 
     fn hashes<'a>(&self, keyspace: &Keyspace, keys: impl Iterator<Item = &'a [u8]>) -> Vec<u64> {
         keys.map(|key| self.shared.hash(keyspace, key)).collect()
     }
 
-    /// Sends to each owner what concerns it, [`KEYS_A_LOCK`] keys at a time.
-    /// `None` where a command did not run, and for all while entries are on
-    /// their way between nodes: the caller then takes the way of a single key,
-    /// which knows all about that.
+    /// Sends to each owner what concerns it, [`KEYS_A_LOCK`] keys at a time;
+    /// nothing while entries are on their way between nodes.
     fn by_owner<C: Command<DataNode>>(
         &self,
+        keyspace: &Keyspace,
         hashes: &[u64],
-        command: impl Fn(usize, &Routing) -> Option<C>,
-    ) -> Vec<Option<(NodeId, C::Reply)>> {
-        let mut replies: Vec<_> = hashes.iter().map(|_| None).collect();
+        command: impl Fn(usize, Epoch) -> Option<C>,
+        send: impl Fn(&NodeHandle, Epoch, Batch<C>) -> Result<Vec<C::Reply>, CallError>,
+    ) -> Vec<Ran<C::Reply>> {
+        let mut ran: Vec<_> = hashes.iter().map(|_| Ran::Alone).collect();
         let routing = self.shared.routing.load();
         if routing.before.is_some() {
-            return replies;
+            return ran;
         }
-        let mut by_node: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
-        for (at, hash) in hashes.iter().enumerate() {
-            by_node.entry(routing.owner(*hash).id).or_default().push(at);
-        }
-        let deadline = Deadline::within(self.shared.call_timeout);
-        for (id, places) in by_node {
-            let Some(node) = routing.node(id) else { continue };
+        for (node, places) in routing.nodes.iter().zip(places_by_owner(&routing, hashes)) {
             for places in places.chunks(KEYS_A_LOCK) {
-                let commands = places.iter().filter_map(|&at| Some((at, command(at, &routing)?)));
-                let (places, commands): (Vec<_>, Vec<_>) = commands.unzip();
-                let ran = node.mailbox.call(routing.epoch, &deadline, Batch(commands));
-                for (at, reply) in places.into_iter().zip(ran.into_iter().flatten()) {
-                    replies[at] = Some((id, reply));
+                let mut batch = Batch::with_capacity(keyspace.id(), places.len());
+                let mut taking = Vec::with_capacity(places.len());
+                for &at in places {
+                    if let Some(command) = command(at, routing.epoch) {
+                        taking.push(at);
+                        batch.push(hashes[at], command);
+                    }
+                }
+                match send(node, routing.epoch, batch) {
+                    Ok(replies) => {
+                        for (at, reply) in taking.into_iter().zip(replies) {
+                            ran[at] = Ran::At(node.id, reply);
+                        }
+                    }
+                    Err(error) => {
+                        if let Verdict::Final(error) = judge(error) {
+                            for at in taking {
+                                ran[at] = Ran::Failed(error.clone());
+                            }
+                        }
+                    }
                 }
             }
         }
-        replies
+        ran
     }
+}
+
+/// For each node, where in a batch the keys are that it owns, in their order.
+fn places_by_owner(routing: &Routing, hashes: &[u64]) -> Vec<Vec<usize>> {
+    let mut places = vec![Vec::new(); routing.nodes.len()];
+    for (at, hash) in hashes.iter().enumerate() {
+        places[routing.owner_index(*hash)].push(at);
+    }
+    places
 }

@@ -33,8 +33,14 @@ impl Routing {
     /// The node that owns a hash. A ring is never empty here.
     #[inline]
     pub(crate) fn owner(&self, hash: u64) -> &Arc<NodeHandle> {
+        &self.nodes[self.owner_index(hash)]
+    }
+
+    /// Where in `nodes` that is.
+    #[inline]
+    pub(crate) fn owner_index(&self, hash: u64) -> usize {
         let index = self.ring.owner_index(hash).expect("the last node is never removed");
-        &self.nodes[index as usize]
+        index as usize
     }
 
     /// The node that may still hold the entry of a hash which it does not own

@@ -182,6 +182,40 @@ fn a_caller_that_sleeps_on_a_node_does_not_hold_up_the_shutdown() {
     });
 }
 
+#[test]
+fn a_batch_waits_once_for_a_node_that_does_not_answer_and_has_what_others_answer() {
+    let call_timeout = Duration::from_secs(2);
+    let config = Config { data_nodes: 4, call_timeout, ..Config::default() };
+    let cache = CacheManager::start(config).unwrap();
+    let keys: Vec<_> = (0..200).map(key).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    let busy = cache.owner(keys[0]);
+    let (begun, has_begun) = bounded(1);
+    let (wake, sleeper) = bounded::<()>(1);
+    let (answered, answers) = bounded(1);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            cache.on_node(busy, |_| {
+                begun.send(()).unwrap();
+                let _ = sleeper.recv();
+            })
+        });
+        has_begun.recv().unwrap();
+        scope.spawn(|| answered.send((cache.get_many(&keys), cache.delete_many(&keys))).unwrap());
+        // Two seconds for each call; for each key they would be minutes.
+        let answers = answers.recv_timeout(Duration::from_secs(30));
+        drop(wake);
+        let (got, deleted) = answers.expect("the batches end");
+        for (key, (got, deleted)) in keys.iter().zip(got.into_iter().zip(deleted)) {
+            if cache.owner(key) == busy {
+                assert_eq!((got.unwrap_err(), deleted), (Error::TimedOut, Err(Error::TimedOut)));
+            } else {
+                assert!(got.unwrap().is_none() && deleted == Ok(false));
+            }
+        }
+    });
+}
+
 /// Values are numbers that each key's only writer raises; readers remember the
 /// highest acknowledged one before they read.
 struct Load<'a> {

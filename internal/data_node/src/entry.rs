@@ -113,6 +113,13 @@ impl Entry {
         Self(ThinArc::from_header_and_iter(header, std::iter::repeat_n(0, bytes)))
     }
 
+    /// Reads the ends of what a hit needs, which may lie in two lines of memory:
+    /// the counter, and where the key begins.
+    #[inline]
+    pub(crate) fn touch(&self) -> usize {
+        ThinArc::strong_count(&self.0) + self.0.slice.first().map_or(0, |first| usize::from(*first))
+    }
+
     /// Fills in the bytes of an entry that nobody else holds.
     pub(crate) fn fill(&mut self, work: impl FnOnce(&mut [u8])) {
         self.0.with_arc_mut(|shared| {

@@ -25,15 +25,7 @@ impl CacheManager {
         key: &[u8],
         load_time: Duration,
     ) -> Result<(Look, Waiter<Landing>), Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
-        let (_, (told, waiter)) = self.shared.ask((id, hash, key), |routing, node, deadline| {
-            let (replier, waiter) = reply_slot();
-            let epoch = routing.epoch;
-            let command = LookUp { epoch, keyspace: id, hash, key, load_time, waiter: replier };
-            Ok((node.mailbox.call(epoch, deadline, command)?, waiter))
-        })?;
-        self.shared.directory.tell(&told.departed);
-        Ok((told.reply, waiter))
+        self.shared.look(keyspace, key, load_time, &self.shared.deadline())
     }
 
     /// Like [`look_in`](Self::look_in), without ever parking the thread.
@@ -103,5 +95,26 @@ impl CacheManager {
         let (_, told) = self.shared.ask_async(asked, begin).await?;
         self.shared.directory.tell(&told.departed);
         Ok(told.reply)
+    }
+}
+
+impl Shared {
+    pub(crate) fn look(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+        load_time: Duration,
+        deadline: &Deadline,
+    ) -> Result<(Look, Waiter<Landing>), Error> {
+        let (id, hash) = (keyspace.id(), self.hash(keyspace, key));
+        let (_, (told, waiter)) =
+            self.ask_until(deadline, (id, hash, key), |routing, node, deadline| {
+                let (replier, waiter) = reply_slot();
+                let epoch = routing.epoch;
+                let command = LookUp { epoch, keyspace: id, hash, key, load_time, waiter: replier };
+                Ok((node.mailbox.call(epoch, deadline, command)?, waiter))
+            })?;
+        self.directory.tell(&told.departed);
+        Ok((told.reply, waiter))
     }
 }

@@ -31,20 +31,36 @@ impl Shared {
     #[inline]
     pub(crate) fn ask<R>(
         &self,
+        asked: Asked<'_>,
+        attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
+    ) -> Result<(NodeId, R), Error> {
+        self.ask_until(&self.deadline(), asked, attempt)
+    }
+
+    /// When a call that begins now ends at the latest.
+    #[inline]
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::within(self.call_timeout)
+    }
+
+    /// As [`ask`](Self::ask), to a deadline that is shared with others.
+    #[inline]
+    pub(crate) fn ask_until<R>(
+        &self,
+        deadline: &Deadline,
         (keyspace, hash, key): Asked<'_>,
         attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
     ) -> Result<(NodeId, R), Error> {
-        let deadline = Deadline::within(self.call_timeout);
         let routing = self.routing.load();
         if routing.before.is_none() {
             let node = routing.owner(hash);
-            match attempt(&routing, node, &deadline) {
+            match attempt(&routing, node, deadline) {
                 Ok(reply) => return Ok((node.id, reply)),
                 Err(error) => self.unless_final(error)?,
             }
         }
         drop(routing);
-        self.ask_patiently((keyspace, hash, key), &deadline, attempt)
+        self.ask_patiently((keyspace, hash, key), deadline, attempt)
     }
 
     /// `Ok` to look at the ring again, or the error to end with.

@@ -47,16 +47,7 @@ impl CacheManager {
     /// As of [`get`](Self::get).
     #[inline]
     pub fn get_in(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Hit>, Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
-        let (node, value) = self.shared.ask((id, hash, key), |routing, node, deadline| {
-            let command = Get { keyspace: id, hash, key };
-            if keyspace.shares_hits() {
-                node.mailbox.read(routing.epoch, deadline, command)
-            } else {
-                node.mailbox.call(routing.epoch, deadline, command)
-            }
-        })?;
-        Ok(value.map(|value| Hit { node, value }))
+        self.shared.get(keyspace, key, &self.shared.deadline())
     }
 
     /// Like [`get`](Self::get), without ever parking the thread.
@@ -118,5 +109,27 @@ impl CacheManager {
         };
         let (node, found) = self.shared.ask_async((id, hash, key), begin).await?;
         Ok(found.map(|(value, stale_since)| Peeked { node, value, stale_since }))
+    }
+}
+
+impl Shared {
+    #[inline]
+    pub(crate) fn get(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+        deadline: &Deadline,
+    ) -> Result<Option<Hit>, Error> {
+        let (id, hash) = (keyspace.id(), self.hash(keyspace, key));
+        let (node, value) =
+            self.ask_until(deadline, (id, hash, key), |routing, node, deadline| {
+                let command = Get { keyspace: id, hash, key };
+                if keyspace.shares_hits() {
+                    node.mailbox.read(routing.epoch, deadline, command)
+                } else {
+                    node.mailbox.call(routing.epoch, deadline, command)
+                }
+            })?;
+        Ok(value.map(|value| Hit { node, value }))
     }
 }

@@ -88,14 +88,7 @@ impl CacheManager {
     /// `Unmet`, `TooManyTags`, `KeyspaceUnknown`, and those of
     /// [`put`](Self::put).
     pub fn put_in(&self, keyspace: &Keyspace, write: &Write<'_>) -> Result<Stored, Error> {
-        let (item, key, condition) = (write.item()?, write.key, write.condition);
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
-        let (node, told) = self.shared.ask((id, hash, key), |routing, node, deadline| {
-            let epoch = routing.epoch;
-            let command = Put { epoch, keyspace: id, hash, item: item.clone(), condition };
-            node.mailbox.call(epoch, deadline, command)
-        })?;
-        self.shared.stored(keyspace, hash, node, told)
+        self.shared.put(keyspace, write, &self.shared.deadline())
     }
 
     /// Like [`put`](Self::put), without ever parking the thread.
@@ -146,11 +139,7 @@ impl CacheManager {
     /// # Errors
     /// As of [`delete`](Self::delete).
     pub fn delete_in(&self, keyspace: &Keyspace, key: &[u8]) -> Result<bool, Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
-        let (node, told) = self.shared.ask((id, hash, key), |routing, node, deadline| {
-            node.mailbox.call(routing.epoch, deadline, Delete { keyspace: id, hash, key })
-        })?;
-        Ok(self.shared.deleted(hash, node, &told))
+        self.shared.delete(keyspace, key, &self.shared.deadline())
     }
 
     /// Like [`delete`](Self::delete), without ever parking the thread.
@@ -260,6 +249,37 @@ impl CacheManager {
 }
 
 impl Shared {
+    pub(crate) fn put(
+        &self,
+        keyspace: &Keyspace,
+        write: &Write<'_>,
+        deadline: &Deadline,
+    ) -> Result<Stored, Error> {
+        let (item, key, condition) = (write.item()?, write.key, write.condition);
+        let (id, hash) = (keyspace.id(), self.hash(keyspace, key));
+        let (node, told) =
+            self.ask_until(deadline, (id, hash, key), |routing, node, deadline| {
+                let epoch = routing.epoch;
+                let command = Put { epoch, keyspace: id, hash, item: item.clone(), condition };
+                node.mailbox.call(epoch, deadline, command)
+            })?;
+        self.stored(keyspace, hash, node, told)
+    }
+
+    pub(crate) fn delete(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+        deadline: &Deadline,
+    ) -> Result<bool, Error> {
+        let (id, hash) = (keyspace.id(), self.hash(keyspace, key));
+        let (node, told) =
+            self.ask_until(deadline, (id, hash, key), |routing, node, deadline| {
+                node.mailbox.call(routing.epoch, deadline, Delete { keyspace: id, hash, key })
+            })?;
+        Ok(self.deleted(hash, node, &told))
+    }
+
     pub(crate) fn expires(&self, ttl: Option<Duration>) -> Tick {
         ttl.map_or(Tick::NEVER, |ttl| self.clock.now().after(ttl))
     }

@@ -1,5 +1,8 @@
 //! What a mailbox can ask of a node.
 
+mod batch;
+pub use batch::Batch;
+
 mod change;
 pub use change::{Add, Clear, Delete, InvalidateSome, Item, Put, Revoke, SetExpires};
 
@@ -11,8 +14,6 @@ pub use read::{Get, Peek, Scan};
 
 mod transfer;
 pub use transfer::{Fetch, Fetched};
-
-use distcache_bus::Command;
 
 use crate::{DataNode, Departed, KeyspaceId};
 
@@ -29,22 +30,5 @@ pub struct Told<R> {
 impl<R> Told<R> {
     fn of(node: &mut DataNode, reply: R) -> Self {
         Self { reply, departed: node.take_departed() }
-    }
-}
-
-/// Several commands of one kind for one node, under one lock.
-#[derive(Debug)]
-pub struct Batch<C>(pub Vec<C>);
-
-impl<C: Command<DataNode>> Command<DataNode> for Batch<C> {
-    type Reply = Vec<C::Reply>;
-    type Owned = Batch<C::Owned>;
-
-    fn into_owned(self) -> Self::Owned {
-        Batch(self.0.into_iter().map(C::into_owned).collect())
-    }
-
-    fn run(self, node: &mut DataNode) -> Self::Reply {
-        self.0.into_iter().map(|command| command.run(node)).collect()
     }
 }

@@ -60,6 +60,18 @@ impl<const LISTS: usize> Links<LISTS> {
         }
     }
 
+    /// Reads the neighbours of slots that are about to be moved: the processor
+    /// waits for all of them at once. Moving waits for them in turn, because the
+    /// lists that it leaves are those that the next one begins with.
+    pub(super) fn bring_near(&self, slots: &[Slot]) {
+        let touched = slots.iter().fold(0, |touched, slot| {
+            let Link { previous, next } = self.at(Self::node(*slot));
+            touched ^ self.at(previous).next ^ self.at(next).previous
+        });
+        // Nobody wants the sum; without a use of it nothing would be read.
+        std::hint::black_box(touched);
+    }
+
     #[inline]
     pub(super) fn remove(&mut self, slot: Slot) {
         let Link { previous, next } = self.at(Self::node(slot));

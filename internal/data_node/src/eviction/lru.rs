@@ -32,7 +32,9 @@ impl Lru {
 
     /// Brings the list up to date.
     fn catch_up(&mut self) {
-        for &slot in self.noted.take() {
+        let hits = self.noted.take();
+        self.recency.bring_near(hits);
+        for &slot in hits {
             self.recency.move_to_front(RECENCY, slot);
         }
     }

@@ -37,15 +37,31 @@ pub(super) struct Held<'a> {
 impl Bucket {
     #[inline]
     pub(super) fn find(&self, tag: u32, key: &[u8]) -> Option<(Slot, &Entry)> {
-        for index in 0..BUCKET_ENTRIES {
-            if self.tags[index] == tag
-                && let Some(entry) = &self.entries[index]
+        let mut places = self.places_of(tag);
+        while places != 0 {
+            let index = places.trailing_zeros() as usize;
+            if let Some(entry) = &self.entries[index]
                 && entry.key() == key
             {
                 return Some((self.slot(index), entry));
             }
+            places &= places - 1;
         }
         None
+    }
+
+    /// A bit for each place that has this tag. All are compared, whichever it is:
+    /// a branch for each would be guessed wrong at every other look-up.
+    #[inline]
+    fn places_of(&self, tag: u32) -> u32 {
+        let bit = |index: usize| u32::from(self.tags[index] == tag) << index;
+        (0..BUCKET_ENTRIES).map(bit).sum()
+    }
+
+    /// The entry that `find` would compare first.
+    #[inline]
+    pub(super) fn likely(&self, tag: u32) -> Option<&Entry> {
+        self.entries.get(self.places_of(tag).trailing_zeros() as usize)?.as_ref()
     }
 
     /// Where in the bucket the entry in `slot` is.

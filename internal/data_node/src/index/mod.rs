@@ -25,6 +25,10 @@ const CHUNKS_MAX: usize = 5;
 /// The chunks of a table that comes from a split: more all in all than before.
 const CHUNKS_AFTER_SPLIT: usize = 3;
 
+/// Searches that wait for memory together: about as many lines as one core of a
+/// common processor asks for at once.
+const TOGETHER: usize = 16;
+
 /// How full the tables are, all in all: of 16 places 13.
 const ENTRIES_A_16_PLACES: usize = 13;
 
@@ -109,6 +113,27 @@ impl Index {
     pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<(Slot, &Entry)> {
         let hash = Hash::of(hash);
         self.directory[self.table_of(hash.place)].find(hash, key)
+    }
+
+    /// Touches, for hashes that are about to be looked for, first the buckets and
+    /// then the entries: each step for [`TOGETHER`] hashes before the next one.
+    /// The processor waits for all lines of a step at once; one search after the
+    /// other waits for them one by one, because what a search ends with (it counts
+    /// a holder of its entry) lets nothing pass.
+    pub(crate) fn bring_near(&self, hashes: &[u64]) {
+        for hashes in hashes.chunks(TOGETHER) {
+            let table = |hash: Hash| &self.directory[self.table_of(hash.place)];
+            let hashes = || hashes.iter().map(|hash| Hash::of(*hash));
+            let touched: u32 = hashes().map(|hash| table(hash).touch(hash)).sum();
+            // Nobody wants the sums; without a use of them nothing would be read.
+            std::hint::black_box(touched);
+            let mut entries = [None; TOGETHER];
+            for (entry, hash) in entries.iter_mut().zip(hashes()) {
+                *entry = table(hash).likely(hash);
+            }
+            let touched: usize = entries.iter().flatten().map(|entry| entry.touch()).sum();
+            std::hint::black_box(touched);
+        }
     }
 
     /// Adds an entry whose key is not held; `place_of` tells the lower half of

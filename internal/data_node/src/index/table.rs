@@ -93,6 +93,26 @@ impl Table {
         None
     }
 
+    /// Reads the bucket where the search for a hash begins. Returns something
+    /// made of it.
+    #[inline]
+    pub(super) fn touch(&self, hash: Hash) -> u32 {
+        self.bucket(self.home(hash.place)).map_or(0, Bucket::passed)
+    }
+
+    /// The entry that `find` would compare first, in the bucket where nearly all
+    /// are or in the next one.
+    #[inline]
+    pub(super) fn likely(&self, hash: Hash) -> Option<&Entry> {
+        let home = self.home(hash.place);
+        let bucket = self.bucket(home)?;
+        let likely = bucket.likely(hash.tag);
+        if likely.is_some() || bucket.passed() == 0 {
+            return likely;
+        }
+        self.bucket(self.next(home))?.likely(hash.tag)
+    }
+
     /// Adds an entry; the table must have room.
     pub(super) fn insert(&mut self, hash: Hash, slot: Slot, entry: Entry) {
         let mut at = self.home(hash.place);

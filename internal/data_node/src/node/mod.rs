@@ -157,6 +157,14 @@ impl DataNode {
         on_store!(&keyspace.store, store => store.get_shared(hash, key, now)).map(Value::from)
     }
 
+    /// Asks for the memory that looking at keys with these hashes takes, for many
+    /// of them at once.
+    pub fn bring_near(&self, id: KeyspaceId, hashes: &[u64]) {
+        if let Some(keyspace) = self.keyspace(id) {
+            on_store!(&keyspace.store, store => store.bring_near(hashes));
+        }
+    }
+
     /// The value of a key, fresh or stale, and since when it is stale; no use
     /// of it.
     pub fn peek(&self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<(Value, Option<Tick>)> {

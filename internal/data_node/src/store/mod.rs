@@ -147,6 +147,11 @@ impl<P: Eviction> Store<P> {
         self.index.find(hash, key)
     }
 
+    /// Asks for the memory that looking at keys with these hashes takes.
+    pub(crate) fn bring_near(&self, hashes: &[u64]) {
+        self.index.bring_near(hashes);
+    }
+
     /// Counts as a hit what was counted as a miss: the value came between two
     /// looks at one key.
     pub(crate) fn hit_after_miss(&mut self, slot: Slot, now: Tick) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use distcache_bus::Deadline;
-use distcache_manager::{Version, Write};
+use distcache_manager::{Hit, Version, Write};
 
 use super::read::{Looked, Waiting};
 use super::stats::raise;
@@ -20,13 +20,19 @@ enum Part {
     Missed,
 }
 
+/// What the cache itself says of one key.
+type InCache = std::result::Result<Option<Hit>, distcache_manager::Error>;
+
 impl Keyspace {
     /// The values of many keys, in their order; see [`get`](Self::get). One
     /// key's failure is its own. What has to be loaded is asked for together.
     pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
+        let hits = self.inner.manager.get_many_in(&self.inner.cache, keys);
+        if !hits.iter().any(is_missed) {
+            return hits.into_iter().filter_map(|hit| self.known(hit)).collect();
+        }
         let setup = self.inner.setup.load_full();
-        let mut parts = self.in_cache(keys);
-        self.look_for_missed(&setup, keys, &mut parts);
+        let parts = self.look_for_missed(&setup, keys, hits);
         let timeout = self.timeout(&setup);
         let deadline = Deadline::within(timeout);
         let finish = |(part, key): (Part, &&[u8])| match part {
@@ -40,23 +46,23 @@ impl Keyspace {
         parts.into_iter().zip(keys).map(finish).collect()
     }
 
-    /// What the cache has of many keys.
-    fn in_cache(&self, keys: &[&[u8]]) -> Vec<Part> {
-        let hits = self.inner.manager.get_many_in(&self.inner.cache, keys);
-        let part = |hit| match hit {
-            Ok(Some(distcache_manager::Hit { value, .. })) if value.is_absent() => {
+    /// What is known of a key without a load; `None` if nothing is.
+    fn known(&self, hit: InCache) -> Option<Result<Option<Found>>> {
+        match hit {
+            Ok(Some(Hit { value, .. })) if value.is_absent() => {
                 raise(&self.inner.stats.absent_hits);
-                Part::Known(Ok(None))
+                Some(Ok(None))
             }
-            Ok(Some(hit)) => Part::Known(Ok(Some(Found::hit(hit.value)))),
-            Ok(None) => Part::Missed,
-            Err(error) => Part::Known(Err(Error::from(error))),
-        };
-        hits.into_iter().map(part).collect()
+            Ok(Some(Hit { value, .. })) => Some(Ok(Some(Found::hit(value)))),
+            Ok(None) => None,
+            Err(error) => Some(Err(Error::from(error))),
+        }
     }
 
     /// Looks for what was missed, and begins the loads that are to be begun.
-    fn look_for_missed(&self, setup: &Arc<Setup>, keys: &[&[u8]], parts: &mut [Part]) {
+    fn look_for_missed(&self, setup: &Arc<Setup>, keys: &[&[u8]], hits: Vec<InCache>) -> Vec<Part> {
+        let part = |hit| self.known(hit).map_or(Part::Missed, Part::Known);
+        let mut parts: Vec<Part> = hits.into_iter().map(part).collect();
         let mut missed = Vec::new();
         for (at, key) in keys.iter().enumerate() {
             if !matches!(parts[at], Part::Missed) {
@@ -82,15 +88,19 @@ impl Keyspace {
             };
         }
         self.inner.start(setup, leads);
+        parts
     }
 
     /// Like [`get_many`](Self::get_many), for tasks. The loads are waited for
     /// without parking the thread; the cache itself is asked as by `get_many`,
     /// for some microseconds.
     pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
+        let hits = self.inner.manager.get_many_in(&self.inner.cache, keys);
+        if !hits.iter().any(is_missed) {
+            return hits.into_iter().filter_map(|hit| self.known(hit)).collect();
+        }
         let setup = self.inner.setup.load_full();
-        let mut parts = self.in_cache(keys);
-        self.look_for_missed(&setup, keys, &mut parts);
+        let parts = self.look_for_missed(&setup, keys, hits);
         let timeout = self.timeout(&setup);
         let ends_at = Deadline::within(timeout).instant();
         let mut answers = Vec::with_capacity(keys.len());
@@ -192,4 +202,8 @@ impl Keyspace {
         }
         deleted
     }
+}
+
+fn is_missed(hit: &InCache) -> bool {
+    matches!(hit, Ok(None))
 }

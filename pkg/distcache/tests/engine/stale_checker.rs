@@ -108,6 +108,7 @@ struct Run {
     versions: Arc<Versions>,
     is_over: AtomicBool,
     reads: AtomicU64,
+    rounds: AtomicU64,
     /// Calls that ended with an error that the run's faults explain.
     errors: AtomicU64,
 }
@@ -122,11 +123,20 @@ struct Kind {
     writes: u64,
     /// Of a hundred gets so many are to be hits, at least.
     hits_min: u64,
+    /// How often what happens meanwhile happens, at least.
+    rounds_min: u64,
 }
 
 fn plain() -> Kind {
     let config = KeyspaceConfig::new("things").read_timeout(LONG).load_timeout(LONG);
-    Kind { dispatch: Dispatch::Inline, config, fails_every: 0, writes: 4_000, hits_min: 30 }
+    Kind {
+        dispatch: Dispatch::Inline,
+        config,
+        fails_every: 0,
+        writes: 4_000,
+        hits_min: 30,
+        rounds_min: 0,
+    }
 }
 
 impl Run {
@@ -148,8 +158,9 @@ impl Run {
         });
         let config = kind.config.clone().source(Database(versions.clone()));
         let things = engine.add_keyspace(config).expect("good settings");
-        let (reads, errors) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { engine, things, clock, versions, is_over: AtomicBool::new(false), reads, errors }
+        let is_over = AtomicBool::new(false);
+        let [reads, rounds, errors] = [0, 0, 0].map(AtomicU64::new);
+        Self { engine, things, clock, versions, is_over, reads, rounds, errors }
     }
 
     fn tell(&self, way: Way, n: usize, version: u64) -> Result<(), Error> {
@@ -171,9 +182,15 @@ impl Run {
     }
 
     /// Each key has one writer: two puts at once are in no order.
-    fn write(&self, writer: usize, writes: u64) {
+    fn write(&self, writer: usize, kind: &Kind) {
         let mut chance = writer as u64 + 1;
-        for write in 0..writes {
+        for write in 0.. {
+            let is_done = kind.writes <= write;
+            if is_done && kind.rounds_min <= self.rounds.load(Ordering::Relaxed)
+                || self.is_over.load(Ordering::Relaxed)
+            {
+                return;
+            }
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let pick = (chance >> 33) as usize;
             let n = (pick % (KEYS / WRITERS)) * WRITERS + writer;
@@ -245,12 +262,13 @@ impl Run {
     /// Writes, reads and does `meanwhile` again and again, until all is written.
     fn go(&self, kind: &Kind, mut meanwhile: impl FnMut(&Self)) {
         std::thread::scope(|scope| {
-            let writers: Vec<_> = (0..WRITERS)
-                .map(|writer| scope.spawn(move || self.write(writer, kind.writes)))
-                .collect();
+            let writers: Vec<_> =
+                (0..WRITERS).map(|writer| scope.spawn(move || self.write(writer, kind))).collect();
             (0..3).for_each(|reader| _ = scope.spawn(move || self.read(reader)));
             while !writers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                let _ended = EndedByPanic(&self.is_over);
                 meanwhile(self);
+                self.rounds.fetch_add(1, Ordering::Relaxed);
                 std::thread::yield_now();
             }
             self.is_over.store(true, Ordering::Relaxed);
@@ -314,15 +332,12 @@ fn nothing_that_was_forgotten_is_served_stale_or_refreshed_from_before() {
 
 /// Returns the calls that failed.
 fn while_nodes_come_and_go() -> u64 {
-    let kind = Kind { writes: 6_000, hits_min: 10, ..plain() };
+    let kind = Kind { writes: 6_000, hits_min: 10, rounds_min: 10, ..plain() };
     let run = Run::new(&kind);
-    let mut changes = 0;
     run.go(&kind, |run| {
         let added = run.engine.manager().add_node().expect("room for one more");
         run.engine.manager().remove_node(added).expect("it was there");
-        changes += 2;
     });
-    assert!(20 < changes, "{changes} changes");
     run.errors.load(Ordering::Relaxed)
 }
 
@@ -338,7 +353,7 @@ fn nodes_that_come_and_go_fail_nobody() {
 
 #[test]
 fn nothing_that_was_forgotten_is_read_again_while_nodes_die() {
-    let kind = Kind { writes: 6_000, hits_min: 10, ..plain() };
+    let kind = Kind { writes: 6_000, hits_min: 10, rounds_min: 4, ..plain() };
     let run = Run::new(&kind);
     let mut deaths = 0;
     run.go(&kind, |run| {
@@ -354,12 +369,11 @@ fn nothing_that_was_forgotten_is_read_again_while_nodes_die() {
         let reads = run.reads.load(Ordering::Relaxed);
         within(SECOND, || reads + 500 < run.reads.load(Ordering::Relaxed));
     });
-    assert!(3 < deaths, "{deaths} deaths");
 }
 
 #[test]
 fn nothing_that_was_forgotten_is_read_again_while_settings_change() {
-    let kind = Kind { hits_min: 10, ..plain() };
+    let kind = Kind { hits_min: 10, rounds_min: 20, ..plain() };
     let run = Run::new(&kind);
     let mut changes = 0_u32;
     // Through the manager: an update by the engine refuses loads meanwhile.
@@ -370,5 +384,4 @@ fn nothing_that_was_forgotten_is_read_again_while_settings_change() {
         run.engine.manager().change_keyspace("things", &spec).expect("good settings");
         changes += 1;
     });
-    assert!(20 < changes, "{changes} changes");
 }
