@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache::{
-    Answer, CircuitBreaker, Clock, Context, DataSource, Engine, How, Keyspace, KeyspaceConfig,
+    Answer, Answers, CircuitBreaker, Clock, Context, DataSource, Engine, How, Keyspace, KeyspaceConfig,
     Loaded, ManualClock, RateLimit, SourceError,
 };
 
@@ -54,11 +54,9 @@ impl DataSource for Pages {
     }
 
     /// One listing for all of them.
-    fn fetch_many(&self, keys: &[&[u8]], _: &Context) -> Vec<Result<Answer, SourceError>> {
-        match self.names() {
-            Ok(names) => keys.iter().map(|key| self.page(key, &names)).collect(),
-            Err(error) => keys.iter().map(|_| Err(error.to_string().into())).collect(),
-        }
+    fn fetch_many(&self, keys: &[&[u8]], _: &Context) -> Result<Answers, SourceError> {
+        let names = self.names()?;
+        Ok(keys.iter().map(|key| self.page(key, &names)).collect())
     }
 }
 

@@ -69,7 +69,7 @@ pub use config::{KeyspaceConfig, WriteBehind};
 
 mod source;
 pub use source::{
-    Answer, AsyncDataSource, BoxFuture, Cancelled, Context, DataSource, DataStore, Loaded,
+    Answer, Answers, AsyncDataSource, BoxFuture, Cancelled, Context, DataSource, DataStore, Loaded,
     SourceError, Spawn,
 };
 

@@ -11,7 +11,7 @@ use super::LoadError;
 use super::timed::{Alarm, Timed};
 use crate::gate::Permit;
 use crate::keyspace::{Inner, Setup};
-use crate::source::{Cancelled, DynAsyncSource, SourceError};
+use crate::source::{Answers, Cancelled, DynAsyncSource, SourceError};
 use crate::{Answer, Context, DataSource};
 
 /// A request that is to be made, and the flights that wait for its answers.
@@ -28,7 +28,8 @@ pub(crate) struct Load {
     pub(crate) wait: Duration,
 }
 
-type Answers = Vec<Result<Answer, LoadError>>;
+/// What a request comes to, for each of its flights.
+type Outcomes = Vec<Result<Answer, LoadError>>;
 
 impl Load {
     /// Makes the request on this thread.
@@ -47,7 +48,7 @@ impl Load {
         }
         let context = self.context();
         let asked = catch_unwind(AssertUnwindSafe(|| match &*self.flights {
-            [lead] => vec![source.fetch(lead.flight().key(), &context)],
+            [lead] => source.fetch(lead.flight().key(), &context).map(|answer| vec![Ok(answer)]),
             flights => {
                 let keys: Vec<_> = flights.iter().map(|lead| lead.flight().key()).collect();
                 source.fetch_many(&keys, &context)
@@ -82,7 +83,7 @@ impl Load {
             // What makes the future may panic as well as the future.
             if let [key] = *keys {
                 let one = Box::pin(async { source.fetch(key, &context).await });
-                Timed::new(one, timeout, timer).await.map(|answer| vec![answer])
+                Timed::new(one, timeout, timer).await.map(|fetched| fetched.map(|answer| vec![Ok(answer)]))
             } else {
                 let many = Box::pin(async { source.fetch_many(keys, &context).await });
                 Timed::new(many, timeout, timer).await
@@ -133,11 +134,12 @@ impl Load {
     /// its answer.
     fn judge(
         &mut self,
-        asked: Result<Vec<Result<Answer, SourceError>>, LoadError>,
+        asked: Result<Result<Answers, SourceError>, LoadError>,
         context: &Context,
-    ) -> Answers {
+    ) -> Outcomes {
         let flights = self.flights.len();
-        let mut answers: Answers = match asked {
+        let asked = asked.and_then(|fetched| fetched.map_err(|error| why(error, self, context)));
+        let mut answers: Outcomes = match asked {
             Ok(answers) => {
                 answers.into_iter().map(|one| one.map_err(|e| why(e, self, context))).collect()
             }

@@ -3,6 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::SourceError;
+
+/// One answer for each of several keys, in their order.
+pub type Answers = Vec<Result<Answer, SourceError>>;
+
 /// A source's answer for one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -32,6 +37,35 @@ impl Loaded {
     /// A value that lives as long as the keyspace says, and bears no tag.
     pub fn new(value: impl Into<Vec<u8>>) -> Self {
         Self { value: value.into(), ttl: None, tags: Vec::new() }
+    }
+
+    /// A value as JSON: what [`Keyspace::typed`](crate::Keyspace::typed) reads.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use distcache::{Answer, Loaded, SourceError};
+    /// use serde::Serialize;
+    ///
+    /// #[derive(Serialize)]
+    /// struct User {
+    ///     name: String,
+    /// }
+    ///
+    /// fn fetch() -> Result<Answer, SourceError> {
+    ///     let ada = User { name: "Ada".to_owned() };
+    ///     Ok(Loaded::json(&ada)?.ttl(Duration::from_mins(1)).tag("users").into())
+    /// }
+    ///
+    /// let Answer::Found(loaded) = fetch()? else { panic!("there is one") };
+    /// assert_eq!(loaded.value(), br#"{"name":"Ada"}"#);
+    /// # Ok::<(), SourceError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the value has no JSON: a map whose keys are no texts, say.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, SourceError> {
+        Ok(Self::new(serde_json::to_vec(value)?))
     }
 
     /// Is fresh for so long, less the keyspace's jitter, whatever its TTL is. A

@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Answer, Context, SourceError};
+use super::{Answer, Answers, Context, SourceError};
 
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -23,19 +23,56 @@ pub trait AsyncDataSource: Send + Sync + 'static {
         context: &Context,
     ) -> impl Future<Output = Result<Answer, SourceError>> + Send;
 
-    /// The values of several keys, in their order; one answer for each.
+    /// The values of several keys, in their order; one answer for each, or an
+    /// error for all. By default they are fetched one after the other.
     fn fetch_many(
         &self,
         keys: &[&[u8]],
         context: &Context,
-    ) -> impl Future<Output = Vec<Result<Answer, SourceError>>> + Send {
+    ) -> impl Future<Output = Result<Answers, SourceError>> + Send {
         async move {
             let mut answers = Vec::with_capacity(keys.len());
             for key in keys {
                 answers.push(self.fetch(key, context).await);
             }
-            answers
+            Ok(answers)
         }
+    }
+}
+
+impl<S: AsyncDataSource> AsyncDataSource for Arc<S> {
+    fn fetch(
+        &self,
+        key: &[u8],
+        context: &Context,
+    ) -> impl Future<Output = Result<Answer, SourceError>> + Send {
+        (**self).fetch(key, context)
+    }
+
+    fn fetch_many(
+        &self,
+        keys: &[&[u8]],
+        context: &Context,
+    ) -> impl Future<Output = Result<Answers, SourceError>> + Send {
+        (**self).fetch_many(keys, context)
+    }
+}
+
+impl<S: AsyncDataSource> AsyncDataSource for Box<S> {
+    fn fetch(
+        &self,
+        key: &[u8],
+        context: &Context,
+    ) -> impl Future<Output = Result<Answer, SourceError>> + Send {
+        (**self).fetch(key, context)
+    }
+
+    fn fetch_many(
+        &self,
+        keys: &[&[u8]],
+        context: &Context,
+    ) -> impl Future<Output = Result<Answers, SourceError>> + Send {
+        (**self).fetch_many(keys, context)
     }
 }
 
@@ -51,7 +88,7 @@ pub(crate) trait DynAsyncSource: Send + Sync {
         &'a self,
         keys: &'a [&'a [u8]],
         context: &'a Context,
-    ) -> BoxFuture<'a, Vec<Result<Answer, SourceError>>>;
+    ) -> BoxFuture<'a, Result<Answers, SourceError>>;
 }
 
 impl<S: AsyncDataSource> DynAsyncSource for S {
@@ -67,7 +104,7 @@ impl<S: AsyncDataSource> DynAsyncSource for S {
         &'a self,
         keys: &'a [&'a [u8]],
         context: &'a Context,
-    ) -> BoxFuture<'a, Vec<Result<Answer, SourceError>>> {
+    ) -> BoxFuture<'a, Result<Answers, SourceError>> {
         Box::pin(AsyncDataSource::fetch_many(self, keys, context))
     }
 }

@@ -1,7 +1,7 @@
 //! Where values come from when the cache does not hold them.
 
 mod answer;
-pub use answer::{Answer, Loaded};
+pub use answer::{Answer, Answers, Loaded};
 
 mod context;
 pub use context::{Cancelled, Context};
@@ -57,8 +57,12 @@ pub trait DataSource: Send + Sync + 'static {
     ///
     /// Sources that can answer many keys by one request should. By default
     /// they are fetched one after the other.
-    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Vec<Result<Answer, SourceError>> {
-        keys.iter().map(|key| self.fetch(key, context)).collect()
+    ///
+    /// # Errors
+    /// When the request has failed, and with it every key. What is wrong with one
+    /// key alone is the error of its answer.
+    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Result<Answers, SourceError> {
+        Ok(keys.iter().map(|key| self.fetch(key, context)).collect())
     }
 }
 
@@ -76,7 +80,19 @@ impl<S: DataSource + ?Sized> DataSource for Arc<S> {
         (**self).fetch(key, context)
     }
 
-    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Vec<Result<Answer, SourceError>> {
+    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Result<Answers, SourceError> {
+        (**self).fetch_many(keys, context)
+    }
+}
+
+/// A source whose type is known when the program runs. (A box of a known type
+/// would do nothing that the type does not.)
+impl DataSource for Box<dyn DataSource> {
+    fn fetch(&self, key: &[u8], context: &Context) -> Result<Answer, SourceError> {
+        (**self).fetch(key, context)
+    }
+
+    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Result<Answers, SourceError> {
         (**self).fetch_many(keys, context)
     }
 }

@@ -76,14 +76,12 @@ impl<L: Link> Database<L> {
         &self,
         keys: &[&[u8]],
         context: &Context,
-    ) -> Vec<Result<Answer, SourceError>> {
+    ) -> Result<distcache::Answers, SourceError> {
         if keys.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        match self.on_a_link(context, |link, load| link.fetch(keys, load)) {
-            Ok(answers) => answers.into_iter().map(|answer| Ok(answer?)).collect(),
-            Err(failure) => keys.iter().map(|_| Err(failure.clone().into())).collect(),
-        }
+        let answers = self.on_a_link(context, |link, load| link.fetch(keys, load))?;
+        Ok(answers.into_iter().map(|answer| Ok(answer?)).collect())
     }
 
     pub(crate) fn write(&self, write: Write<'_>, context: &Context) -> Result<(), SourceError> {

@@ -161,8 +161,8 @@ fn a_load_that_has_ended_uses_no_connection() {
 fn a_cancelled_load_is_told_as_that() {
     let database = database(|_, _, _| Err(Failure::Cancelled));
     assert!(fetch(&database).expect_err("cancelled").is::<Cancelled>());
-    let answers = database.fetch_many(&[b"a", b"b"], &Context::unbounded());
-    assert!(answers.into_iter().all(|answer| answer.expect_err("cancelled").is::<Cancelled>()));
+    let many = database.fetch_many(&[b"a", b"b"], &Context::unbounded());
+    assert!(many.expect_err("cancelled").is::<Cancelled>());
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod wire;
 
 use std::fmt;
 
-use distcache::{Answer, Context, DataSource, DataStore, SourceError};
+use distcache::{Answer, Answers, Context, DataSource, DataStore, SourceError};
 
 use crate::database::Database;
 use crate::rows::Rows;
@@ -90,7 +90,7 @@ impl DataSource for Postgres {
         self.database.fetch(key, context)
     }
 
-    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Vec<Result<Answer, SourceError>> {
+    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Result<Answers, SourceError> {
         self.database.fetch_many(keys, context)
     }
 }

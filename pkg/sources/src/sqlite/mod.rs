@@ -16,7 +16,7 @@ mod link;
 use std::fmt;
 use std::path::PathBuf;
 
-use distcache::{Answer, Context, DataSource, DataStore, SourceError};
+use distcache::{Answer, Answers, Context, DataSource, DataStore, SourceError};
 
 use crate::database::Database;
 use crate::rows::Rows;
@@ -70,7 +70,7 @@ impl DataSource for Sqlite {
         self.database.fetch(key, context)
     }
 
-    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Vec<Result<Answer, SourceError>> {
+    fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Result<Answers, SourceError> {
         self.database.fetch_many(keys, context)
     }
 }

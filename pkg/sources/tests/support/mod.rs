@@ -33,7 +33,7 @@ pub(crate) fn fetch(source: &impl DataSource, key: impl AsRef<[u8]>) -> Answer {
 }
 
 pub(crate) fn fetch_many(source: &impl DataSource, keys: &[&[u8]]) -> Vec<Answer> {
-    let answers = source.fetch_many(keys, &patient());
+    let answers = source.fetch_many(keys, &patient()).expect("answers");
     answers.into_iter().map(|answer| answer.expect("an answer")).collect()
 }
 

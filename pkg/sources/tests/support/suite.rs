@@ -143,7 +143,7 @@ pub(crate) fn two_rows_for_one_key_are_an_error<B: Bed>() {
     };
     let source = bed.kv();
     assert_eq!(failure(&source, "a", &patient()), Error::Ambiguous);
-    let answers = source.fetch_many(&[b"a", b"b"], &patient());
+    let answers = source.fetch_many(&[b"a", b"b"], &patient()).expect("answers");
     assert_eq!(*error(answers[0].as_ref().expect_err("two rows")), Error::Ambiguous);
     assert_eq!(*answers[1].as_ref().expect("one row"), found("3"));
 }
