@@ -191,7 +191,22 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
                 std::hint::spin_loop();
             }
         }
-        let (job, waiter) = Self::job(epoch, command.into_owned());
+        self.begin_on_worker(epoch, deadline, timer, command.into_owned())
+    }
+
+    /// Like [`begin`](Self::begin), but the worker runs it whatever the
+    /// dispatch: for commands that take longer than a task may hold its thread.
+    pub fn begin_on_worker<C>(
+        &self,
+        epoch: Epoch,
+        deadline: &Deadline,
+        timer: &Timer,
+        command: C,
+    ) -> Call<C::Reply>
+    where
+        C: Command<S> + Send + 'static,
+    {
+        let (job, waiter) = Self::job(epoch, command);
         if let Err(error) = self.post_job(job) {
             return Call::ready(Err(error));
         }

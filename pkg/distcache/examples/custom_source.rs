@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache::{
-    Answer, Answers, CircuitBreaker, Clock, Context, DataSource, Engine, How, Keyspace, KeyspaceConfig,
-    Loaded, ManualClock, RateLimit, SourceError,
+    Answer, Answers, CircuitBreaker, Clock, Context, DataSource, Engine, How, Keyspace,
+    KeyspaceConfig, Loaded, ManualClock, RateLimit, SourceError,
 };
 
 type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;

@@ -1,12 +1,15 @@
 //! The calls of the cache, and how each of them finds its node.
 
+mod cursor;
 mod loads;
 mod reads;
+mod scan;
+mod tour;
 mod walks;
 mod writes;
 
+pub use cursor::{Cursor, NoCursor, Page};
 pub use reads::{Hit, Peeked};
-pub use walks::{Cursor, NoCursor, Page};
 pub use writes::{Stored, Write};
 
 use std::future::poll_fn;

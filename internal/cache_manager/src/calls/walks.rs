@@ -1,43 +1,22 @@
 //! Calls that go through a keyspace, node after node.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use distcache_bus::{CallError, Deadline, Epoch};
-use distcache_node::commands::{Clear, InvalidateSome, Revoke, Scan};
-use distcache_node::{Departed, KeyspaceId, Selection};
+use distcache_bus::{CallError, Deadline};
+use distcache_node::commands::{Clear, Count, InvalidateSome, Revoke};
+use distcache_node::{Departed, KeyspaceId, NodeStatus, Selection};
 
+use super::tour::Tour;
 use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
 use crate::routing::Routing;
 use crate::{CacheManager, Error, Keyspace};
 
 /// An entry that has gone, and from which keyspace.
-type Gone = (KeyspaceId, Departed);
+pub(super) type Gone = (KeyspaceId, Departed);
 
 /// Entries that a walk looks at under one lock: some 100 us.
-const ENTRIES_A_LOCK: usize = 1024;
-
-/// Where a scan goes on. Its text can be handed to a client and back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
-    /// The ring by which it was given.
-    epoch: u64,
-    /// Which node, in the ring's order.
-    node: u32,
-    /// Where in that node.
-    at: u64,
-}
-
-/// Some keys of a scan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// The keys, in no order.
-    pub keys: Vec<Box<[u8]>>,
-    /// Where to go on; `None` at the end.
-    pub next: Option<Cursor>,
-}
+pub(super) const ENTRIES_A_LOCK: usize = 1024;
 
 impl CacheManager {
     /// Forgets every key of the default keyspace; see
@@ -66,6 +45,28 @@ impl CacheManager {
         Ok(entries)
     }
 
+    /// Like [`clear_in`](Self::clear_in), for a task: the nodes' own threads do
+    /// it.
+    ///
+    /// # Errors
+    /// As of `clear_in`.
+    pub async fn clear_in_async(&self, keyspace: &Keyspace) -> Result<usize, Error> {
+        let mut entries = 0;
+        let mut tour = Tour::begin(&self.shared).await?;
+        while let Some(node) = tour.node() {
+            let (epoch, deadline) = (tour.epoch(), tour.deadline());
+            let command = Clear { keyspace: keyspace.id() };
+            let timer = &self.shared.timer;
+            let told = node.mailbox.begin_on_worker(epoch, &deadline, timer, command).await;
+            if let Some(told) = tour.heard(told).await? {
+                entries += told.reply;
+                tour.tell(told.departed).await;
+                tour.go_on(None).await;
+            }
+        }
+        Ok(entries)
+    }
+
     /// Forgets every value of a keyspace that bears one of the tags with these
     /// hashes. When it returns, no read gets one that was stored or loaded
     /// before. Costs the same however many values there are.
@@ -79,6 +80,23 @@ impl CacheManager {
             node.mailbox.call(epoch, deadline, command)?;
             Ok(Vec::new())
         })
+    }
+
+    /// Like [`revoke_in`](Self::revoke_in), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `revoke_in`.
+    pub async fn revoke_in_async(&self, keyspace: &Keyspace, tags: &[u64]) -> Result<(), Error> {
+        let mut tour = Tour::begin(&self.shared).await?;
+        while let Some(node) = tour.node() {
+            let (epoch, deadline) = (tour.epoch(), tour.deadline());
+            let command = Revoke { epoch, keyspace: keyspace.id(), tags: tags.to_vec() };
+            let told = node.mailbox.begin(epoch, &deadline, &self.shared.timer, command).await;
+            if tour.heard(told).await?.is_some() {
+                tour.go_on(None).await;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets every key of a keyspace that is selected, and what loads of them
@@ -108,6 +126,61 @@ impl CacheManager {
             Ok(departed)
         })?;
         Ok(removed)
+    }
+
+    /// Like [`invalidate_in`](Self::invalidate_in), without ever parking the
+    /// thread; other tasks have it between two locks.
+    ///
+    /// # Errors
+    /// As of `invalidate_in`.
+    pub async fn invalidate_in_async(
+        &self,
+        keyspace: &Keyspace,
+        selection: &Selection,
+    ) -> Result<u64, Error> {
+        let mut removed = 0;
+        let mut tour = Tour::begin(&self.shared).await?;
+        while let Some(node) = tour.node() {
+            let (epoch, deadline) = (tour.epoch(), tour.deadline());
+            let command = InvalidateSome {
+                keyspace: keyspace.id(),
+                at: tour.at(),
+                entries: ENTRIES_A_LOCK,
+                selection: selection.clone(),
+            };
+            let told = node.mailbox.begin(epoch, &deadline, &self.shared.timer, command).await;
+            if let Some(told) = tour.heard(told).await? {
+                removed += told.reply.0;
+                tour.tell(told.departed).await;
+                tour.go_on(told.reply.1).await;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Like [`keyspace_statuses`](Self::keyspace_statuses), without ever parking
+    /// the thread.
+    ///
+    /// # Errors
+    /// As of `keyspace_statuses`.
+    pub async fn keyspace_statuses_async(
+        &self,
+        keyspace: &Keyspace,
+    ) -> Result<Vec<NodeStatus>, Error> {
+        let mut statuses = Vec::new();
+        let mut tour = Tour::begin(&self.shared).await?;
+        while let Some(node) = tour.node() {
+            let (epoch, deadline) = (tour.epoch(), tour.deadline());
+            let command = Count { keyspace: keyspace.id() };
+            let counted = node.mailbox.begin_read(epoch, &deadline, &self.shared.timer, command);
+            if let Some(counted) = tour.heard(counted.await).await? {
+                // Fewer of them, if the tour has begun again.
+                statuses.truncate(tour.nodes_done());
+                statuses.push(counted.ok_or_else(|| Error::gone(keyspace))?);
+                tour.go_on(None).await;
+            }
+        }
+        if statuses.len() < tour.nodes_done() { Err(Error::NodeFailed) } else { Ok(statuses) }
     }
 
     /// Runs `work` on every node, while no entry is on its way between two. What
@@ -142,131 +215,5 @@ impl CacheManager {
             }
         }
         Ok(())
-    }
-
-    /// Some selected keys of a keyspace that have a value, and where to go on:
-    /// about `entries` entries are looked at, of which none may be selected.
-    ///
-    /// A key that has its value from the first call to the last is found; it may
-    /// be found twice. When nodes come or go meanwhile, the scan begins again.
-    ///
-    /// # Errors
-    /// Those of [`get`](Self::get).
-    pub fn scan_in(
-        &self,
-        keyspace: &Keyspace,
-        selection: &Selection,
-        from: Option<Cursor>,
-        entries: usize,
-    ) -> Result<Page, Error> {
-        let routing = self.shared.settled_routing()?;
-        let from = from.filter(|cursor| cursor.epoch == routing.epoch.get());
-        let start = Cursor { epoch: routing.epoch.get(), node: 0, at: 0 };
-        let mut cursor = from.unwrap_or(start);
-        let mut keys = Vec::new();
-        let mut seen = 0;
-        while seen < entries.max(1) {
-            let Some(node) = routing.nodes.get(cursor.node as usize) else {
-                return Ok(Page { keys, next: None });
-            };
-            let step = ENTRIES_A_LOCK.min(entries.max(1));
-            let command = Scan {
-                keyspace: keyspace.id(),
-                at: usize::try_from(cursor.at).unwrap_or(usize::MAX),
-                entries: step,
-                selection: selection.clone(),
-            };
-            let deadline = Deadline::within(self.shared.call_timeout);
-            match node.mailbox.read(routing.epoch, &deadline, command) {
-                Ok((found, next)) => {
-                    keys.extend(found);
-                    cursor = cursor.after(next);
-                }
-                // It is given up, and what it held is gone.
-                Err(CallError::Retired) => cursor = cursor.after(None),
-                // The ring has changed: from the beginning, by the next one.
-                Err(CallError::Stale) => return Ok(Page { keys, next: Some(start) }),
-                Err(error) => match judge(error) {
-                    Verdict::Final(error) => return Err(error),
-                    Verdict::LookAgain => return Err(Error::TimedOut),
-                },
-            }
-            seen += step;
-        }
-        let is_over = routing.nodes.len() <= cursor.node as usize;
-        Ok(Page { keys, next: (!is_over).then_some(cursor) })
-    }
-}
-
-impl crate::manager::Shared {
-    /// The routing, when no entry is on its way between two nodes.
-    fn settled_routing(&self) -> Result<Arc<Routing>, Error> {
-        let deadline = Deadline::within(self.call_timeout);
-        loop {
-            let routing = self.routing.load_full();
-            if routing.before.is_none() {
-                return Ok(routing);
-            }
-            // A move ends by publishing the same epoch again: its lock is free
-            // then.
-            drop(self.membership.try_lock_until(deadline.instant()));
-            if deadline.is_over() {
-                return Err(Error::TimedOut);
-            }
-        }
-    }
-}
-
-impl Cursor {
-    fn after(self, next: Option<usize>) -> Self {
-        match next {
-            Some(at) => Self { at: at as u64, ..self },
-            None => Self { node: self.node + 1, at: 0, ..self },
-        }
-    }
-
-    /// The ring by which it was given.
-    pub fn epoch(&self) -> u64 {
-        self.epoch
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}-{}", self.epoch, self.node, self.at)
-    }
-}
-
-/// A text is no cursor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no cursor that a scan has given")]
-pub struct NoCursor;
-
-impl FromStr for Cursor {
-    type Err = NoCursor;
-
-    fn from_str(text: &str) -> Result<Self, NoCursor> {
-        let mut numbers = text.split('-').map(|part| part.parse::<u64>().ok());
-        let mut next = || numbers.next().flatten().ok_or(NoCursor);
-        let (epoch, node, at) = (next()?, next()?, next()?);
-        let node = u32::try_from(node).map_err(|_too_large| NoCursor)?;
-        if epoch < Epoch::FIRST.get() || numbers.next().is_some() {
-            return Err(NoCursor);
-        }
-        Ok(Self { epoch, node, at })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_what_its_text_says() {
-        let cursor = Cursor { epoch: 3, node: 2, at: 77 };
-        assert_eq!(cursor.to_string().parse(), Ok(cursor));
-        for wrong in ["", "1", "1-2", "1-2-3-4", "a-2-3", "0-0-0", "1-99999999999-0", "-1-2-3"] {
-            assert_eq!(wrong.parse::<Cursor>(), Err(NoCursor), "{wrong}");
-        }
     }
 }

@@ -10,7 +10,7 @@ mod load;
 pub use load::{Land, LookUp};
 
 mod read;
-pub use read::{Get, Peek, Scan};
+pub use read::{Count, Get, Peek, Scan};
 
 mod transfer;
 pub use transfer::{Fetch, Fetched};

@@ -2,7 +2,7 @@
 
 use distcache_bus::{Command, Read};
 
-use crate::{DataNode, KeyspaceId, Selection, Tick, Value};
+use crate::{DataNode, KeyspaceId, NodeStatus, Selection, Tick, Value};
 
 /// The value of a key. Borrows the key; hence allocates nothing where it runs
 /// on its caller's stack.
@@ -99,5 +99,31 @@ impl Read<DataNode> for Scan {
         let mut keys = Vec::new();
         let next = node.scan(self.keyspace, self.at, self.entries, &self.selection, &mut keys);
         (keys, next)
+    }
+}
+
+/// What a node has counted of one keyspace; `None` if that is not there.
+#[derive(Debug, Clone, Copy)]
+pub struct Count {
+    /// Which keyspace.
+    pub keyspace: KeyspaceId,
+}
+
+impl Command<DataNode> for Count {
+    type Reply = Option<NodeStatus>;
+    type Owned = Self;
+
+    fn into_owned(self) -> Self {
+        self
+    }
+
+    fn run(self, node: &mut DataNode) -> Self::Reply {
+        self.read(node)
+    }
+}
+
+impl Read<DataNode> for Count {
+    fn read(self, node: &DataNode) -> Self::Reply {
+        node.keyspace_status(self.keyspace)
     }
 }

@@ -182,12 +182,33 @@ impl Engine {
         self.with(keyspace, |keyspace| keyspace.touch(key))
     }
 
+    /// See [`Keyspace::touch_async`].
+    ///
+    /// # Errors
+    /// As of that, and `KeyspaceUnknown`.
+    pub async fn touch_async(&self, keyspace: &str, key: &[u8]) -> Result<bool, Error> {
+        self.keyspace(keyspace)?.touch_async(key).await
+    }
+
     /// See [`Keyspace::expire`].
     ///
     /// # Errors
     /// As of that, and `KeyspaceUnknown`.
     pub fn expire(&self, keyspace: &str, key: &[u8], ttl: Duration) -> Result<bool, Error> {
         self.with(keyspace, |keyspace| keyspace.expire(key, ttl))
+    }
+
+    /// See [`Keyspace::expire_async`].
+    ///
+    /// # Errors
+    /// As of that, and `KeyspaceUnknown`.
+    pub async fn expire_async(
+        &self,
+        keyspace: &str,
+        key: &[u8],
+        ttl: Duration,
+    ) -> Result<bool, Error> {
+        self.keyspace(keyspace)?.expire_async(key, ttl).await
     }
 
     /// See [`Keyspace::persist`].
@@ -198,12 +219,28 @@ impl Engine {
         self.with(keyspace, |keyspace| keyspace.persist(key))
     }
 
+    /// See [`Keyspace::persist_async`].
+    ///
+    /// # Errors
+    /// As of that, and `KeyspaceUnknown`.
+    pub async fn persist_async(&self, keyspace: &str, key: &[u8]) -> Result<bool, Error> {
+        self.keyspace(keyspace)?.persist_async(key).await
+    }
+
     /// See [`Keyspace::invalidate_tags`].
     ///
     /// # Errors
     /// As of that, and `KeyspaceUnknown`.
     pub fn invalidate_tags(&self, keyspace: &str, tags: &[&str]) -> Result<(), Error> {
         self.with(keyspace, |keyspace| keyspace.invalidate_tags(tags))
+    }
+
+    /// See [`Keyspace::invalidate_tags_async`].
+    ///
+    /// # Errors
+    /// As of that, and `KeyspaceUnknown`.
+    pub async fn invalidate_tags_async(&self, keyspace: &str, tags: &[&str]) -> Result<(), Error> {
+        self.keyspace(keyspace)?.invalidate_tags_async(tags).await
     }
 
     /// See [`Keyspace::invalidate_prefix`].
@@ -214,6 +251,18 @@ impl Engine {
         self.with(keyspace, |keyspace| keyspace.invalidate_prefix(prefix))
     }
 
+    /// See [`Keyspace::invalidate_prefix_async`].
+    ///
+    /// # Errors
+    /// As of that, and `KeyspaceUnknown`.
+    pub async fn invalidate_prefix_async(
+        &self,
+        keyspace: &str,
+        prefix: &[u8],
+    ) -> Result<u64, Error> {
+        self.keyspace(keyspace)?.invalidate_prefix_async(prefix).await
+    }
+
     /// See [`Keyspace::clear`].
     ///
     /// # Errors
@@ -222,12 +271,28 @@ impl Engine {
         self.with(keyspace, Keyspace::clear)
     }
 
+    /// See [`Keyspace::clear_async`].
+    ///
+    /// # Errors
+    /// As of that, and `KeyspaceUnknown`.
+    pub async fn clear_async(&self, keyspace: &str) -> Result<usize, Error> {
+        self.keyspace(keyspace)?.clear_async().await
+    }
+
     /// See [`Keyspace::stats`].
     ///
     /// # Errors
     /// As of that, and `KeyspaceUnknown`.
     pub fn stats(&self, keyspace: &str) -> Result<KeyspaceStats, Error> {
         self.with(keyspace, Keyspace::stats)
+    }
+
+    /// See [`Keyspace::stats_async`].
+    ///
+    /// # Errors
+    /// As of that, and `KeyspaceUnknown`.
+    pub async fn stats_async(&self, keyspace: &str) -> Result<KeyspaceStats, Error> {
+        self.keyspace(keyspace)?.stats_async().await
     }
 
     /// See [`Keyspace::get_many`].
@@ -314,5 +379,19 @@ impl Engine {
         entries: usize,
     ) -> Result<Page, Error> {
         self.with(keyspace, |keyspace| keyspace.scan(pattern, from, entries))
+    }
+
+    /// See [`Keyspace::scan_async`].
+    ///
+    /// # Errors
+    /// As of that, and `KeyspaceUnknown`.
+    pub async fn scan_async(
+        &self,
+        keyspace: &str,
+        pattern: &[u8],
+        from: Option<Cursor>,
+        entries: usize,
+    ) -> Result<Page, Error> {
+        self.keyspace(keyspace)?.scan_async(pattern, from, entries).await
     }
 }

@@ -63,6 +63,19 @@ impl Keyspace {
         warming
     }
 
+    /// Like [`warm`](Self::warm), for tasks.
+    pub async fn warm_async(&self, keys: &[&[u8]]) -> Warming {
+        let mut warming = Warming { keys: keys.len() as u64, ..Warming::default() };
+        let batch_max = self.inner.setup.load().config.batch_max;
+        for batch in keys.chunks(batch_max) {
+            let answers = self.get_many_async(batch).await;
+            let failed = answers.iter().filter(|answer| answer.is_err()).count();
+            warming.failed += failed as u64;
+            warming.loaded += (batch.len() - failed) as u64;
+        }
+        warming
+    }
+
     /// Loads the keyspace's warm keys, and shows how far it is.
     fn warm_up(&self) -> Warming {
         let setup = self.inner.setup.load_full();

@@ -74,6 +74,17 @@ impl Keyspace {
         Ok(self.inner.manager.revoke_in(&self.inner.cache, &tags)?)
     }
 
+    /// Like [`invalidate_tags`](Self::invalidate_tags), without ever parking the
+    /// thread.
+    ///
+    /// # Errors
+    /// As of `invalidate_tags`.
+    pub async fn invalidate_tags_async(&self, tags: &[&str]) -> Result<(), Error> {
+        self.inner.check_present()?;
+        let tags = self.inner.tag_hashes(tags);
+        Ok(self.inner.manager.revoke_in_async(&self.inner.cache, &tags).await?)
+    }
+
     /// Forgets, in the cache, every key that begins with these bytes. Goes
     /// through all keys, a thousand at a time, while others are served. Returns
     /// how many there were.
@@ -86,6 +97,17 @@ impl Keyspace {
         Ok(self.inner.manager.invalidate_in(&self.inner.cache, &selection)?)
     }
 
+    /// Like [`invalidate_prefix`](Self::invalidate_prefix), without ever parking
+    /// the thread: other tasks have it after every thousand keys.
+    ///
+    /// # Errors
+    /// As of `invalidate_prefix`.
+    pub async fn invalidate_prefix_async(&self, prefix: &[u8]) -> Result<u64, Error> {
+        self.inner.check_present()?;
+        let selection = Selection::Prefix(prefix.into());
+        Ok(self.inner.manager.invalidate_in_async(&self.inner.cache, &selection).await?)
+    }
+
     /// Forgets, in the cache, everything. Returns how many entries there were.
     ///
     /// # Errors
@@ -93,6 +115,16 @@ impl Keyspace {
     pub fn clear(&self) -> Result<usize, Error> {
         self.inner.check_present()?;
         Ok(self.inner.manager.clear_in(&self.inner.cache)?)
+    }
+
+    /// Like [`clear`](Self::clear), without ever parking the thread: the data
+    /// nodes' own threads do it. If it is dropped, some of the keys may have gone.
+    ///
+    /// # Errors
+    /// As of `clear`.
+    pub async fn clear_async(&self) -> Result<usize, Error> {
+        self.inner.check_present()?;
+        Ok(self.inner.manager.clear_in_async(&self.inner.cache).await?)
     }
 
     /// Some keys that match a pattern and have a fresh value in the cache, and
@@ -113,6 +145,23 @@ impl Keyspace {
         self.inner.check_present()?;
         let selection = Selection::Pattern(pattern.into());
         Ok(self.inner.manager.scan_in(&self.inner.cache, &selection, from, entries)?)
+    }
+
+    /// Like [`scan`](Self::scan), without ever parking the thread: other tasks
+    /// have it after every thousand entries.
+    ///
+    /// # Errors
+    /// As of `scan`.
+    pub async fn scan_async(
+        &self,
+        pattern: &[u8],
+        from: Option<Cursor>,
+        entries: usize,
+    ) -> Result<Page, Error> {
+        self.inner.check_present()?;
+        let selection = Selection::Pattern(pattern.into());
+        let page = self.inner.manager.scan_in_async(&self.inner.cache, &selection, from, entries);
+        Ok(page.await?)
     }
 }
 

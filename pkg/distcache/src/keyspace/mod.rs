@@ -2,15 +2,16 @@
 
 mod forget;
 mod inner;
+mod item;
 mod many;
 mod read;
 mod stats;
 mod write;
 
 pub(crate) use inner::{Inner, Setup};
+pub use item::{Item, Until};
 pub use read::{Found, How, Ttl};
 pub use stats::KeyspaceStats;
-pub use write::{Item, Until};
 
 use std::fmt;
 use std::sync::Arc;
@@ -74,6 +75,15 @@ impl Keyspace {
     /// When a data node does not answer, or the keyspace was removed.
     pub fn stats(&self) -> Result<KeyspaceStats, Error> {
         let nodes = self.inner.manager.keyspace_statuses(&self.inner.cache)?;
+        Ok(KeyspaceStats::of(&self.inner.stats, &self.inner.setup.load(), &nodes))
+    }
+
+    /// Like [`stats`](Self::stats), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `stats`.
+    pub async fn stats_async(&self) -> Result<KeyspaceStats, Error> {
+        let nodes = self.inner.manager.keyspace_statuses_async(&self.inner.cache).await?;
         Ok(KeyspaceStats::of(&self.inner.stats, &self.inner.setup.load(), &nodes))
     }
 

@@ -8,92 +8,9 @@ use distcache_manager::{Condition, Stored, Tick, Version, Write, number_in};
 
 use super::inner::{Inner, Setup};
 use super::stats::raise;
-use super::{Found, Keyspace};
+use super::{Found, Item, Keyspace, Until};
 use crate::write::Writer;
 use crate::{Error, LoadError};
-
-/// A value to be put, and how.
-///
-/// ```
-/// use std::time::Duration;
-/// use distcache::Item;
-///
-/// let item = Item::new(b"user:42", b"Ada").ttl(Duration::from_mins(1)).tag("users").if_absent();
-/// ```
-#[derive(Debug, Clone)]
-pub struct Item<'a> {
-    key: &'a [u8],
-    value: &'a [u8],
-    until: Until,
-    tags: Vec<&'a str>,
-    condition: Condition,
-}
-
-/// How long a value is to stay fresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Until {
-    /// As long as the keyspace says.
-    #[default]
-    Default,
-    /// For so long.
-    For(Duration),
-    /// Until it is evicted.
-    Evicted,
-}
-
-impl<'a> Item<'a> {
-    /// A value that is put whatever the key has, and stays fresh as long as the
-    /// keyspace says.
-    pub fn new(key: &'a [u8], value: &'a [u8]) -> Self {
-        let (until, condition) = (Until::Default, Condition::Always);
-        Self { key, value, until, tags: Vec::new(), condition }
-    }
-
-    /// Stays fresh for so long.
-    #[must_use]
-    pub fn ttl(self, ttl: Duration) -> Self {
-        self.until(Until::For(ttl))
-    }
-
-    /// Stays fresh until that.
-    #[must_use]
-    pub fn until(self, until: Until) -> Self {
-        Self { until, ..self }
-    }
-
-    /// Bears a tag, by which it can be invalidated together with others.
-    #[must_use]
-    pub fn tag(mut self, tag: &'a str) -> Self {
-        self.tags.push(tag);
-        self
-    }
-
-    /// Is put only if the cache has no value of the key.
-    #[must_use]
-    pub fn if_absent(self) -> Self {
-        Self { condition: Condition::Absent, ..self }
-    }
-
-    /// Is put only if the cache has a value of the key.
-    #[must_use]
-    pub fn if_present(self) -> Self {
-        Self { condition: Condition::Present, ..self }
-    }
-
-    /// Is put only if the cache has this version of the key: compare and swap.
-    #[must_use]
-    pub fn if_version(self, version: Version) -> Self {
-        Self { condition: Condition::Version(version), ..self }
-    }
-
-    pub(super) fn key(&self) -> &'a [u8] {
-        self.key
-    }
-
-    pub(super) fn tags(&self) -> &[&'a str] {
-        &self.tags
-    }
-}
 
 /// The parts of an item that travel to a lane.
 struct OwnItem {
@@ -321,12 +238,31 @@ impl Keyspace {
         Ok(self.inner.manager.set_expires_in(&self.inner.cache, key, expires)?)
     }
 
-    /// Like [`touch`](Self::touch), [`expire`](Self::expire) and
-    /// [`persist`](Self::persist), without ever parking the thread.
+    /// Like [`touch`](Self::touch), without ever parking the thread.
     ///
     /// # Errors
     /// As of `touch`.
-    pub async fn stay_async(&self, key: &[u8], until: Until) -> Result<bool, Error> {
+    pub async fn touch_async(&self, key: &[u8]) -> Result<bool, Error> {
+        self.stay_async(key, Until::Default).await
+    }
+
+    /// Like [`expire`](Self::expire), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `touch`.
+    pub async fn expire_async(&self, key: &[u8], ttl: Duration) -> Result<bool, Error> {
+        self.stay_async(key, Until::For(ttl)).await
+    }
+
+    /// Like [`persist`](Self::persist), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `touch`.
+    pub async fn persist_async(&self, key: &[u8]) -> Result<bool, Error> {
+        self.stay_async(key, Until::Evicted).await
+    }
+
+    async fn stay_async(&self, key: &[u8], until: Until) -> Result<bool, Error> {
         self.inner.check_present()?;
         let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
         Ok(self.inner.manager.set_expires_in_async(&self.inner.cache, key, expires).await?)

@@ -83,7 +83,9 @@ impl Load {
             // What makes the future may panic as well as the future.
             if let [key] = *keys {
                 let one = Box::pin(async { source.fetch(key, &context).await });
-                Timed::new(one, timeout, timer).await.map(|fetched| fetched.map(|answer| vec![Ok(answer)]))
+                Timed::new(one, timeout, timer)
+                    .await
+                    .map(|fetched| fetched.map(|answer| vec![Ok(answer)]))
             } else {
                 let many = Box::pin(async { source.fetch_many(keys, &context).await });
                 Timed::new(many, timeout, timer).await
