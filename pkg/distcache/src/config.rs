@@ -8,8 +8,8 @@ use distcache_manager::{EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, Re
 
 use crate::gate::{CircuitBreaker, RateLimit};
 use crate::source::{
-    Answer, AsyncDataSource, Context, DataSource, DataStore, DynAsyncSource, SourceError, Spawn,
-    Spawner,
+    Answer, AsyncDataSource, AsyncDataStore, Context, DataSource, DataStore, DynAsyncSource,
+    DynAsyncStore, SourceError, Spawn, Spawner,
 };
 
 /// How a keyspace works: a name, where values come from, and limits.
@@ -62,8 +62,15 @@ pub(crate) enum Source {
 /// Where writes go beside the cache.
 #[derive(Clone)]
 pub(crate) struct Store {
-    pub(crate) store: Arc<dyn DataStore>,
+    pub(crate) way: StoreWay,
     pub(crate) mode: WriteMode,
+}
+
+/// How a store is called.
+#[derive(Clone)]
+pub(crate) enum StoreWay {
+    Blocking(Arc<dyn DataStore>),
+    Async(Arc<dyn DynAsyncStore>, Spawner),
 }
 
 /// When writes reach their store.
@@ -391,7 +398,19 @@ impl KeyspaceConfig {
     /// acknowledged when both have it. Default: nowhere.
     #[must_use]
     pub fn write_through(mut self, store: impl DataStore) -> Self {
-        self.store = Some(Store { store: Arc::new(store), mode: WriteMode::Through });
+        let way = StoreWay::Blocking(Arc::new(store));
+        self.store = Some(Store { way, mode: WriteMode::Through });
+        self
+    }
+
+    /// As [`write_through`](Self::write_through), with a store of futures on a
+    /// runtime. A thread of that must not wait for a write itself: tasks call
+    /// `put_async` and its like, and end the engine by
+    /// [`shutdown_async`](crate::Engine::shutdown_async). Default: nowhere.
+    #[must_use]
+    pub fn async_write_through(mut self, store: impl AsyncDataStore, runtime: impl Spawn) -> Self {
+        let way = StoreWay::Async(Arc::new(store), Spawner::new(runtime));
+        self.store = Some(Store { way, mode: WriteMode::Through });
         self
     }
 
@@ -400,7 +419,24 @@ impl KeyspaceConfig {
     /// loses what waits. Default: nowhere.
     #[must_use]
     pub fn write_behind(mut self, store: impl DataStore, how: WriteBehind) -> Self {
-        self.store = Some(Store { store: Arc::new(store), mode: WriteMode::Behind(how) });
+        let way = StoreWay::Blocking(Arc::new(store));
+        self.store = Some(Store { way, mode: WriteMode::Behind(how) });
+        self
+    }
+
+    /// As [`write_behind`](Self::write_behind), with a store of futures on a
+    /// runtime. What waits at the end is written by
+    /// [`shutdown_async`](crate::Engine::shutdown_async), while the runtime runs.
+    /// Default: nowhere.
+    #[must_use]
+    pub fn async_write_behind(
+        mut self,
+        store: impl AsyncDataStore,
+        runtime: impl Spawn,
+        how: WriteBehind,
+    ) -> Self {
+        let way = StoreWay::Async(Arc::new(store), Spawner::new(runtime));
+        self.store = Some(Store { way, mode: WriteMode::Behind(how) });
         self
     }
 

@@ -69,8 +69,8 @@ pub use config::{KeyspaceConfig, WriteBehind};
 
 mod source;
 pub use source::{
-    Answer, Answers, AsyncDataSource, BoxFuture, Cancelled, Context, DataSource, DataStore, Loaded,
-    SourceError, Spawn,
+    Answer, Answers, AsyncDataSource, AsyncDataStore, BoxFuture, Cancelled, Context, DataSource,
+    DataStore, Loaded, SourceError, Spawn,
 };
 
 mod typed;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use distcache_manager::{CacheManager, Clock, Config, ConfigError, Dispatch};
+use distcache_manager::{CacheManager, Clock, Config, ConfigError, DEFAULT_KEYSPACE, Dispatch};
 
 use crate::{Engine, Error, KeyspaceConfig};
 
@@ -108,7 +108,11 @@ impl EngineBuilder {
             usize::try_from(self.config.capacity_bytes / NODE_BYTES).unwrap_or(usize::MAX);
         let by_default = self.config.data_nodes.min(fitting.max(1));
         let data_nodes = self.data_nodes.unwrap_or(by_default);
-        let engine = Engine::new(CacheManager::start(Config { data_nodes, ..self.config })?);
+        let manager = CacheManager::start(Config { data_nodes, ..self.config })?;
+        // Every keyspace of an engine is its users': the one for calls that name
+        // none would take a name and some memory from them.
+        manager.remove_keyspace(DEFAULT_KEYSPACE).map_err(Error::from)?;
+        let engine = Engine::new(manager);
         for keyspace in self.keyspaces {
             engine.add_keyspace(keyspace)?;
         }

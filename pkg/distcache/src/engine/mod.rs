@@ -2,6 +2,7 @@
 
 mod builder;
 mod calls;
+mod elsewhere;
 mod events;
 mod warm;
 

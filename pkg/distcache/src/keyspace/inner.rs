@@ -9,12 +9,12 @@ use distcache_bus::Deadline;
 use distcache_manager::{CacheManager, Flight, Landed, Landing, Lead};
 
 use super::stats::{Counters, raise};
-use crate::config::{Source, Store};
+use crate::config::{Source, Store, StoreWay};
 use crate::engine::Progress;
 use crate::gate::{Breaker, Limiter, Permit};
 use crate::load::{Arrival, Full, Load, LoadError, Pool, Runs, Stays};
-use crate::write::{Outcome, Writer};
-use crate::{Answer, Error, KeyspaceConfig};
+use crate::write::{OnRuntime, Outcome, Writer};
+use crate::{Answer, DataStore, Error, KeyspaceConfig};
 
 /// One keyspace of an engine.
 pub(crate) struct Inner {
@@ -49,7 +49,7 @@ enum Loader {
 }
 
 impl Setup {
-    pub(crate) fn new(manager: &CacheManager, config: KeyspaceConfig) -> Self {
+    pub(crate) fn new(manager: &Arc<CacheManager>, config: KeyspaceConfig) -> Self {
         let (at_once, waiting) = (config.loads_max, config.loads_waiting_max);
         let loader = config.source.clone().map(|source| match source {
             Source::Blocking(source) => {
@@ -60,7 +60,13 @@ impl Setup {
                 Loader::Async(source, Runs::new(spawner, at_once, waiting))
             }
         });
-        let writer = config.store.clone().map(|Store { store, mode }| {
+        let writer = config.store.clone().map(|Store { way, mode }| {
+            let store: Arc<dyn DataStore> = match way {
+                StoreWay::Blocking(store) => store,
+                StoreWay::Async(store, spawner) => {
+                    Arc::new(OnRuntime::new(store, spawner, manager.clone()))
+                }
+            };
             Writer::new(&config.name, store, mode, config.write_timeout)
         });
         Self {

@@ -16,3 +16,4 @@ mod request;
 pub(crate) use request::Load;
 
 mod timed;
+pub(crate) use timed::Timed;

@@ -13,6 +13,10 @@ mod asynchronous;
 pub use asynchronous::{AsyncDataSource, BoxFuture, Spawn};
 pub(crate) use asynchronous::{DynAsyncSource, Spawner};
 
+mod async_store;
+pub use async_store::AsyncDataStore;
+pub(crate) use async_store::DynAsyncStore;
+
 use std::error::Error;
 use std::sync::Arc;
 

@@ -58,3 +58,21 @@ impl<S: DataStore + ?Sized> DataStore for Arc<S> {
         (**self).write_many(writes, context)
     }
 }
+
+impl<S: DataStore + ?Sized> DataStore for Box<S> {
+    fn store(&self, key: &[u8], value: &[u8], context: &Context) -> Result<(), SourceError> {
+        (**self).store(key, value, context)
+    }
+
+    fn remove(&self, key: &[u8], context: &Context) -> Result<(), SourceError> {
+        (**self).remove(key, context)
+    }
+
+    fn write_many(
+        &self,
+        writes: &[(&[u8], Option<&[u8]>)],
+        context: &Context,
+    ) -> Vec<Result<(), SourceError>> {
+        (**self).write_many(writes, context)
+    }
+}

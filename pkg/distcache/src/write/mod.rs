@@ -10,6 +10,9 @@
 mod behind;
 pub(crate) use behind::{Forget, Outcome};
 
+mod on_runtime;
+pub(crate) use on_runtime::OnRuntime;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +38,7 @@ pub(crate) struct Writer {
 }
 
 /// A store has panicked. Its message is where the process's errors go.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the store panicked")]
 struct Panicked;
 

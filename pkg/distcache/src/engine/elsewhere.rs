@@ -1,0 +1,102 @@
+//! Calls of an engine that may wait for long, for tasks: each on a thread of its
+//! own. They are rare.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use distcache_bus::reply_slot;
+
+use super::{Engine, ShutdownError};
+use crate::{Error, Keyspace, KeyspaceConfig};
+
+impl Engine {
+    /// Like [`add_keyspace`](Self::add_keyspace), without ever parking the thread.
+    /// If it is dropped, the keyspace is added all the same.
+    ///
+    /// # Errors
+    /// As of `add_keyspace`.
+    pub async fn add_keyspace_async(&self, config: KeyspaceConfig) -> Result<Keyspace, Error> {
+        self.elsewhere(move |engine| engine.add_keyspace(config.clone())).await
+    }
+
+    /// Like [`update_keyspace`](Self::update_keyspace), without ever parking the
+    /// thread. If it is dropped, the keyspace is changed all the same.
+    ///
+    /// # Errors
+    /// As of `update_keyspace`.
+    pub async fn update_keyspace_async(&self, config: KeyspaceConfig) -> Result<(), Error> {
+        self.elsewhere(move |engine| engine.update_keyspace(config.clone())).await
+    }
+
+    /// Like [`delete_keyspace`](Self::delete_keyspace), without ever parking the
+    /// thread. If it is dropped, the keyspace is removed all the same.
+    ///
+    /// # Errors
+    /// As of `delete_keyspace`.
+    pub async fn delete_keyspace_async(&self, name: &str) -> Result<(), Error> {
+        let name = name.to_owned();
+        self.elsewhere(move |engine| engine.delete_keyspace(&name)).await
+    }
+
+    /// Like [`delete_keyspaces`](Self::delete_keyspaces), without ever parking the
+    /// thread. If it is dropped, the keyspaces are removed all the same.
+    pub async fn delete_keyspaces_async(&self, names: &[&str]) -> Vec<Result<(), Error>> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let delete = move |engine: &Self| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            engine.delete_keyspaces(&names)
+        };
+        self.elsewhere(delete).await
+    }
+
+    /// Like [`clear_all`](Self::clear_all), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `clear_all`.
+    pub async fn clear_all_async(&self) -> Result<usize, Error> {
+        let keyspaces = self.shared.keyspaces.load_full();
+        let mut entries = 0;
+        for keyspace in keyspaces.iter() {
+            entries += keyspace.clear_async().await?;
+        }
+        Ok(entries)
+    }
+
+    /// Like [`shutdown`](Self::shutdown), without ever parking the thread: for
+    /// engines whose stores are futures on the same runtime, which could not be
+    /// made while a thread of it waits. If it is dropped, the engine ends all the
+    /// same.
+    ///
+    /// # Errors
+    /// As of `shutdown`.
+    pub async fn shutdown_async(&self, timeout: Duration) -> Result<(), ShutdownError> {
+        self.elsewhere(move |engine| engine.shutdown(timeout)).await
+    }
+
+    /// Does `work` on a thread of its own; on this one if there is no other to be
+    /// had.
+    async fn elsewhere<R: Send + 'static>(
+        &self,
+        work: impl Fn(&Self) -> R + Send + Sync + 'static,
+    ) -> R {
+        let work = Arc::new(work);
+        let (replier, waiter) = reply_slot();
+        let (engine, of_thread) = (self.clone(), work.clone());
+        let made = move || {
+            let outcome = of_thread(&engine);
+            // Whoever is told may take this for the end: nothing of it is left.
+            drop((of_thread, engine));
+            replier.answer(outcome);
+        };
+        if let Err(error) = thread::Builder::new().name("distcache-change".to_owned()).spawn(made) {
+            log::warn!("no thread could be started for a change, and a task waits: {error}");
+            return work(self);
+        }
+        match waiter.await {
+            Some(Ok(outcome)) => outcome,
+            // What it has panicked with is where the process's errors go.
+            _ => panic!("a change of the engine has panicked"),
+        }
+    }
+}
