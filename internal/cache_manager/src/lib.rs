@@ -62,5 +62,5 @@ pub use distcache_bus::{Dispatch, Epoch, Received, Subscription};
 pub use distcache_node::{
     Cargo, Cause, Clock, Condition, CustomPolicy, Draft, Entry, Eviction, EvictionPolicy, Failure,
     Flight, KEY_BYTES_MAX, Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus,
-    Selection, Slot, SystemClock, TAGS_MAX, Tick, Value, Version, number_in,
+    Selection, Slot, SystemClock, TAGS_MAX, Tick, Value, Version, eviction, number_in,
 };

@@ -78,6 +78,9 @@ mod typed;
 pub use typed::Json;
 pub use typed::{Codec, Typed};
 
+pub mod policy;
+pub use policy::{CustomPolicy, Eviction, EvictionPolicy, Slot};
+
 mod gate;
 pub use gate::{BreakerState, CircuitBreaker, RateLimit};
 
@@ -91,8 +94,8 @@ pub use error::Error;
 
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
-    Cause, Clock, Config, Cursor, CustomPolicy, Dispatch, Eviction, EvictionPolicy, ManualClock,
-    Page, RemovalListener, Slot, SystemClock, Tick, Value, Version, codes, codes::Code,
+    Cause, Clock, Config, Cursor, Dispatch, ManualClock, Page, RemovalListener, SystemClock, Tick,
+    Value, Version, codes, codes::Code,
 };
 
 /// The README's code is run as a test, and is no part of the crate.

@@ -26,6 +26,9 @@ pub use tiny_lfu::TinyLfu;
 mod fifo;
 pub use fifo::Fifo;
 
+mod trial;
+pub use trial::{Trial, check};
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -238,8 +241,6 @@ impl FromStr for EvictionPolicy {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::slots::SLOTS_A_SEGMENT;
 
@@ -293,64 +294,6 @@ mod tests {
                 EvictionPolicy::Custom(_) => unreachable!("it is none of all"),
             };
             assert_eq!(bytes, expected, "{policy}: bytes an entry");
-        }
-    }
-
-    /// Xorshift (G. Marsaglia, "Xorshift RNGs", 2003).
-    fn next(random: &mut u64, bound: usize) -> usize {
-        *random ^= *random << 13;
-        *random ^= *random >> 7;
-        *random ^= *random << 17;
-        usize::try_from(*random >> 33).expect("31 bits") % bound
-    }
-
-    /// Asks for a victim some times. Returns the last.
-    fn victim(eviction: &mut dyn Eviction, used: &BTreeMap<Slot, u64>, times: usize) -> Slot {
-        let victims = (0..times).map(|_| eviction.victim().expect("there are slots in use"));
-        let named: Vec<_> = victims.collect();
-        assert!(named.iter().all(|slot| used.contains_key(slot)), "{named:?} are in use");
-        *named.last().expect("asked at least once")
-    }
-
-    /// Slots come, are used, change their size and go, evicted or not, in any
-    /// order; and a victim is asked for more often than it is needed.
-    #[test]
-    fn a_victim_is_always_one_in_use_and_everything_adds_up() {
-        const SLOTS: usize = 50;
-        for (seed, policy) in (1..).zip(EvictionPolicy::ALL) {
-            let (mut eviction, mut random) = (start(&policy), seed);
-            let mut used = BTreeMap::new();
-            for _ in 0..50_000 {
-                let slot = Slot::new(next(&mut random, SLOTS));
-                let bytes = next(&mut random, 4_000) as u64;
-                match next(&mut random, 100) {
-                    0..40 if !used.contains_key(&slot) => {
-                        // Another key each time.
-                        eviction.inserted(slot, random, bytes);
-                        used.insert(slot, bytes);
-                    }
-                    0..60 if used.contains_key(&slot) => eviction.hit(slot),
-                    60..70 if used.contains_key(&slot) && eviction.shares_hits() => {
-                        eviction.hit_shared(slot);
-                    }
-                    70..80 if used.remove(&slot).is_some() => eviction.removed(slot),
-                    80..85 if used.contains_key(&slot) => eviction.resized(slot, bytes),
-                    85..99 if !used.is_empty() => {
-                        let times = 1 + next(&mut random, 3);
-                        let slot = victim(&mut *eviction, &used, times);
-                        if next(&mut random, 4) != 0 {
-                            eviction.removed(slot);
-                            used.remove(&slot);
-                        }
-                    }
-                    99 if slot.get() == 0 => {
-                        eviction.clear();
-                        used.clear();
-                    }
-                    _ => assert_eq!(eviction.victim().is_none(), used.is_empty(), "{policy}"),
-                }
-                eviction.validate(used.len());
-            }
         }
     }
 }
