@@ -63,9 +63,9 @@ impl<P: Eviction> Trial<P> {
         self.must_be_used(slot);
         let before = self.policy.heap_bytes();
         if self.shares_hits {
-            self.policy.hit_shared(slot)
+            self.policy.hit_shared(slot);
         } else {
-            self.policy.hit(slot)
+            self.policy.hit(slot);
         }
         self.must_not_grow(before, "a hit");
         self.step();

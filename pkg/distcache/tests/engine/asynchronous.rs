@@ -7,24 +7,15 @@ use std::task::{Context as TaskContext, Wake, Waker};
 use std::time::Duration;
 
 use distcache::{
-    Answer, AsyncDataSource, BoxFuture, Context, Dispatch, Engine, Error, Found, How, Keyspace,
+    Answer, AsyncDataSource, Context, Dispatch, Engine, Error, Found, How, Keyspace,
     KeyspaceConfig, LoadError, SourceError,
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use crate::runtimes::{multi_thread as runtime, spawner};
 use crate::support::{LONG, Origin, SECOND, engine_by_inbox, keyspace, over, text, until, within};
-
-fn runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
-}
-
-/// A handle that keyspaces spawn by.
-fn spawner(runtime: &Runtime) -> impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static {
-    let handle = runtime.handle().clone();
-    move |future| drop(handle.spawn(future))
-}
 
 /// What the source does with a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +36,6 @@ struct AsyncOrigin {
     most_running: AtomicU64,
 }
 
-/// The same, to be shared with a keyspace.
-#[derive(Clone)]
-struct Shared(Arc<AsyncOrigin>);
-
 /// Counts a fetch that runs; one that is dropped runs no more.
 struct Running<'a>(&'a AtomicU64);
 
@@ -59,14 +46,14 @@ impl Drop for Running<'_> {
 }
 
 impl AsyncOrigin {
-    fn shared(does: Does, permits: usize) -> Shared {
-        Shared(Arc::new(Self {
+    fn shared(does: Does, permits: usize) -> Arc<Self> {
+        Arc::new(Self {
             does,
             permits: Semaphore::new(permits),
             calls: AtomicU64::new(0),
             running: AtomicU64::new(0),
             most_running: AtomicU64::new(0),
-        }))
+        })
     }
 
     fn calls(&self) -> u64 {
@@ -92,20 +79,20 @@ impl AsyncOrigin {
     }
 }
 
-impl AsyncDataSource for Shared {
+impl AsyncDataSource for AsyncOrigin {
     fn fetch(
         &self,
         _key: &[u8],
         _context: &Context,
     ) -> impl Future<Output = Result<Answer, SourceError>> + Send {
-        self.0.calls.fetch_add(1, Ordering::SeqCst);
-        assert!(self.0.does != Does::PanicsAtOnce, "the source was told to panic at once");
-        self.0.answer()
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        assert!(self.does != Does::PanicsAtOnce, "the source was told to panic at once");
+        self.answer()
     }
 }
 
 /// A patient keyspace over a source of futures.
-fn over_futures(origin: &Shared, runtime: &Runtime) -> KeyspaceConfig {
+fn over_futures(origin: &Arc<AsyncOrigin>, runtime: &Runtime) -> KeyspaceConfig {
     KeyspaceConfig::new("things")
         .read_timeout(LONG)
         .load_timeout(LONG)
@@ -142,11 +129,11 @@ fn two_hundred_tasks_on_one_missing_key_load_it_once_and_hits_are_answered_meanw
         assert_eq!((text(&found), found.how()), ("2".to_owned(), How::Hit));
     }
     assert!(tasks.iter().all(|task| !task.is_finished()));
-    origin.0.permits.add_permits(1);
+    origin.permits.add_permits(1);
     for task in tasks {
         assert_eq!(value(runtime.block_on(task).unwrap()), "1");
     }
-    assert_eq!((origin.0.calls(), things.stats().unwrap().flights), (1, 0));
+    assert_eq!((origin.calls(), things.stats().unwrap().flights), (1, 0));
 }
 
 #[test]
@@ -211,16 +198,16 @@ fn a_follower_that_is_dropped_leaves_the_leader_and_the_others() {
     let (runtime, origin) = (runtime(), AsyncOrigin::shared(Does::Answers, 0));
     let (_engine, things, _) = keyspace(over_futures(&origin, &runtime));
     let leader = get_in_task(&runtime, &things, 0);
-    until("a load", || origin.0.calls() == 1);
+    until("a load", || origin.calls() == 1);
     let follower = get_in_task(&runtime, &things, 0);
     until("two followers", || {
         poll_and_drop(things.get_async(&[0]), 1);
         2 <= things.stats().expect("an answer").collapsed
     });
     leader.abort();
-    origin.0.permits.add_permits(1);
+    origin.permits.add_permits(1);
     assert_eq!(value(runtime.block_on(follower).unwrap()), "1", "the load went on");
-    assert_eq!(origin.0.calls(), 1);
+    assert_eq!(origin.calls(), 1);
 }
 
 #[test]
@@ -256,12 +243,12 @@ fn a_source_that_panics_is_told_to_everybody_and_tried_again() {
     for round in 1..=2 {
         let tasks: Vec<_> = (0..10).map(|_| get_in_task(&runtime, &things, 0)).collect();
         until("all wait", || things.stats().expect("an answer").collapsed == round * 9);
-        origin.0.permits.add_permits(1);
+        origin.permits.add_permits(1);
         for task in tasks {
             let error = runtime.block_on(task).unwrap().unwrap_err();
             assert!(matches!(error, Error::Load(LoadError::Panicked)), "{error}");
         }
-        assert_eq!(origin.0.calls(), round);
+        assert_eq!(origin.calls(), round);
     }
     let stats = things.stats().unwrap();
     assert_eq!((stats.load_failures, stats.flights), (2, 0));
@@ -284,8 +271,8 @@ fn a_source_that_never_resolves_is_given_up_at_its_load_timeout_and_dropped() {
     for round in 1..=2 {
         let error = runtime.block_on(things.get_async(b"a")).unwrap_err();
         assert!(matches!(error, Error::Load(LoadError::TimedOut { .. })), "{error}");
-        until("its future was dropped", || origin.0.running() == 0);
-        assert_eq!(origin.0.calls(), round);
+        until("its future was dropped", || origin.running() == 0);
+        assert_eq!(origin.calls(), round);
     }
     let stats = things.stats().unwrap();
     assert_eq!((stats.load_timeouts, stats.flights), (2, 0));
@@ -297,17 +284,17 @@ fn no_more_futures_run_at_once_than_may_and_more_than_may_wait_are_refused() {
     let config = over_futures(&origin, &runtime).loads_max(3).loads_waiting_max(2);
     let (_engine, things, _) = keyspace(config);
     let mut tasks: Vec<_> = (0..3).map(|key| get_in_task(&runtime, &things, key)).collect();
-    until("three run", || origin.0.running() == 3);
+    until("three run", || origin.running() == 3);
     tasks.extend((3..5).map(|key| get_in_task(&runtime, &things, key)));
     until("two wait", || things.stats().expect("an answer").loads_waiting == 2);
     let error = runtime.block_on(things.get_async(b"one more")).unwrap_err();
     assert!(matches!(error, Error::Load(LoadError::Busy)), "{error}");
-    origin.0.permits.add_permits(5);
+    origin.permits.add_permits(5);
     for task in tasks {
         assert_eq!(value(runtime.block_on(task).unwrap()), "1");
     }
-    assert_eq!(origin.0.most_running.load(Ordering::SeqCst), 3);
-    assert_eq!((origin.0.calls(), things.stats().unwrap().loads_refused), (5, 1));
+    assert_eq!(origin.most_running.load(Ordering::SeqCst), 3);
+    assert_eq!((origin.calls(), things.stats().unwrap().loads_refused), (5, 1));
 }
 
 #[test]
@@ -318,7 +305,7 @@ fn a_runtime_that_shuts_down_tells_those_who_wait_and_all_who_come() {
     let (_engine, things, _) = keyspace(config);
     let tasks: Vec<_> = (0..4).map(|key| get_in_task(&runtime, &things, key)).collect();
     until("one runs, three wait", || things.stats().expect("an answer").loads_waiting == 3);
-    until("one runs", || origin.0.running() == 1);
+    until("one runs", || origin.running() == 1);
     source_runtime.shutdown_background();
     for task in tasks {
         let error = runtime.block_on(task).unwrap().unwrap_err();
@@ -356,10 +343,10 @@ fn the_end_of_an_engine_tells_those_who_wait_for_a_future_that_never_resolves() 
     let (runtime, origin) = (runtime(), AsyncOrigin::shared(Does::NeverResolves, 0));
     let (engine, things, _) = keyspace(over_futures(&origin, &runtime));
     let task = get_in_task(&runtime, &things, 0);
-    until("it runs", || origin.0.running() == 1);
+    until("it runs", || origin.running() == 1);
     engine.shutdown(LONG).unwrap();
     let is_told = within(SECOND * 5, || task.is_finished());
-    origin.0.permits.close();
+    origin.permits.close();
     assert!(is_told, "it waits for its own deadline");
     let error = runtime.block_on(task).unwrap().unwrap_err();
     assert!(matches!(error, Error::Load(LoadError::Cancelled)), "{error}");

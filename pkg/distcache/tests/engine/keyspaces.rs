@@ -61,6 +61,31 @@ fn equal_keys_of_two_keyspaces_have_nothing_in_common() {
 }
 
 #[test]
+fn a_keyspace_may_have_any_name_and_works_as_it_is_told() {
+    let (engine, clock) = engine();
+    assert_eq!(engine.keyspaces(), [""; 0], "no keyspace is there that nobody asked for");
+    for round in 0..2 {
+        let config = KeyspaceConfig::new("default").ttl(SECOND).entries_max(8);
+        let default = engine.add_keyspace(config).unwrap();
+        assert!(engine.add_keyspace(KeyspaceConfig::new("default")).is_err());
+        assert!(default.get(b"a").unwrap().is_none(), "it is empty in round {round}");
+        (0..100_u8).for_each(|key| _ = default.put(&[key], b"1").unwrap());
+        assert!(default.stats().unwrap().entries <= 8);
+        default.put(b"a", b"1").unwrap();
+        clock.advance(SECOND);
+        assert!(engine.get("default", b"a").unwrap().is_none());
+        default.put(b"a", b"1").unwrap();
+        assert_eq!(engine.keyspaces(), ["default"]);
+        engine.delete_keyspace("default").unwrap();
+        assert!(is_unknown(&default.get(b"a").unwrap_err()));
+    }
+    let manager = engine.manager();
+    assert!(manager.put(b"a", b"1", None).is_err(), "a call that names none has none");
+    assert!(manager.keyspaces().is_empty());
+    validate(&engine);
+}
+
+#[test]
 fn a_load_of_a_deleted_keyspace_does_not_reach_the_next_one_of_its_name() {
     let origin = Origin::new("old");
     let (engine, old, _) = keyspace(over(&origin).write_timeout(Duration::from_millis(10)));

@@ -1,5 +1,6 @@
 //! The engine as those who embed it see it.
 
+mod async_stores;
 mod asynchronous;
 mod database;
 mod herd;
@@ -7,10 +8,15 @@ mod keyspaces;
 mod listeners;
 mod outage;
 mod races;
+mod requests;
+mod runtimes;
 mod stale_checker;
 mod staleness;
 mod stats;
 mod stores;
 mod support;
 mod times;
+mod twins;
+#[cfg(feature = "json")]
+mod typed;
 mod writes;
