@@ -261,6 +261,26 @@ fn a_write_that_takes_too_long_is_dropped_and_its_key_forgotten_and_the_next_is_
     assert_eq!(client.database.history(b"a"), [some("1"), some("3")]);
 }
 
+/// A future that is being polled cannot be dropped: the next write waits for it.
+#[test]
+fn a_write_that_is_polled_for_too_long_comes_before_the_next_one() {
+    let (runtime, client) = (multi_thread(), Client::new());
+    let config = through(&client, &runtime).write_timeout(Duration::from_millis(20));
+    let (_engine, things, _) = keyspace(config);
+    client.database.hold(b"2");
+    assert!(matches!(things.put(b"a", b"2"), Err(Error::StoreTimedOut { .. })));
+    client.database.wait_for_held(1);
+    assert!(matches!(things.put(b"a", b"3"), Err(Error::StoreTimedOut { .. })));
+    assert_eq!((client.running(), client.database.log().len()), (1, 0));
+    client.database.let_go();
+    client.database.wait_for_log(|log| log.len() == 2);
+    assert_eq!(client.database.history(b"a"), [some("2"), some("3")]);
+    assert_eq!(*client.most_running_of_a_key.lock(), 1);
+    until("the cache has the last one too", || {
+        things.peek(b"a").expect("an answer").is_some_and(|found| *found == *b"3")
+    });
+}
+
 #[test]
 fn a_caller_that_is_dropped_harms_no_write() {
     let (runtime, client) = (multi_thread(), Client::new());
