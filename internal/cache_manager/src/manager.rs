@@ -21,7 +21,8 @@ use crate::{
     Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId, NodeReport, NodeState, Tick,
 };
 
-/// The keyspace that is always there, and that calls are about which name none.
+/// The keyspace that a manager begins with, and that calls are about which name
+/// none. When it was removed, they say that it is unknown.
 pub const DEFAULT_KEYSPACE: &str = "default";
 
 /// A cache of one process: data nodes behind a ring. Shared by reference; every

@@ -59,6 +59,22 @@ impl Read<u64> for Sum {
     }
 }
 
+/// Answers the name of the thread that runs it.
+struct WhoRuns;
+
+impl Command<u64> for WhoRuns {
+    type Reply = Option<String>;
+    type Owned = Self;
+
+    fn into_owned(self) -> Self {
+        self
+    }
+
+    fn run(self, _: &mut u64) -> Option<String> {
+        thread::current().name().map(str::to_owned)
+    }
+}
+
 /// Says that it has begun, then sleeps until it may go on.
 struct Sleep {
     begun: Sender<()>,
@@ -382,6 +398,25 @@ fn a_future_is_answered_by_a_free_node_and_by_a_busy_one() {
         drop(wake);
         assert_eq!(block_on(call), Ok(1));
         sleeper.join().unwrap().unwrap();
+        fixture.end();
+    }
+}
+
+#[test]
+fn what_takes_long_runs_on_the_worker_under_either_dispatch() {
+    for dispatch in DISPATCHES {
+        let fixture = Fixture::new(dispatch);
+        let timer = Timer::start().unwrap();
+        let call = fixture.mailbox.begin_on_worker(Epoch::FIRST, &patient(), &timer, WhoRuns);
+        assert_eq!(block_on(call), Ok(Some("worker".to_owned())));
+        let (wake, sleeper) = fixture.occupy();
+        let late = fixture.mailbox.begin_on_worker(Epoch::FIRST, &impatient(), &timer, WhoRuns);
+        assert_eq!(block_on(late), Err(CallError::TimedOut));
+        drop(wake);
+        sleeper.join().unwrap().unwrap();
+        fixture.mailbox.close();
+        let refused = fixture.mailbox.begin_on_worker(Epoch::FIRST, &patient(), &timer, WhoRuns);
+        assert_eq!(block_on(refused), Err(CallError::Closed));
         fixture.end();
     }
 }

@@ -57,7 +57,7 @@ impl DataSource for UsersSource {
     fn fetch(&self, key: &[u8], _context: &Context) -> Result<Answer, SourceError> {
         let id = std::str::from_utf8(key)?;
         match self.store.read().get(id) {
-            Some(user) => Ok(Loaded::new(serde_json::to_vec(user)?).ttl(user.fresh_for()).into()),
+            Some(user) => Ok(Loaded::json(user)?.ttl(user.fresh_for()).into()),
             None => Ok(Answer::NotFound),
         }
     }
@@ -108,8 +108,7 @@ impl Service {
         writeln!(out, "How long a value is fresh depends on the value:")?;
         self.source.insert(User::new("grace", "", 0));
         writeln!(out, "  {}", self.read("grace")?)?;
-        let (ada, grace) =
-            (self.users.keyspace().ttl(b"ada")?, self.users.keyspace().ttl(b"grace")?);
+        let (ada, grace) = (self.users.ttl(b"ada")?, self.users.ttl(b"grace")?);
         writeln!(out, "  ada {ada:?}, grace {grace:?}")?;
         self.source.insert(User::new("grace", "Grace Hopper", 85));
         self.clock.advance(MINUTE);

@@ -48,6 +48,15 @@
 //! to those who asked before, and is not kept; who asks afterwards begins another
 //! load. It does not matter whether the key had an entry, or had been evicted.
 //!
+//! # Threads and tasks
+//!
+//! Every call that may wait has a twin, by the name of `_async`, that never parks
+//! the thread: a task waits for its load, its write or a busy data node as a future
+//! does. Both take one path, and a service may use both. Sources and stores block,
+//! on threads that are kept for them, or are futures on your runtime
+//! ([`AsyncDataSource`], [`AsyncDataStore`]). Only one thing must not be done: to
+//! block a thread of a runtime by a call that waits for a future of the same one.
+//!
 //! # What it does not know
 //!
 //! What changes in the database behind the cache's back is unseen until it is

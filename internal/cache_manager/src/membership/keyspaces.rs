@@ -39,7 +39,7 @@ impl Membership {
         Ok(keyspace)
     }
 
-    /// Adds the keyspace that is always there, as the process's settings say.
+    /// Adds the keyspace that a manager begins with, as the process's settings say.
     pub(crate) fn add_default_keyspace(
         &mut self,
         routing: &RoutingCell,
@@ -136,8 +136,8 @@ impl Membership {
     }
 }
 
-/// The same for every process that has the same hash key. The keyspace that is
-/// always there has none: its keys are hashed as they are.
+/// The same for every process that has the same hash key. The keyspace that a
+/// manager begins with has none: its keys are hashed as they are.
 fn salt(hasher: &KeyHasher, name: &str) -> u64 {
     if name == crate::DEFAULT_KEYSPACE { 0 } else { hasher.hash(name.as_bytes()) }
 }

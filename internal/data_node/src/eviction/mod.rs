@@ -41,7 +41,7 @@ use crate::Slot;
 /// in turns for each slot, and [`hit`](Self::hit), [`hit_shared`](Self::hit_shared)
 /// or [`resized`](Self::resized) only in between. Implementers MUST name a slot
 /// that is in use in [`victim`](Self::victim) whenever there is one, and must
-/// not call back into the cache.
+/// not call back into the cache. [`check`] tries that out.
 pub trait Eviction: fmt::Debug + Send + Sync + 'static {
     /// Whether hits are told by [`hit_shared`](Self::hit_shared), so that
     /// readers need not exclude each other. Must never change.
@@ -68,7 +68,10 @@ pub trait Eviction: fmt::Debug + Send + Sync + 'static {
     /// then remove it, unless it finds that it need not.
     fn victim(&mut self) -> Option<Slot>;
 
-    /// What the policy takes from the heap, in bytes.
+    /// What the policy takes from the heap, in bytes. It MUST grow by nothing but
+    /// [`inserted`](Self::inserted), and then by no more than
+    /// [`growth_bytes`](Self::growth_bytes) has told of: the store asks for room
+    /// before.
     fn heap_bytes(&self) -> u64;
 
     /// What knowing slots up to `slots` would add to that, in bytes.

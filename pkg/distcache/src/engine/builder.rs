@@ -83,7 +83,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Every setting of the cache under the engine.
+    /// Every setting of the cache under the engine. Those about entries and their
+    /// eviction say nothing here: each keyspace of an engine has its own.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.data_nodes = Some(config.data_nodes);

@@ -89,8 +89,8 @@ impl<S: DataSource + ?Sized> DataSource for Arc<S> {
     }
 }
 
-/// A source whose type is known when the program runs. (A box of a known type
-/// would do nothing that the type does not.)
+/// A source whose type is known only when the program runs. (The box of a closure
+/// is a source as the closure is.)
 impl DataSource for Box<dyn DataSource> {
     fn fetch(&self, key: &[u8], context: &Context) -> Result<Answer, SourceError> {
         (**self).fetch(key, context)

@@ -100,6 +100,18 @@ fn times_of_entries_are_changed_by_tasks_as_by_threads() {
     }
 }
 
+#[test]
+fn a_task_warms_keys_in_batches_and_is_told_how_many_could_not_be_loaded() {
+    let runtime = multi_thread();
+    let source = |key: &[u8]| if key == [7] { Err("not this one") } else { Ok(Some("1")) };
+    let (_engine, things) = filled(Dispatch::Inline, 0, things().batch_max(4).source_fn(source));
+    let keys: Vec<[u8; 1]> = (0..10).map(|key| [key]).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    let warming = runtime.block_on(things.warm_async(&keys));
+    assert_eq!((warming.keys, warming.loaded, warming.failed), (10, 9, 1));
+    assert_eq!((entries(&things), things.stats().unwrap().source_requests), (9, 3));
+}
+
 /// The names by which the engine has the same calls.
 #[test]
 fn an_engine_has_the_twins_of_its_keyspaces() {

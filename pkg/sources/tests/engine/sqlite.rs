@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use distcache::{Engine, Error, Keyspace, KeyspaceConfig, LoadError, WriteBehind};
+use distcache::{
+    BreakerState, CircuitBreaker, Context, DataSource, Engine, Error, Keyspace, KeyspaceConfig,
+    LoadError, WriteBehind,
+};
 use distcache_sources::rusqlite::Connection;
 use distcache_sources::{Sqlite, Table};
 use tempfile::TempDir;
@@ -61,6 +64,24 @@ fn many_rows_are_read_by_one_request() {
     assert_eq!(found, [true, true, false]);
     let stats = numbers.stats().unwrap();
     assert_eq!((stats.loads, stats.source_requests), (3, 1));
+}
+
+#[test]
+fn a_query_that_fails_is_one_failure_however_many_keys_it_is_for() {
+    let (folder, database) = file();
+    let breaker = CircuitBreaker::new(2, LONG);
+    let config = KeyspaceConfig::new("numbers").source(source(&folder)).circuit_breaker(breaker);
+    let (_engine, numbers) = numbers(config);
+    database.execute("ALTER TABLE numbers RENAME TO figures", []).unwrap();
+    for state_after in [Some(BreakerState::Closed), Some(BreakerState::Open)] {
+        let answers = numbers.get_many(&[b"1", b"2", b"3"]);
+        let failed = |error: &Error| matches!(error, Error::Load(LoadError::Failed(_)));
+        assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(failed)), "{answers:?}");
+        assert_eq!(numbers.breaker(), state_after);
+    }
+    let context = Context::within(LONG);
+    let failed = source(&folder).fetch_many(&[b"1", b"2"], &context).unwrap_err();
+    assert!(failed.to_string().contains("no such table"), "{failed}");
 }
 
 #[test]
