@@ -8,8 +8,8 @@ use distcache_manager::{EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, Re
 
 use crate::gate::{CircuitBreaker, RateLimit};
 use crate::source::{
-    Answer, AsyncDataSource, AsyncDataStore, Context, DataSource, DataStore, DynAsyncSource,
-    DynAsyncStore, SourceError, Spawn, Spawner,
+    Answer, AsyncDataSource, AsyncDataStore, AsyncFn, Context, DataSource, DataStore,
+    DynAsyncSource, DynAsyncStore, SourceError, Spawn, Spawner,
 };
 
 /// How a keyspace works: a name, where values come from, and limits.
@@ -392,6 +392,34 @@ impl KeyspaceConfig {
     pub fn async_source(mut self, source: impl AsyncDataSource, runtime: impl Spawn) -> Self {
         self.source = Some(Source::Async(Arc::new(source), Spawner::new(runtime)));
         self
+    }
+
+    /// Where values come from: any function from a key to a future, which runs on
+    /// a runtime, and whose outcome may be a value, or an error.
+    ///
+    /// ```
+    /// use distcache::{BoxFuture, KeyspaceConfig};
+    ///
+    /// # fn with(runtime: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static) {
+    /// let fetch = |key: Vec<u8>| async move {
+    ///     // Here a client is asked, and awaited.
+    ///     Ok::<_, std::io::Error>((key == b"42").then(|| "Ada".to_owned()))
+    /// };
+    /// let users = KeyspaceConfig::new("users").async_source_fn(fetch, runtime);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn async_source_fn<T, A, E>(
+        self,
+        fetch: impl Fn(Vec<u8>) -> T + Send + Sync + 'static,
+        runtime: impl Spawn,
+    ) -> Self
+    where
+        T: Future<Output = Result<A, E>> + Send,
+        A: Into<Answer>,
+        E: Into<SourceError>,
+    {
+        self.async_source(AsyncFn(fetch), runtime)
     }
 
     /// Where writes go before they are made in the cache. A write is

@@ -40,39 +40,44 @@ pub trait AsyncDataSource: Send + Sync + 'static {
     }
 }
 
-impl<S: AsyncDataSource> AsyncDataSource for Arc<S> {
-    fn fetch(
-        &self,
-        key: &[u8],
-        context: &Context,
-    ) -> impl Future<Output = Result<Answer, SourceError>> + Send {
-        (**self).fetch(key, context)
-    }
+/// What is behind a pointer fetches what it points to does.
+macro_rules! source_behind {
+    ($pointer:ident) => {
+        impl<S: AsyncDataSource> AsyncDataSource for $pointer<S> {
+            fn fetch(
+                &self,
+                key: &[u8],
+                context: &Context,
+            ) -> impl Future<Output = Result<Answer, SourceError>> + Send {
+                (**self).fetch(key, context)
+            }
 
-    fn fetch_many(
-        &self,
-        keys: &[&[u8]],
-        context: &Context,
-    ) -> impl Future<Output = Result<Answers, SourceError>> + Send {
-        (**self).fetch_many(keys, context)
-    }
+            fn fetch_many(
+                &self,
+                keys: &[&[u8]],
+                context: &Context,
+            ) -> impl Future<Output = Result<Answers, SourceError>> + Send {
+                (**self).fetch_many(keys, context)
+            }
+        }
+    };
 }
 
-impl<S: AsyncDataSource> AsyncDataSource for Box<S> {
-    fn fetch(
-        &self,
-        key: &[u8],
-        context: &Context,
-    ) -> impl Future<Output = Result<Answer, SourceError>> + Send {
-        (**self).fetch(key, context)
-    }
+source_behind!(Arc);
+source_behind!(Box);
 
-    fn fetch_many(
-        &self,
-        keys: &[&[u8]],
-        context: &Context,
-    ) -> impl Future<Output = Result<Answers, SourceError>> + Send {
-        (**self).fetch_many(keys, context)
+/// A function from a key to a future, as a source.
+pub(crate) struct AsyncFn<F>(pub(crate) F);
+
+impl<F, T, A, E> AsyncDataSource for AsyncFn<F>
+where
+    F: Fn(Vec<u8>) -> T + Send + Sync + 'static,
+    T: Future<Output = Result<A, E>> + Send,
+    A: Into<Answer>,
+    E: Into<SourceError>,
+{
+    async fn fetch(&self, key: &[u8], _: &Context) -> Result<Answer, SourceError> {
+        (self.0)(key.to_vec()).await.map(Into::into).map_err(Into::into)
     }
 }
 

@@ -11,7 +11,7 @@ pub use store::DataStore;
 
 mod asynchronous;
 pub use asynchronous::{AsyncDataSource, BoxFuture, Spawn};
-pub(crate) use asynchronous::{DynAsyncSource, Spawner};
+pub(crate) use asynchronous::{AsyncFn, DynAsyncSource, Spawner};
 
 mod async_store;
 pub use async_store::AsyncDataStore;

@@ -123,6 +123,24 @@ fn what_is_wrong_with_one_key_is_its_own_error_and_no_failure_of_the_source() {
 }
 
 #[test]
+fn a_function_that_gives_a_future_is_a_source() {
+    let runtime = multi_thread();
+    let fetch = |key: Vec<u8>| async move {
+        tokio::task::yield_now().await;
+        if key == b"x" { Err("no such key") } else { Ok((key != b"n").then_some(key)) }
+    };
+    let (_engine, things, _) = keyspace(things().async_source_fn(fetch, spawner(&runtime)));
+    let answers = things.get_many(&[b"a", b"x", b"n"]);
+    let [Ok(Some(found)), Err(error), Ok(None)] = &answers[..] else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(
+        (text(found), error.to_string()),
+        ("a".into(), "the source failed: no such key".into())
+    );
+}
+
+#[test]
 fn sources_are_shared_behind_any_pointer() {
     let runtime = multi_thread();
     let futures = Arc::new(Futures(Arc::default()));
