@@ -17,28 +17,6 @@ use crate::{Error, Found, How, Item, Keyspace, Ttl};
 ///
 /// What is not about values, such as [`Keyspace::invalidate`], is said to the
 /// [`keyspace`](Self::keyspace) under it.
-///
-/// ```
-/// use std::time::Duration;
-/// use distcache::{Engine, Item, KeyspaceConfig};
-/// use serde::{Deserialize, Serialize};
-///
-/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
-/// struct User {
-///     name: String,
-/// }
-///
-/// let engine = Engine::builder().start()?;
-/// let users = engine.add_keyspace(KeyspaceConfig::new("users"))?.typed::<User>();
-/// users.put(b"42", &User { name: "Ada".to_owned() })?;
-/// assert_eq!(users.get(b"42")?.map(|user| user.name), Some("Ada".to_owned()));
-///
-/// // With a TTL, a tag and a condition:
-/// let bob = User { name: "Bob".to_owned() };
-/// let item = Item::of(b"43", &bob).ttl(Duration::from_mins(1)).tag("users").if_absent();
-/// users.put_item(&item)?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 pub struct Typed<T, C> {
     keyspace: Keyspace,
     codec: C,
@@ -47,6 +25,28 @@ pub struct Typed<T, C> {
 
 impl Keyspace {
     /// This keyspace with values that are JSON.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use distcache::{Engine, Item, KeyspaceConfig};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    /// struct User {
+    ///     name: String,
+    /// }
+    ///
+    /// let engine = Engine::builder().start()?;
+    /// let users = engine.add_keyspace(KeyspaceConfig::new("users"))?.typed::<User>();
+    /// users.put(b"42", &User { name: "Ada".to_owned() })?;
+    /// assert_eq!(users.get(b"42")?.map(|user| user.name), Some("Ada".to_owned()));
+    ///
+    /// // With a TTL, a tag and a condition:
+    /// let bob = User { name: "Bob".to_owned() };
+    /// let item = Item::of(b"43", &bob).ttl(Duration::from_mins(1)).tag("users").if_absent();
+    /// users.put_item(&item)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "json")]
     pub fn typed<T: serde::Serialize + serde::de::DeserializeOwned>(&self) -> Typed<T, Json> {
         self.typed_with(Json)
