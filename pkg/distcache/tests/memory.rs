@@ -2,23 +2,16 @@
 //! its process, which it measures.
 #![cfg(target_os = "linux")]
 
+mod resident;
+
 use distcache::{Engine, Keyspace, KeyspaceConfig};
-
-const MIB: u64 = 1 << 20;
-const CAPACITY: u64 = 64 * MIB;
-
-/// The most memory that this process has had at one time.
-fn peak_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kib << 10
-}
+use resident::{CAPACITY, MIB, assert_peak_within_bound, assert_within_capacity};
 
 /// Puts `bytes` in all, in values of one size, each under a key of its own.
 ///
 /// From one thread: what allocators keep back of memory that one thread frees
-/// and another has allocated is theirs, and differs from one to the next.
+/// and another has allocated is theirs, and differs from one to the next. See
+/// `memory_of_threads.rs`.
 fn flood(engine: &Engine, things: &Keyspace, value_bytes: usize, bytes: u64) {
     let value = vec![7; value_bytes];
     for number in 0..bytes / value_bytes as u64 {
@@ -27,13 +20,6 @@ fn flood(engine: &Engine, things: &Keyspace, value_bytes: usize, bytes: u64) {
             assert_within_capacity(engine);
         }
     }
-}
-
-/// Accounted bytes, at this instant.
-fn assert_within_capacity(engine: &Engine) {
-    let nodes = engine.manager().statuses().expect("an answer");
-    let bytes: u64 = nodes.iter().map(|(_, status)| status.bytes).sum();
-    assert!(bytes <= CAPACITY, "{bytes} bytes are accounted");
 }
 
 #[test]
@@ -55,7 +41,5 @@ fn ten_times_the_capacity_in_three_keyspaces_stays_within_it_accounted_and_resid
         let bytes = stats(things).bytes;
         assert!(14 * MIB < bytes, "{} has {bytes} bytes, and its part is a third", things.name());
     }
-    let bound = CAPACITY * 115 / 100 + 32 * MIB;
-    let peak = peak_bytes();
-    assert!(peak <= bound, "{peak} bytes were resident, and {bound} are allowed");
+    assert_peak_within_bound();
 }
