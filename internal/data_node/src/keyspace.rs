@@ -86,9 +86,10 @@ pub enum Look {
 /// What a load has brought.
 #[derive(Debug, Clone)]
 pub enum Cargo {
-    /// An entry to store: a value, or that there is none.
+    /// An entry to store: a value, or that there is none. Its end is that of
+    /// being fresh: the keyspace adds its stale window when it lands.
     Entry(Entry),
-    /// What the cache has is still right, until this tick.
+    /// What the cache has is still right, and fresh until this tick.
     Unchanged(Tick),
     /// An answer that is not to be kept.
     Nothing,
@@ -307,6 +308,11 @@ impl Keyspace {
                     return Landed::Nothing;
                 }
                 entry.set_version(version());
+                // 1. A load begins, in a keyspace with a stale window of an hour.
+                // 2. The keyspace is changed to one without a stale window.
+                // 3. The load lands. Had it added the hour by itself, its value
+                //    would be fresh for an hour too long.
+                entry.set_expires(entry.expires().after(self.lifetimes().stale()));
                 let value = Value::from(entry.clone());
                 on_store!(&mut self.store, store => store.put(hash, entry, || now));
                 Landed::Stored(value)

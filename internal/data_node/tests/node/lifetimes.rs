@@ -250,3 +250,25 @@ fn numbers_are_added_to_and_keep_their_end_and_their_tags() {
     put(&mut node, b"a", b"1.5");
     assert_eq!(add(&mut node, 1, None), Err(NotAdded::NoNumber));
 }
+
+#[test]
+fn what_lands_is_stale_by_the_window_of_that_time_and_not_of_when_its_load_began() {
+    let hour = Duration::from_hours(1);
+    for (before, after) in [(hour, Duration::ZERO), (Duration::ZERO, hour), (hour, SECOND)] {
+        let window = |stale_if_error| Lifetimes { stale_if_error, ..Lifetimes::default() };
+        let (mut node, clock) = node_with(window(before));
+        let (flight, _waiter) = lead(&mut node, b"a");
+        let lifetimes = window(after);
+        node.change_keyspace(KEYSPACE, &KeyspaceSettings { lifetimes, ..settings() }, false);
+        let loaded = Entry::new(b"a", b"1", Tick::from_ms(10_000)).unwrap();
+        node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Entry(loaded));
+        clock.advance(Duration::from_millis(9_999));
+        assert!(get(&mut node, b"a").is_some());
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(get(&mut node, b"a"), None, "it is not fresh any more");
+        let peek = |node: &DataNode| node.peek(KEYSPACE, hash(b"a"), b"a").is_some();
+        assert_eq!(peek(&node), after != Duration::ZERO);
+        clock.advance(after);
+        assert!(!peek(&node), "its window is over");
+    }
+}

@@ -327,7 +327,6 @@ impl Inner {
             ttl: config.ttl,
             ttl_jitter: config.ttl_jitter,
             negative_ttl: config.negative_ttl,
-            stale: config.lifetimes().stale(),
         };
         Arrival::new(answer, flight, &stays, |tag| self.manager.tag_hash(tag))
     }

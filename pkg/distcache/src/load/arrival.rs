@@ -24,16 +24,15 @@ pub(crate) struct Stays {
     /// By which part of it that is shortened at most.
     pub(crate) ttl_jitter: f64,
     pub(crate) negative_ttl: Duration,
-    /// How long it stays when it is not fresh any more.
-    pub(crate) stale: Duration,
 }
 
 impl Stays {
-    /// Until when a value stays that is fresh for `ttl`, less some.
+    /// Until when a value is fresh whose TTL is `ttl`, less some. Its node adds
+    /// the stale window when it lands.
     fn until(&self, ttl: Option<Duration>, hash: u64) -> Tick {
         let Some(ttl) = ttl.or(self.ttl) else { return Tick::NEVER };
         let less = ttl.mul_f64(self.ttl_jitter * part(hash ^ self.now.as_ms()));
-        self.now.after(ttl.saturating_sub(less)).after(self.stale)
+        self.now.after(ttl.saturating_sub(less))
     }
 }
 
@@ -83,7 +82,7 @@ impl Arrival {
     }
 
     fn not_found(flight: &Flight, stays: &Stays) -> Result<Self, LoadError> {
-        let until = stays.now.after(stays.negative_ttl).after(stays.stale);
+        let until = stays.now.after(stays.negative_ttl);
         let absent = Draft::absent(flight.key(), until).map_err(failed)?;
         Ok(Self::of_entry(absent.born(stays.now).entry(), Some(stays.negative_ttl)))
     }
@@ -99,9 +98,7 @@ impl Arrival {
 
     fn unchanged(flight: &Flight, stays: &Stays, ttl: Option<Duration>) -> Result<Self, LoadError> {
         let stale = flight.stale().cloned().ok_or(LoadError::NothingToCompare)?;
-        // The cache adds the stale window itself: it knows the entry it has.
-        let fresh = Stays { stale: Duration::ZERO, ..*stays };
-        let until = fresh.until(ttl, flight.hash());
+        let until = stays.until(ttl, flight.hash());
         Ok(Self { cargo: Cargo::Unchanged(until), otherwise: Landing::Value(stale) })
     }
 
@@ -143,10 +140,9 @@ mod tests {
             ttl: Some(Duration::from_secs(100)),
             ttl_jitter: 0.2,
             negative_ttl: Duration::ZERO,
-            stale: Duration::from_secs(1),
         };
         let ends: Vec<u64> = (0..1_000).map(|hash| stays.until(None, hash).as_ms()).collect();
-        assert!(ends.iter().all(|end| (82_000..=102_000).contains(end)));
-        assert!(ends.iter().any(|end| *end < 84_000) && ends.iter().any(|end| 100_000 < *end));
+        assert!(ends.iter().all(|end| (81_000..=101_000).contains(end)));
+        assert!(ends.iter().any(|end| *end < 83_000) && ends.iter().any(|end| 99_000 < *end));
     }
 }
