@@ -12,7 +12,7 @@ use super::stats::{Counters, raise};
 use crate::config::{Source, Store};
 use crate::engine::Progress;
 use crate::gate::{Breaker, Limiter, Permit};
-use crate::load::{Arrival, Full, Load, LoadError, Pool, Runs, Stays};
+use crate::load::{Arrival, Full, Load, LoadError, Pool, Runs, Stays, UnderWay};
 use crate::write::{Outcome, Writer};
 use crate::{Answer, Error, KeyspaceConfig};
 
@@ -24,6 +24,8 @@ pub(crate) struct Inner {
     /// How it works: replaced whole when that changes. Loads and writes that
     /// have begun go on by the one they began with.
     pub(crate) setup: ArcSwap<Setup>,
+    /// Its loads, whatever settings they began with.
+    pub(crate) under_way: Arc<UnderWay>,
     pub(crate) warming: Progress,
     /// Whether the keyspace was deleted.
     pub(crate) is_deleted: AtomicBool,
@@ -36,8 +38,6 @@ pub(crate) struct Setup {
     limiter: Option<Limiter>,
     loader: Option<Loader>,
     pub(crate) writer: Option<Writer>,
-    /// Told to every load: nobody wants it any more.
-    pub(crate) cancelled: Arc<AtomicBool>,
 }
 
 /// Where loads run.
@@ -68,7 +68,6 @@ impl Setup {
             limiter: config.rate_limit.map(|limit| Limiter::new(limit, manager.now())),
             loader,
             writer,
-            cancelled: Arc::default(),
             config,
         }
     }
@@ -116,9 +115,6 @@ impl Setup {
     /// `cancels`, what waits to be written is written. Returns how many threads
     /// did not end, and how many writes were lost.
     pub(crate) fn close(&self, cancels: bool, deadline: &Deadline) -> (usize, u64) {
-        if cancels {
-            self.cancelled.store(true, Ordering::Release);
-        }
         match &self.loader {
             Some(Loader::Blocking(_, pool, _)) => pool.close(!cancels),
             Some(Loader::Async(_, runs)) if cancels => runs.close(),
@@ -169,7 +165,8 @@ impl Inner {
         Arc::new_cyclic(|inner| {
             setup.tell_of_writes(inner.clone());
             let (setup, is_deleted) = (ArcSwap::new(setup), AtomicBool::new(false));
-            Self { manager, cache, stats, setup, warming, is_deleted }
+            let under_way = Arc::default();
+            Self { manager, cache, stats, setup, under_way, warming, is_deleted }
         })
     }
 
@@ -215,8 +212,7 @@ impl Inner {
         }
         match setup.admit(&self.manager) {
             Ok((permit, wait)) => {
-                let (space, setup) = (self.clone(), setup.clone());
-                Load { space, setup, flights: vec![lead], permit, wait }.run(&**source);
+                self.load(setup, vec![lead], permit, wait).run(&**source);
             }
             Err(error) => self.refuse(setup, lead.flight(), error),
         }
@@ -263,8 +259,7 @@ impl Inner {
             Ok(admitted) => admitted,
             Err(error) => return Err((flights, error)),
         };
-        let (space, setup) = (self.clone(), setup.clone());
-        let mut load = Some(Load { space, setup: setup.clone(), flights, permit, wait });
+        let mut load = Some(self.load(setup, flights, permit, wait));
         let mut take = || load.take().unwrap_or_else(|| unreachable!("a job is made once"));
         let submitted = match &setup.loader {
             Some(Loader::Blocking(source, pool, _)) => {
@@ -286,6 +281,18 @@ impl Inner {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A request, and its place among those that are under way.
+    fn load(
+        self: &Arc<Self>,
+        setup: &Arc<Setup>,
+        flights: Vec<Lead>,
+        permit: Option<Permit>,
+        wait: Duration,
+    ) -> Load {
+        let place = self.under_way.enter(&flights);
+        Load { space: self.clone(), setup: setup.clone(), flights, permit, wait, place }
     }
 
     /// Ends a load: stores what it brings, if its lease still holds, and tells

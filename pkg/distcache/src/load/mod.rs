@@ -16,3 +16,6 @@ mod request;
 pub(crate) use request::Load;
 
 mod timed;
+
+mod under_way;
+pub(crate) use under_way::{Place, UnderWay};

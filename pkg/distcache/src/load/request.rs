@@ -7,7 +7,7 @@ use std::time::Duration;
 use distcache_bus::{Deadline, reply_slot};
 use distcache_manager::{Landing, Lead};
 
-use super::LoadError;
+use super::{LoadError, Place};
 use super::timed::{Alarm, Timed};
 use crate::gate::Permit;
 use crate::keyspace::{Inner, Setup};
@@ -26,6 +26,7 @@ pub(crate) struct Load {
     pub(crate) permit: Option<Permit>,
     /// How long the rate limit lets it wait.
     pub(crate) wait: Duration,
+    pub(crate) place: Place,
 }
 
 type Answers = Vec<Result<Answer, LoadError>>;
@@ -34,11 +35,12 @@ impl Load {
     /// Makes the request on this thread.
     pub(crate) fn run(mut self, source: &dyn DataSource) {
         if !self.wait.is_zero() {
-            // Nobody answers: the wait ends by its deadline.
+            // Nobody answers: the wait ends by its deadline, or is called off.
             let (_replier, waiter) = reply_slot::<()>();
+            self.place.ends(waiter.expiry());
             waiter.wait(&Deadline::within(self.wait));
         }
-        self.drop_overdue();
+        self.drop_unwanted();
         for (lead, answer) in self.take_what_waits_to_be_written() {
             self.space.land(&self.setup, lead.flight(), Ok(answer));
         }
@@ -65,9 +67,9 @@ impl Load {
         let space = self.space.clone();
         let timer = space.manager.timer();
         if !self.wait.is_zero() {
-            Alarm::after(self.wait, timer).await;
+            Alarm::after(self.wait, timer, &self.place).await;
         }
-        self.drop_overdue();
+        self.drop_unwanted();
         for (lead, answer) in self.take_what_waits_to_be_written() {
             self.space.land_async(&self.setup, lead.flight(), Ok(answer)).await;
         }
@@ -82,10 +84,10 @@ impl Load {
             // What makes the future may panic as well as the future.
             if let [key] = *keys {
                 let one = Box::pin(async { source.fetch(key, &context).await });
-                Timed::new(one, timeout, timer).await.map(|answer| vec![answer])
+                Timed::new(one, timeout, timer, &self.place).await.map(|answer| vec![answer])
             } else {
                 let many = Box::pin(async { source.fetch_many(keys, &context).await });
-                Timed::new(many, timeout, timer).await
+                Timed::new(many, timeout, timer, &self.place).await
             }
         };
         let answers = self.judge(asked, &context);
@@ -95,9 +97,13 @@ impl Load {
         }
     }
 
-    /// Loads that have waited so long for their turn that others have given them
-    /// up are not made: whoever still waits looks again.
-    fn drop_overdue(&mut self) {
+    /// Loads that were called off are not made; nor those that have waited so
+    /// long for their turn that others have given them up: whoever still waits
+    /// looks again.
+    fn drop_unwanted(&mut self) {
+        if self.place.is_called_off() {
+            self.flights.clear();
+        }
         let now = self.space.manager.now();
         self.flights.retain(|lead| !lead.flight().was_given_up(now));
     }
@@ -126,7 +132,7 @@ impl Load {
         };
         Context::within(self.setup.config.load_timeout)
             .with_stale(stale)
-            .cancelled_by(self.setup.cancelled.clone())
+            .cancelled_by(self.space.under_way.flag())
     }
 
     /// Counts what came of the request, tells the breaker, and gives each flight

@@ -351,7 +351,6 @@ fn a_runtime_that_was_gone_for_a_while_does_not_use_up_the_flights() {
 }
 
 #[test]
-#[ignore = "fault: only loads that wait for their turn are told; those that run go on"]
 fn the_end_of_an_engine_tells_those_who_wait_for_a_future_that_never_resolves() {
     let (runtime, origin) = (runtime(), AsyncOrigin::shared(Does::NeverResolves, 0));
     let (engine, things, _) = keyspace(over_futures(&origin, &runtime));
@@ -359,8 +358,10 @@ fn the_end_of_an_engine_tells_those_who_wait_for_a_future_that_never_resolves() 
     until("it runs", || origin.0.running() == 1);
     engine.shutdown(LONG).unwrap();
     let is_told = within(SECOND * 5, || task.is_finished());
+    let is_dropped = within(SECOND * 5, || origin.0.running() == 0);
     origin.0.permits.close();
     assert!(is_told, "it waits for its own deadline");
+    assert!(is_dropped, "nobody wants it");
     let error = runtime.block_on(task).unwrap().unwrap_err();
     assert!(matches!(error, Error::Load(LoadError::Cancelled)), "{error}");
 }

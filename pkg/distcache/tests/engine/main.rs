@@ -2,6 +2,7 @@
 
 mod asynchronous;
 mod database;
+mod ends;
 mod herd;
 mod keyspaces;
 mod listeners;
