@@ -54,7 +54,7 @@ pub(crate) struct Shared {
 pub struct ShutdownError {
     /// Threads that did not end: they are fenced off, and end when they wake.
     pub threads: usize,
-    /// Writes of write-behind that are lost.
+    /// Writes of write-behind that waited for the end, and are lost.
     pub writes: u64,
 }
 

@@ -13,7 +13,7 @@ use crate::config::{Source, Store};
 use crate::engine::Progress;
 use crate::gate::{Breaker, Limiter, Permit};
 use crate::load::{Arrival, Full, Load, LoadError, Pool, Runs, Stays, UnderWay};
-use crate::write::{Outcome, Writer};
+use crate::write::{Kept, Outcome, Writer};
 use crate::{Answer, Error, KeyspaceConfig};
 
 /// One keyspace of an engine.
@@ -303,7 +303,15 @@ impl Inner {
         flight: &Arc<Flight>,
         answer: Result<Answer, LoadError>,
     ) {
-        let arrival = self.arrival(setup, flight, answer);
+        self.land_arrival(flight, self.arrival(setup, flight, answer));
+    }
+
+    /// The same for a value that waits to be written.
+    pub(crate) fn land_kept(&self, setup: &Setup, flight: &Arc<Flight>, kept: &Kept) {
+        self.land_arrival(flight, Arrival::kept(kept, flight, &self.stays(setup)));
+    }
+
+    fn land_arrival(&self, flight: &Arc<Flight>, arrival: Arrival) {
         // If its node does not answer, the flight is over all the same: the node
         // will find that it has landed.
         let landed = self.manager.land_in(&self.cache, flight, &arrival.cargo);
@@ -317,7 +325,16 @@ impl Inner {
         flight: &Arc<Flight>,
         answer: Result<Answer, LoadError>,
     ) {
-        let arrival = self.arrival(setup, flight, answer);
+        self.land_arrival_async(flight, self.arrival(setup, flight, answer)).await;
+    }
+
+    /// As [`land_kept`](Self::land_kept), for a task.
+    pub(crate) async fn land_kept_async(&self, setup: &Setup, flight: &Arc<Flight>, kept: &Kept) {
+        let arrival = Arrival::kept(kept, flight, &self.stays(setup));
+        self.land_arrival_async(flight, arrival).await;
+    }
+
+    async fn land_arrival_async(&self, flight: &Arc<Flight>, arrival: Arrival) {
         let landed = self.manager.land_in_async(&self.cache, flight, &arrival.cargo).await;
         flight.land(&landing(arrival, landed));
     }
@@ -328,14 +345,17 @@ impl Inner {
         flight: &Flight,
         answer: Result<Answer, LoadError>,
     ) -> Arrival {
+        Arrival::new(answer, flight, &self.stays(setup), |tag| self.manager.tag_hash(tag))
+    }
+
+    fn stays(&self, setup: &Setup) -> Stays {
         let config = &setup.config;
-        let stays = Stays {
+        Stays {
             now: self.manager.now(),
             ttl: config.ttl,
             ttl_jitter: config.ttl_jitter,
             negative_ttl: config.negative_ttl,
-        };
-        Arrival::new(answer, flight, &stays, |tag| self.manager.tag_hash(tag))
+        }
     }
 
     /// How long a value stays when it is not fresh any more.

@@ -9,7 +9,7 @@ use distcache_manager::{Condition, Stored, Tick, Version, Write, number_in};
 use super::inner::{Inner, Setup};
 use super::stats::raise;
 use super::{Found, Keyspace};
-use crate::write::Writer;
+use crate::write::{Wanted, Writer, Written};
 use crate::{Error, LoadError};
 
 /// A value to be put, and how.
@@ -279,7 +279,13 @@ impl Keyspace {
             _ => space.until(&setup, Until::Default),
         };
         let tags: Vec<u64> = held.iter().flat_map(Found::tags).collect();
-        space.write_through(writer, key, Some(text.as_bytes()), |space| {
+        let written = Written {
+            value: text.as_bytes(),
+            born: space.manager.now(),
+            fresh_until: expires.before(Inner::stale_window(&setup)),
+            tags: &tags,
+        };
+        space.write_through(writer, key, Some(written), |space| {
             let born = Some(space.manager.now());
             let write = Write::new(key, text.as_bytes());
             let write = Write { expires, born, tags: &tags, ..write };
@@ -395,7 +401,13 @@ impl Inner {
         let of_lane = setup.clone();
         self.begin_write(setup, item.key, move |space, writer| {
             space.check(own.condition, &own.key)?;
-            space.write_through(writer, &own.key, Some(&own.value), |space| {
+            let written = Written {
+                value: &own.value,
+                born: space.manager.now(),
+                fresh_until: space.fresh_until(&of_lane, own.until),
+                tags: &own.tags,
+            };
+            space.write_through(writer, &own.key, Some(written), |space| {
                 let write = Write {
                     expires: space.until(&of_lane, own.until),
                     born: Some(space.manager.now()),
@@ -446,7 +458,7 @@ impl Inner {
         &self,
         writer: &Writer,
         key: &[u8],
-        wanted: Option<&[u8]>,
+        wanted: Wanted<'_>,
         in_cache: impl FnOnce(&Self) -> Result<R, distcache_manager::Error>,
     ) -> Result<R, Error>
     where

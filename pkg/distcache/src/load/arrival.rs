@@ -8,6 +8,7 @@ use distcache_manager::{Cargo, Draft, Entry, Flight, Landed, Landing, Tick, Valu
 use super::LoadError;
 use crate::Answer;
 use crate::source::Loaded;
+use crate::write::Kept;
 
 /// What to store of an answer, and what to tell those who wait if nothing is.
 pub(crate) struct Arrival {
@@ -72,12 +73,7 @@ impl Arrival {
     ) -> Result<Self, LoadError> {
         let until = stays.until(loaded.ttl, flight.hash());
         let tags: Vec<u64> = loaded.tags.iter().map(|tag| tag_hash(tag)).collect();
-        let entry = Draft::new(flight.key(), &loaded.value, until)
-            .map(|draft| draft.born(stays.now))
-            .map_err(failed)?
-            .tagged(&tags)
-            .map_err(failed)?
-            .entry();
+        let entry = entry(flight, &loaded.value, until, stays.now, &tags)?;
         Ok(Self::of_entry(entry, loaded.ttl.or(stays.ttl)))
     }
 
@@ -102,6 +98,24 @@ impl Arrival {
         Ok(Self { cargo: Cargo::Unchanged(until), otherwise: Landing::Value(stale) })
     }
 
+    /// Of what waits to be written, as the cache had it. What has outlived its TTL
+    /// is the store's value like any other: it has no time of its own there.
+    pub(crate) fn kept(kept: &Kept, flight: &Flight, stays: &Stays) -> Self {
+        let arrival = match kept {
+            Kept::Nothing => Self::not_found(flight, stays),
+            Kept::Value(kept) if stays.now < kept.fresh_until => {
+                entry(flight, &kept.value, kept.fresh_until, kept.born, &kept.tags)
+                    .map(|entry| Self::of_entry(entry, None))
+            }
+            Kept::Value(kept) => {
+                let until = stays.until(None, flight.hash());
+                entry(flight, &kept.value, until, stays.now, &kept.tags)
+                    .map(|entry| Self::of_entry(entry, stays.ttl))
+            }
+        };
+        arrival.unwrap_or_else(Self::failed)
+    }
+
     /// Of a load that has no answer.
     pub(crate) fn failed(error: LoadError) -> Self {
         Self { cargo: Cargo::Failure, otherwise: Landing::Failed(Arc::new(error)) }
@@ -115,6 +129,17 @@ impl Arrival {
             Landed::Nothing => self.otherwise,
         }
     }
+}
+
+fn entry(
+    flight: &Flight,
+    value: &[u8],
+    until: Tick,
+    born: Tick,
+    tags: &[u64],
+) -> Result<Entry, LoadError> {
+    let draft = Draft::new(flight.key(), value, until).map_err(failed)?.born(born);
+    Ok(draft.tagged(tags).map_err(failed)?.entry())
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> LoadError {

@@ -12,6 +12,7 @@ use super::timed::{Alarm, Timed};
 use crate::gate::Permit;
 use crate::keyspace::{Inner, Setup};
 use crate::source::{Cancelled, DynAsyncSource, SourceError};
+use crate::write::Kept;
 use crate::{Answer, Context, DataSource};
 
 /// A request that is to be made, and the flights that wait for its answers.
@@ -41,8 +42,8 @@ impl Load {
             waiter.wait(&Deadline::within(self.wait));
         }
         self.drop_unwanted();
-        for (lead, answer) in self.take_what_waits_to_be_written() {
-            self.space.land(&self.setup, lead.flight(), Ok(answer));
+        for (lead, kept) in self.take_what_waits_to_be_written() {
+            self.space.land_kept(&self.setup, lead.flight(), &kept);
         }
         if self.flights.is_empty() {
             return;
@@ -70,8 +71,8 @@ impl Load {
             Alarm::after(self.wait, timer, &self.place).await;
         }
         self.drop_unwanted();
-        for (lead, answer) in self.take_what_waits_to_be_written() {
-            self.space.land_async(&self.setup, lead.flight(), Ok(answer)).await;
+        for (lead, kept) in self.take_what_waits_to_be_written() {
+            self.space.land_kept_async(&self.setup, lead.flight(), &kept).await;
         }
         if self.flights.is_empty() {
             return;
@@ -113,12 +114,12 @@ impl Load {
     ///
     /// 1. Value 2 is put: the cache has it, the store still has 1.
     /// 2. It is evicted. A reader misses, and the source answers 1.
-    fn take_what_waits_to_be_written(&mut self) -> Vec<(Lead, Answer)> {
+    fn take_what_waits_to_be_written(&mut self) -> Vec<(Lead, Kept)> {
         let Some(writer) = &self.setup.writer else { return Vec::new() };
         let mut waits = Vec::new();
         for lead in std::mem::take(&mut self.flights) {
             match writer.pending(lead.flight().key()) {
-                Some(answer) => waits.push((lead, answer)),
+                Some(kept) => waits.push((lead, kept)),
                 None => self.flights.push(lead),
             }
         }
