@@ -232,7 +232,8 @@ impl Keyspace {
                 Age::Early if value.is_absent() => return self.hit(slot, value, now),
                 Age::Early => return self.serve(&visit, slot, value, None),
                 Age::Stale(since) if !value.is_absent() => {
-                    if now < since.after(times.stale_while_revalidate) {
+                    let is_in_window = now < since.after(times.stale_while_revalidate);
+                    if visit.need == Need::Any && is_in_window {
                         return self.serve(&visit, slot, value, Some(since));
                     }
                     held = Some(value);
@@ -338,6 +339,14 @@ impl Keyspace {
 
     /// What may be served although it could not be loaded again. What was
     /// deleted or invalidated is not here any more, and never comes back so.
+    ///
+    /// What is here need not be in that window:
+    ///
+    /// 1. A keyspace serves what is stale for an hour while it is loaded again,
+    ///    and for no time after an error.
+    /// 2. A caller needs a fresh value, and waits for such a load; or it waits
+    ///    since before the keyspace was given these windows.
+    /// 3. The load fails. The value is still here, for another 59 minutes.
     fn stale_if_error(&self, hash: u64, key: &[u8], now: Tick) -> Landed {
         let window = self.lifetimes().stale_if_error;
         match self.peek(hash, key, now) {
@@ -414,11 +423,21 @@ impl Keyspace {
     }
 }
 
+/// What a look can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A fresh value, or a stale one while it is loaded again.
+    Any,
+    /// Only a fresh one.
+    Fresh,
+}
+
 /// One caller's look at one key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Visit<'a> {
     pub(crate) hash: u64,
     pub(crate) key: &'a [u8],
+    pub(crate) need: Need,
     pub(crate) now: Tick,
     /// The lease and the end of a load that it may begin.
     pub(crate) lease: Version,

@@ -13,7 +13,7 @@ use crate::any_store::on_store;
 use crate::counters::Counters;
 use crate::departed::Departed;
 use crate::flight::flight_bytes;
-use crate::keyspace::{Keyspace, Visit};
+use crate::keyspace::{Keyspace, Need, Visit};
 use crate::{
     Cargo, Clock, Condition, Draft, Entry, Flight, KeyspaceId, KeyspaceSettings, Landed, Landing,
     Limits, Look, NodeStatus, Selection, Tick, Value, Version,
@@ -174,13 +174,37 @@ impl DataNode {
         load_time: Duration,
         waiter: Replier<Landing>,
     ) -> Look {
+        self.look_for(Need::Any, epoch, id, (hash, key), load_time, waiter)
+    }
+
+    /// The same for a caller to whom a stale value is of no use.
+    pub fn look_fresh(
+        &mut self,
+        epoch: Epoch,
+        id: KeyspaceId,
+        (hash, key): (u64, &[u8]),
+        load_time: Duration,
+        waiter: Replier<Landing>,
+    ) -> Look {
+        self.look_for(Need::Fresh, epoch, id, (hash, key), load_time, waiter)
+    }
+
+    fn look_for(
+        &mut self,
+        need: Need,
+        epoch: Epoch,
+        id: KeyspaceId,
+        (hash, key): (u64, &[u8]),
+        load_time: Duration,
+        waiter: Replier<Landing>,
+    ) -> Look {
         let (now, lease) = (self.clock.now(), self.next_version(epoch));
         if self.keyspace(id).is_none() {
             return Look::Gone;
         }
         self.make_room(id, flight_bytes(key));
         let overdue = now.after(load_time);
-        let visit = Visit { hash, key, now, lease, overdue };
+        let visit = Visit { hash, key, need, now, lease, overdue };
         self.keyspace_mut(id).map_or(Look::Gone, |keyspace| keyspace.look(visit, waiter))
     }
 

@@ -195,7 +195,7 @@ impl Keyspace {
     fn add_to_loaded(&self, key: &[u8], by: i64) -> Result<Option<i64>, Error> {
         for _ in 0..2 {
             let sum = self.inner.manager.add_in(&self.inner.cache, key, by, None)?;
-            if sum.is_some() || !is_fresh(self.get(key)?.as_ref())? {
+            if sum.is_some() || !is_fresh(self.get_fresh(key)?.as_ref())? {
                 return Ok(sum);
             }
         }
@@ -231,7 +231,7 @@ impl Keyspace {
     async fn add_to_loaded_async(&self, key: &[u8], by: i64) -> Result<Option<i64>, Error> {
         for _ in 0..2 {
             let sum = self.inner.manager.add_in_async(&self.inner.cache, key, by, None).await?;
-            if sum.is_some() || !is_fresh(self.get_async(key).await?.as_ref())? {
+            if sum.is_some() || !is_fresh(self.get_fresh_async(key).await?.as_ref())? {
                 return Ok(sum);
             }
         }
@@ -266,7 +266,7 @@ impl Keyspace {
     ) -> Result<i64, Error> {
         let held = match self.peek(key)?.filter(|found| !found.is_stale()) {
             Some(found) => Some(found),
-            None => self.get(key)?,
+            None => self.get_fresh(key)?,
         };
         is_fresh(held.as_ref())?;
         let number = held.as_ref().map_or(Some(0), |found| number_in(found));

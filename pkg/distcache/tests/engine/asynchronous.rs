@@ -396,6 +396,21 @@ fn calls_of_tasks_do_what_calls_of_threads_do() {
 }
 
 #[test]
+fn an_increment_of_a_task_waits_for_the_load_by_which_others_are_served_stale() {
+    let (runtime, origin) = (runtime(), Origin::new("41"));
+    let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
+    let (_engine, things, clock) = keyspace(config);
+    assert_eq!(value(things.get(b"n")), "41");
+    clock.advance(SECOND * 2);
+    origin.close_gate();
+    let of_task = things.clone();
+    let task = runtime.spawn(async move { of_task.increment_async(b"n", 1).await });
+    origin.wait_for_calls_at_gate(1);
+    origin.open_gate();
+    assert_eq!(runtime.block_on(task).unwrap().unwrap(), 42);
+}
+
+#[test]
 fn no_increment_of_many_tasks_is_lost() {
     let engine = engine_by_inbox();
     let things = engine.add_keyspace(KeyspaceConfig::new("things")).unwrap();

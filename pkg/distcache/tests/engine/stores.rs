@@ -249,6 +249,18 @@ fn an_increment_is_refused_when_the_number_is_not_known() {
 }
 
 #[test]
+fn an_increment_on_its_way_to_the_store_waits_for_the_number_to_be_loaded_again() {
+    let (database, origin) = (Database::new(), Origin::new("41"));
+    let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
+    let config = config.write_timeout(LONG).write_through(database.clone());
+    let (_engine, things, clock) = keyspace(config);
+    assert_eq!(text(&things.get(b"n").unwrap().unwrap()), "41");
+    clock.advance(SECOND * 2);
+    assert_eq!(things.increment(b"n", 1).unwrap(), 42);
+    assert_eq!(database.row(b"n"), some("42"));
+}
+
+#[test]
 fn a_batch_has_one_write_timeout_and_not_one_for_each_item() {
     let database = Database::new();
     let config = through(&database).write_timeout(Duration::from_millis(300));
