@@ -487,6 +487,11 @@ impl DataNode {
         Some(status)
     }
 
+    /// What each keyspace has counted.
+    pub fn counts(&self) -> impl Iterator<Item = (KeyspaceId, NodeStatus)> {
+        self.keyspaces.iter().flatten().map(|keyspace| (keyspace.id, counts_of(keyspace)))
+    }
+
     fn own_status(&self) -> NodeStatus {
         NodeStatus {
             uptime_ms: self.clock.now().as_ms() - self.born.as_ms(),
@@ -516,22 +521,30 @@ impl DataNode {
 
 /// Adds what a keyspace has to a status.
 fn add(status: &mut NodeStatus, keyspace: &Keyspace) {
-    let counters: &Counters = on_store!(&keyspace.store, store => &store.counters);
+    *status = status.plus(&counts_of(keyspace));
     status.entries += keyspace.len() as u64;
     status.entries_max = status.entries_max.saturating_add(keyspace.limits().entries);
     status.bytes += keyspace.bytes();
-    status.hits += counters.hits.get();
-    status.misses += counters.misses.get();
-    status.inserts += counters.inserts.get();
-    status.updates += counters.updates.get();
-    status.deletes += counters.deletes.get();
-    status.evictions += counters.evictions.get();
-    status.expirations += counters.expirations.get();
-    status.invalidations += counters.invalidations.get();
-    status.refusals += counters.refusals.get();
-    status.moved_in += counters.moved_in.get();
-    status.moved_out += counters.moved_out.get();
     status.flights += keyspace.flights.len() as u64;
+}
+
+/// What a keyspace has counted.
+fn counts_of(keyspace: &Keyspace) -> NodeStatus {
+    let counters: &Counters = on_store!(&keyspace.store, store => &store.counters);
+    NodeStatus {
+        hits: counters.hits.get(),
+        misses: counters.misses.get(),
+        inserts: counters.inserts.get(),
+        updates: counters.updates.get(),
+        deletes: counters.deletes.get(),
+        evictions: counters.evictions.get(),
+        expirations: counters.expirations.get(),
+        invalidations: counters.invalidations.get(),
+        refusals: counters.refusals.get(),
+        moved_in: counters.moved_in.get(),
+        moved_out: counters.moved_out.get(),
+        ..NodeStatus::default()
+    }
 }
 
 /// A keyspace that nobody can see any more, to be dropped without the lock:
