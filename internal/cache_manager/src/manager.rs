@@ -236,9 +236,8 @@ impl CacheManager {
         let deadline = Deadline::within(self.shared.call_timeout);
         loop {
             let routing = self.shared.routing.load_full();
-            let status = |node: &Arc<NodeHandle>| {
-                node.keyspace_status(keyspace.id(), deadline.remaining())
-            };
+            let status =
+                |node: &Arc<NodeHandle>| node.keyspace_status(keyspace.id(), deadline.remaining());
             match routing.counting().map(status).collect::<Result<Option<Vec<_>>, _>>() {
                 Ok(Some(mut statuses)) => {
                     statuses.push(routing.departed.of(keyspace.id()));

@@ -242,14 +242,15 @@ mod tests {
     }
 
     /// 1. A has key K with value 1. B is added, owns K from now on, and is lost
-    ///    before K has moved to it.
+    ///    while keys move to it, before K does.
     /// 2. K is deleted at the node that stands in B's place: acknowledged.
     /// 3. B is removed, so that A owns K again.
     /// 4. A read asks A. If A had kept K, it would answer 1.
     #[test]
     fn what_a_lost_owner_was_to_get_does_not_come_back_when_it_is_removed() {
         let cache = start(2);
-        (0..1_000).for_each(|n| _ = cache.put(&key(n), b"1", None).unwrap());
+        // Many more than go at one step.
+        (0..20_000).for_each(|n| _ = cache.put(&key(n), b"1", None).unwrap());
         let joined = cache.shared.change(|membership, routing| {
             let joining = membership.announce(routing)?;
             joining.node.mailbox.retire();
@@ -258,8 +259,8 @@ mod tests {
             Ok(id)
         });
         let lost = joined.unwrap();
-        let of_lost: Vec<u32> = (0..1_000).filter(|&n| cache.owner(&key(n)) == lost).collect();
-        assert!(100 < of_lost.len(), "a third, or so");
+        let of_lost: Vec<u32> = (0..20_000).filter(|&n| cache.owner(&key(n)) == lost).collect();
+        assert!(2_000 < of_lost.len(), "a third, or so");
         // This waits for the node that stands in its place.
         of_lost.iter().for_each(|&n| _ = cache.delete(&key(n)).unwrap());
         cache.remove_node(lost).unwrap();

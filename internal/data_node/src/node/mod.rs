@@ -330,10 +330,11 @@ impl DataNode {
         })
     }
 
-    /// Takes the entry of a key away, for another node, and its load off.
+    /// Takes the entry of a key away, for another node. Its load stays until the
+    /// move comes round ([`hand_over_some`](Self::hand_over_some)): till then the
+    /// fence lets nobody land it here or join it.
     pub fn hand_over(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<Entry> {
         let keyspace = self.keyspace_mut(id)?;
-        keyspace.flights.detach(hash, key);
         on_store!(&mut keyspace.store, store => store.hand_over(hash, key))
     }
 

@@ -181,12 +181,7 @@ impl Keyspace {
         self.find_slowly(key, is_absent, Need::Any)
     }
 
-    fn find_slowly(
-        &self,
-        key: &[u8],
-        is_absent: bool,
-        need: Need,
-    ) -> Result<Option<Found>, Error> {
+    fn find_slowly(&self, key: &[u8], is_absent: bool, need: Need) -> Result<Option<Found>, Error> {
         if is_absent {
             raise(&self.inner.stats.absent_hits);
             return Ok(None);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use distcache_bus::{Deadline, reply_slot};
 use distcache_manager::{Landing, Lead};
 
-use super::{LoadError, Place};
 use super::timed::{Alarm, Timed};
+use super::{LoadError, Place};
 use crate::gate::Permit;
 use crate::keyspace::{Inner, Setup};
 use crate::source::{Cancelled, DynAsyncSource, SourceError};

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use distcache_bus::{Deadline, join_by};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use crate::config::WriteBehind;
 use super::{Kept, Wanted};
+use crate::config::WriteBehind;
 use crate::{Context, DataStore, Error};
 
 /// Is told of a key of which a write was lost.

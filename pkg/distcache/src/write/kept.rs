@@ -41,7 +41,12 @@ pub(crate) struct KeptValue {
 impl Kept {
     pub(super) fn of(wanted: Wanted<'_>) -> Self {
         let Some(Written { value, born, fresh_until, tags }) = wanted else { return Self::Nothing };
-        Self::Value(Arc::new(KeptValue { value: value.into(), born, fresh_until, tags: tags.into() }))
+        Self::Value(Arc::new(KeptValue {
+            value: value.into(),
+            born,
+            fresh_until,
+            tags: tags.into(),
+        }))
     }
 
     /// What the store is to have.
