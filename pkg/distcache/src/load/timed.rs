@@ -69,9 +69,10 @@ impl<T> Future for Timed<'_, T> {
             Ok(Poll::Pending) => {}
             Err(_panic) => return Poll::Ready(Err(LoadError::Panicked)),
         }
-        let given_up = match self.place.is_called_off() {
-            true => LoadError::Cancelled,
-            false => LoadError::TimedOut { timeout: self.timeout },
+        let given_up = if self.place.is_called_off() {
+            LoadError::Cancelled
+        } else {
+            LoadError::TimedOut { timeout: self.timeout }
         };
         Pin::new(&mut self.alarm).poll(context).map(|()| Err(given_up))
     }

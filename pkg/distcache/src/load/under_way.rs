@@ -103,13 +103,12 @@ impl Place {
     /// Lets a wait of the load end when the load is called off; at once if it was.
     pub(crate) fn ends(&self, wait: Arc<dyn Expire>) {
         let mut loads = self.under_way.loads.lock();
-        match loads.by_number.get_mut(&self.number) {
-            Some(load) => load.wait = Some(wait),
-            None => {
-                drop(loads);
-                wait.expire();
-            }
+        if let Some(load) = loads.by_number.get_mut(&self.number) {
+            load.wait = Some(wait);
+            return;
         }
+        drop(loads);
+        wait.expire();
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use distcache::{Answer, Cancelled, Context, Error, KeyspaceConfig, LoadError, RateLimit};
@@ -33,7 +34,7 @@ fn the_end_of_an_engine_tells_those_who_wait_for_a_source_that_is_stuck() {
         });
         let ended = engine.shutdown(BRIEF);
         let waiters = [leads, follows, in_batch, has_no_turn];
-        let are_told = within(SECOND * 5, || waiters.iter().all(|waiter| waiter.is_finished()));
+        let are_told = within(SECOND * 5, || waiters.iter().all(ScopedJoinHandle::is_finished));
         origin.open_gate();
         assert!(are_told, "they wait for their own deadlines");
         assert!(0 < ended.expect_err("a thread is in the source").threads);
@@ -66,14 +67,20 @@ fn a_keyspace_that_is_stuck_does_not_keep_the_others_from_being_told() {
         let config = KeyspaceConfig::new(name).read_timeout(LONG).load_timeout(LONG);
         engine.add_keyspace(config.source(origin)).expect("good settings")
     });
-    origins.iter().for_each(|origin| origin.close_gate());
+    for origin in &origins {
+        origin.close_gate();
+    }
     std::thread::scope(|scope| {
         let waiters = spaces.each_ref().map(|space| scope.spawn(|| space.get(b"a")));
-        origins.iter().for_each(|origin| origin.wait_for_calls_at_gate(1));
+        for origin in &origins {
+            origin.wait_for_calls_at_gate(1);
+        }
         let end = scope.spawn(|| engine.shutdown(LONG));
-        let are_told = within(SECOND * 5, || waiters.iter().all(|waiter| waiter.is_finished()));
+        let are_told = within(SECOND * 5, || waiters.iter().all(ScopedJoinHandle::is_finished));
         let waits_for_threads = !end.is_finished();
-        origins.iter().for_each(|origin| origin.open_gate());
+        for origin in &origins {
+            origin.open_gate();
+        }
         assert!(are_told && waits_for_threads);
         assert!(waiters.into_iter().all(|waiter| is_cancelled(&waiter.join().expect("no panic"))));
         end.join().expect("no panic").unwrap();

@@ -278,7 +278,7 @@ fn counts(stats: &KeyspaceStats) -> [u64; 8] {
 /// Returns how many reads there were, and how many are told.
 fn numbers_while(mut change: impl FnMut(&distcache::Engine)) -> (u64, u64) {
     let (engine, _) = engine();
-    let things = engine.add_keyspace(KeyspaceConfig::new("things")).unwrap();
+    let things = engine.add_keyspace(KeyspaceConfig::new("things")).expect("an answer");
     let (reads, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -308,7 +308,7 @@ fn numbers_while(mut change: impl FnMut(&distcache::Engine)) -> (u64, u64) {
         }
         is_over.store(true, Ordering::SeqCst);
     });
-    (reads.load(Ordering::SeqCst), things.stats().unwrap().gets)
+    (reads.load(Ordering::SeqCst), things.stats().expect("an answer").gets)
 }
 
 #[test]
