@@ -98,7 +98,7 @@ impl CacheManager {
                 Ok((told.reply, waiter))
             }
             Ran::Failed(error) => Err(error),
-            Ran::Alone => self.shared.look(keyspace, key, load_time, &deadline),
+            Ran::Alone => self.shared.look(keyspace, key, load_time, &deadline, |look| look),
         };
         ran.into_iter().zip(keys).zip(waiters).map(result).collect()
     }

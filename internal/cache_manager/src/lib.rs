@@ -57,6 +57,7 @@ mod budget;
 mod membership;
 mod regular;
 mod supervisor;
+mod tallies;
 
 pub use distcache_bus::{Dispatch, Epoch, Received, Subscription};
 pub use distcache_node::{

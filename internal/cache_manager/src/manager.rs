@@ -226,22 +226,38 @@ impl CacheManager {
         routing.nodes.iter().map(status).collect()
     }
 
-    /// What every node has counted by now of one keyspace.
+    /// What every node has of one keyspace, and has counted by now; and last, what
+    /// those have counted that are gone. The sums of what is counted never fall:
+    /// of a node that sleeps and is given up, what it had counted last may be
+    /// missing, but nothing that anybody was told.
     ///
     /// # Errors
     /// Those of [`get`](Self::get), and `KeyspaceUnknown`.
     pub fn keyspace_statuses(&self, keyspace: &Keyspace) -> Result<Vec<NodeStatus>, Error> {
-        let routing = self.shared.routing.load();
-        let wait = self.shared.call_timeout;
-        let status = |node: &Arc<NodeHandle>| {
-            let status = node.mailbox.locked(wait, |state| state.keyspace_status(keyspace.id()));
-            let status = status.map_err(|error| match judge(error) {
-                Verdict::Final(error) => error,
-                Verdict::LookAgain => Error::NodeFailed,
-            })?;
-            status.ok_or_else(|| Error::gone(keyspace))
-        };
-        routing.nodes.iter().map(status).collect()
+        let deadline = Deadline::within(self.shared.call_timeout);
+        loop {
+            let routing = self.shared.routing.load_full();
+            let status =
+                |node: &Arc<NodeHandle>| node.keyspace_status(keyspace.id(), deadline.remaining());
+            match routing.counting().map(status).collect::<Result<Option<Vec<_>>, _>>() {
+                Ok(Some(mut statuses)) => {
+                    statuses.push(routing.departed.of(keyspace.id()));
+                    return Ok(statuses);
+                }
+                Ok(None) => return Err(Error::gone(keyspace)),
+                Err(error) => match judge(error) {
+                    Verdict::Final(error) => return Err(error),
+                    Verdict::LookAgain if self.is_closed() => return Err(Error::Closed),
+                    Verdict::LookAgain => {}
+                },
+            }
+            // A node has gone. The next picture says so; it may be of this epoch.
+            if deadline.is_over() {
+                return Err(Error::NodeFailed);
+            }
+            let soon = Deadline::within(LOOK_AGAIN_AFTER.min(deadline.remaining()));
+            self.shared.routing.wait_after(routing.epoch, &soon);
+        }
     }
 
     /// Runs `work` on the state of one node, under its lock: a door for tests
@@ -325,6 +341,10 @@ impl Drop for CacheManager {
         let _ = self.shutdown(DROP_TIMEOUT);
     }
 }
+
+/// How long a call that finds a node gone waits for the next picture before it
+/// tries again.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 /// How long a dropped manager waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);

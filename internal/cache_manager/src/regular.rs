@@ -37,7 +37,11 @@ impl Regular {
                 break;
             }
         }
-        let Ok(mut status) = mailbox.locked(TICK_WAIT, |state| state.status()) else { return };
+        let tell = |state: &mut DataNode| {
+            self.pulse.note(state);
+            state.status()
+        };
+        let Ok(mut status) = mailbox.locked(TICK_WAIT, tell) else { return };
         status.inbox_depth = mailbox.inbox_depth() as u64;
         self.pulse.beat(status);
         let (node, incarnation) = (self.id, self.incarnation);

@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::NodeId;
 use crate::handle::NodeHandle;
+use crate::tallies::Tallies;
 
 impl RingNode for NodeId {
     /// The name as it is printed: equal names own equal arcs in every process.
@@ -27,6 +28,9 @@ pub(crate) struct Routing {
     pub(crate) nodes: Vec<Arc<NodeHandle>>,
     /// The picture before this one, while entries are on their way.
     pub(crate) before: Option<Arc<Self>>,
+    /// What nodes have counted that are gone. A part of the picture, so that
+    /// whoever sums up counts each node once: as one of its nodes, or in here.
+    pub(crate) departed: Arc<Tallies>,
 }
 
 impl Routing {
@@ -48,6 +52,13 @@ impl Routing {
     pub(crate) fn owner_before(&self, hash: u64) -> Option<&Arc<NodeHandle>> {
         let before = self.before.as_deref()?.owner(hash);
         (before.id != self.owner(hash).id).then_some(before)
+    }
+
+    /// Every node that may still count something: while entries move, the one too
+    /// that they leave.
+    pub(crate) fn counting(&self) -> impl Iterator<Item = &Arc<NodeHandle>> {
+        let before = self.before.iter().flat_map(|before| &before.nodes);
+        self.nodes.iter().chain(before.filter(|node| self.node(node.id).is_none()))
     }
 
     pub(crate) fn node(&self, id: NodeId) -> Option<&Arc<NodeHandle>> {
@@ -90,6 +101,13 @@ impl RoutingCell {
     /// 3. A caller with the old ring finds A's fence still low, and stores a
     ///    newer value there, acknowledged.
     /// 4. A reader asks B: the older value.
+    ///
+    /// Those of the new ring too, though they own no less than before:
+    ///
+    /// 1. The ring of epoch 2 is published. A owns a key by both.
+    /// 2. A caller with the new ring stores a value at A: version (2, n).
+    /// 3. A caller with the old ring stores a later one: version (1, n + 1).
+    /// 4. Whoever compares versions takes the later value for the older one.
     pub(crate) fn publish(&self, routing: Routing) {
         for node in &routing.nodes {
             node.mailbox.fence().raise(routing.epoch);

@@ -13,6 +13,7 @@ use crate::codes::{self, Code};
 use crate::handle::NodeHandle;
 use crate::manager::Shared;
 use crate::membership::Membership;
+use crate::routing::Routing;
 use crate::topics::{LossReason, OperationCounts};
 use crate::{Config, NodeId};
 
@@ -97,8 +98,9 @@ impl Watch {
     }
 
     fn look(&mut self) {
-        let nodes = self.shared.routing.load().nodes.clone();
-        for node in &nodes {
+        let routing = self.shared.routing.load_full();
+        let nodes = &routing.nodes;
+        for node in nodes {
             if node.mailbox.fence().is_retired() {
                 self.replace(node, LossReason::Panicked);
             } else if self.is_silent(node) {
@@ -114,7 +116,7 @@ impl Watch {
         {
             self.report(self.shared.change(|_, routing| Membership::turn_epoch(routing)));
         }
-        self.tell_operations(&nodes);
+        self.tell_operations(&routing);
         self.shared.membership.lock().bury_the_dead();
     }
 
@@ -139,14 +141,15 @@ impl Watch {
         }
     }
 
-    fn tell_operations(&mut self, nodes: &[Arc<NodeHandle>]) {
-        let mut counts = OperationCounts::default();
-        for status in nodes.iter().filter_map(|node| node.pulse.status()) {
-            counts.hits += status.hits;
-            counts.misses += status.misses;
-            counts.puts += status.inserts + status.updates;
-            counts.deletes += status.deletes;
-        }
+    fn tell_operations(&mut self, routing: &Routing) {
+        let statuses = routing.counting().filter_map(|node| node.pulse.status());
+        let total = statuses.fold(routing.departed.total(), |sum, status| sum.plus(&status));
+        let counts = OperationCounts {
+            hits: total.hits,
+            misses: total.misses,
+            puts: total.inserts + total.updates,
+            deletes: total.deletes,
+        };
         if counts != self.told {
             self.told = counts;
             self.shared.topics.operations.publish(|| counts);

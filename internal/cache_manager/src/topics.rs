@@ -90,7 +90,7 @@ pub enum LossReason {
     Silent,
 }
 
-/// Totals over all nodes; at each turn of the supervisor in which they changed.
+/// Totals over all nodes, those that are gone included; at each turn of the supervisor in which they changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OperationCounts {
     /// Gets that found a value.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 use distcache_manager::{
-    CacheManager, Config, Dispatch, Error, LossReason, NodeId, Received, RingChange, Subscription,
+    CacheManager, Cargo, Config, Dispatch, Entry, Error, Landed, Look, LossReason, NodeId,
+    Received, RingChange, Subscription, Tick,
 };
 
 const DISPATCHES: [Dispatch; 2] = [Dispatch::Inline, Dispatch::Worker];
@@ -214,6 +215,37 @@ fn a_batch_waits_once_for_a_node_that_does_not_answer_and_has_what_others_answer
             }
         }
     });
+}
+
+/// 1. A load of key K begins at node A.
+/// 2. Node B is added, and owns K. A read fetches K from A, where it is not.
+/// 3. B is removed, so that A owns K again.
+/// 4. The load lands at A. Whatever was done to K at B, A knows nothing of it.
+#[test]
+fn a_load_from_before_its_key_moved_is_not_stored_when_the_key_has_come_back() {
+    for dispatch in DISPATCHES {
+        let cache = start(dispatch);
+        let space = cache.default_keyspace();
+        let look = |n: u32| cache.look_in(space, &key(n), Duration::from_mins(5)).unwrap();
+        let loads: Vec<_> = (0..1_000)
+            .map(|n| match look(n) {
+                (Look::Leads(lead), waiter) => (cache.owner(&key(n)), lead, waiter),
+                (other, _) => panic!("nobody else loads it: {other:?}"),
+            })
+            .collect();
+        let added = cache.add_node().unwrap();
+        let moved: Vec<bool> = (0..1_000).map(|n| cache.owner(&key(n)) == added).collect();
+        (0..1_000).for_each(|n| assert!(cache.get(&key(n)).unwrap().is_none()));
+        cache.remove_node(added).unwrap();
+        for (n, (owner, lead, _waiter)) in (0..).zip(&loads) {
+            assert_eq!(cache.owner(&key(n)), *owner);
+            let loaded = Entry::new(&key(n), b"old", Tick::NEVER).unwrap();
+            let landed = cache.land_in(space, lead.flight(), &Cargo::Entry(loaded)).unwrap();
+            let is_stored = matches!(landed, Landed::Stored(_));
+            assert_eq!(is_stored, !moved[n as usize], "key {n}: {landed:?}");
+        }
+        assert!(moved.contains(&true));
+    }
 }
 
 /// Values are numbers that each key's only writer raises; readers remember the

@@ -86,9 +86,10 @@ pub enum Look {
 /// What a load has brought.
 #[derive(Debug, Clone)]
 pub enum Cargo {
-    /// An entry to store: a value, or that there is none.
+    /// An entry to store: a value, or that there is none. Its end is that of
+    /// being fresh: the keyspace adds its stale window when it lands.
     Entry(Entry),
-    /// What the cache has is still right, until this tick.
+    /// What the cache has is still right, and fresh until this tick.
     Unchanged(Tick),
     /// An answer that is not to be kept.
     Nothing,
@@ -231,7 +232,8 @@ impl Keyspace {
                 Age::Early if value.is_absent() => return self.hit(slot, value, now),
                 Age::Early => return self.serve(&visit, slot, value, None),
                 Age::Stale(since) if !value.is_absent() => {
-                    if now < since.after(times.stale_while_revalidate) {
+                    let is_in_window = now < since.after(times.stale_while_revalidate);
+                    if visit.need == Need::Any && is_in_window {
                         return self.serve(&visit, slot, value, Some(since));
                     }
                     held = Some(value);
@@ -307,6 +309,11 @@ impl Keyspace {
                     return Landed::Nothing;
                 }
                 entry.set_version(version());
+                // 1. A load begins, in a keyspace with a stale window of an hour.
+                // 2. The keyspace is changed to one without a stale window.
+                // 3. The load lands. Had it added the hour by itself, its value
+                //    would be fresh for an hour too long.
+                entry.set_expires(entry.expires().after(self.lifetimes().stale()));
                 let value = Value::from(entry.clone());
                 on_store!(&mut self.store, store => store.put(hash, entry, || now));
                 Landed::Stored(value)
@@ -332,6 +339,14 @@ impl Keyspace {
 
     /// What may be served although it could not be loaded again. What was
     /// deleted or invalidated is not here any more, and never comes back so.
+    ///
+    /// What is here need not be in that window:
+    ///
+    /// 1. A keyspace serves what is stale for an hour while it is loaded again,
+    ///    and for no time after an error.
+    /// 2. A caller needs a fresh value, and waits for such a load; or it waits
+    ///    since before the keyspace was given these windows.
+    /// 3. The load fails. The value is still here, for another 59 minutes.
     fn stale_if_error(&self, hash: u64, key: &[u8], now: Tick) -> Landed {
         let window = self.lifetimes().stale_if_error;
         match self.peek(hash, key, now) {
@@ -408,11 +423,21 @@ impl Keyspace {
     }
 }
 
+/// What a look can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A fresh value, or a stale one while it is loaded again.
+    Any,
+    /// Only a fresh one.
+    Fresh,
+}
+
 /// One caller's look at one key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Visit<'a> {
     pub(crate) hash: u64,
     pub(crate) key: &'a [u8],
+    pub(crate) need: Need,
     pub(crate) now: Tick,
     /// The lease and the end of a load that it may begin.
     pub(crate) lease: Version,

@@ -44,6 +44,31 @@ pub struct NodeStatus {
 }
 
 impl NodeStatus {
+    /// What has been counted: it only grows. What is measured now is left out.
+    #[must_use]
+    pub fn counts(&self) -> Self {
+        Self::default().plus(self)
+    }
+
+    /// The same, with what another node has counted.
+    #[must_use]
+    pub fn plus(&self, counted: &Self) -> Self {
+        Self {
+            hits: self.hits + counted.hits,
+            misses: self.misses + counted.misses,
+            inserts: self.inserts + counted.inserts,
+            updates: self.updates + counted.updates,
+            deletes: self.deletes + counted.deletes,
+            evictions: self.evictions + counted.evictions,
+            expirations: self.expirations + counted.expirations,
+            invalidations: self.invalidations + counted.invalidations,
+            refusals: self.refusals + counted.refusals,
+            moved_in: self.moved_in + counted.moved_in,
+            moved_out: self.moved_out + counted.moved_out,
+            ..*self
+        }
+    }
+
     /// Gets, puts and deletes that the node has answered.
     pub fn operations(&self) -> u64 {
         self.hits + self.misses + self.inserts + self.updates + self.deletes + self.refusals

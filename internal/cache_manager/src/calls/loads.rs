@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use distcache_bus::{Deadline, Waiter, reply_slot};
-use distcache_node::commands::{Land, LookUp};
-use distcache_node::{Cargo, Flight, Landed, Landing, Look};
+use distcache_bus::{Command, Deadline, Waiter, reply_slot};
+use distcache_node::commands::{Land, LookFresh, LookUp, Told};
+use distcache_node::{Cargo, DataNode, Flight, Landed, Landing, Look};
 use parking_lot::Mutex;
 
 use crate::handle::NodeHandle;
@@ -25,7 +25,21 @@ impl CacheManager {
         key: &[u8],
         load_time: Duration,
     ) -> Result<(Look, Waiter<Landing>), Error> {
-        self.shared.look(keyspace, key, load_time, &self.shared.deadline())
+        self.shared.look(keyspace, key, load_time, &self.shared.deadline(), |look| look)
+    }
+
+    /// The same for a caller to whom a stale value is of no use: it waits for the
+    /// load by which others are served stale meanwhile.
+    ///
+    /// # Errors
+    /// As of `look_in`.
+    pub fn look_fresh_in(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+        load_time: Duration,
+    ) -> Result<(Look, Waiter<Landing>), Error> {
+        self.shared.look(keyspace, key, load_time, &self.shared.deadline(), LookFresh)
     }
 
     /// Like [`look_in`](Self::look_in), without ever parking the thread.
@@ -38,6 +52,30 @@ impl CacheManager {
         key: &[u8],
         load_time: Duration,
     ) -> Result<(Look, Waiter<Landing>), Error> {
+        self.look_by_async(keyspace, key, load_time, |look| look).await
+    }
+
+    /// Like [`look_fresh_in`](Self::look_fresh_in), without ever parking the
+    /// thread.
+    ///
+    /// # Errors
+    /// As of `look_in`.
+    pub async fn look_fresh_in_async(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+        load_time: Duration,
+    ) -> Result<(Look, Waiter<Landing>), Error> {
+        self.look_by_async(keyspace, key, load_time, LookFresh).await
+    }
+
+    async fn look_by_async<'k, C: Command<DataNode, Reply = Told<Look>>>(
+        &self,
+        keyspace: &Keyspace,
+        key: &'k [u8],
+        load_time: Duration,
+        as_command: impl Fn(LookUp<&'k [u8]>) -> C,
+    ) -> Result<(Look, Waiter<Landing>), Error> {
         let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
         // The waiter of the last attempt: the one that was answered.
         let waits: Mutex<Option<Waiter<Landing>>> = Mutex::new(None);
@@ -45,8 +83,8 @@ impl CacheManager {
             let (replier, waiter) = reply_slot();
             *waits.lock() = Some(waiter);
             let epoch = routing.epoch;
-            let command = LookUp { epoch, keyspace: id, hash, key, load_time, waiter: replier };
-            node.mailbox.begin(epoch, deadline, &shared.timer, command)
+            let look = LookUp { epoch, keyspace: id, hash, key, load_time, waiter: replier };
+            node.mailbox.begin(epoch, deadline, &shared.timer, as_command(look))
         };
         let (_, told) = self.shared.ask_async((id, hash, key), begin).await?;
         self.shared.directory.tell(&told.departed);
@@ -99,21 +137,22 @@ impl CacheManager {
 }
 
 impl Shared {
-    pub(crate) fn look(
+    pub(crate) fn look<'k, C: Command<DataNode, Reply = Told<Look>>>(
         &self,
         keyspace: &Keyspace,
-        key: &[u8],
+        key: &'k [u8],
         load_time: Duration,
         deadline: &Deadline,
+        as_command: impl Fn(LookUp<&'k [u8]>) -> C,
     ) -> Result<(Look, Waiter<Landing>), Error> {
         let (id, hash) = (keyspace.id(), self.hash(keyspace, key));
-        let (_, (told, waiter)) =
-            self.ask_until(deadline, (id, hash, key), |routing, node, deadline| {
-                let (replier, waiter) = reply_slot();
-                let epoch = routing.epoch;
-                let command = LookUp { epoch, keyspace: id, hash, key, load_time, waiter: replier };
-                Ok((node.mailbox.call(epoch, deadline, command)?, waiter))
-            })?;
+        let asked = (id, hash, key);
+        let (_, (told, waiter)) = self.ask_until(deadline, asked, |routing, node, deadline| {
+            let (replier, waiter) = reply_slot();
+            let epoch = routing.epoch;
+            let look = LookUp { epoch, keyspace: id, hash, key, load_time, waiter: replier };
+            Ok((node.mailbox.call(epoch, deadline, as_command(look))?, waiter))
+        })?;
         self.directory.tell(&told.departed);
         Ok((told.reply, waiter))
     }

@@ -82,26 +82,41 @@ impl Membership {
         let plans = self.plan(&ring)?;
         let spawn = |(&id, plan)| self.spawn(id, 0, Epoch::FIRST, plan);
         let nodes = ring.nodes().zip(&plans).map(spawn).collect::<io::Result<_>>()?;
-        Ok((self, Routing { epoch: Epoch::FIRST, ring: Arc::new(ring), nodes, before: None }))
+        let (epoch, ring, departed) = (Epoch::FIRST, Arc::new(ring), Arc::default());
+        Ok((self, Routing { epoch, ring, nodes, before: None, departed }))
     }
 
     /// Adds a node and moves its keys to it.
     pub(crate) fn add(&mut self, routing: &RoutingCell) -> Result<NodeId, Error> {
+        let joining = self.announce(routing)?;
+        let id = joining.node.id;
+        self.let_join(routing, joining);
+        Ok(id)
+    }
+
+    /// Makes an empty node, and lets it own its part of the keys.
+    fn announce(&mut self, routing: &RoutingCell) -> Result<Joining, Error> {
         let before = routing.load_full();
         let id = self.next_id();
         let ring = before.ring.with_node(id, NonZeroU32::MIN).expect(UNBROKEN);
         let plans = self.plan(&ring).map_err(|error| refused(&error))?;
         let epoch = next_epoch(before.epoch)?;
-        Self::make_room_for_one(&before, &ring, &plans);
+        self.make_room_for_one(&before, &ring, &plans);
         let start = plans[ring.index_of(&id).expect(UNBROKEN) as usize].to_begin_with();
         let node = self.spawn(id, 0, epoch, &start).map_err(|error| refused(&error.into()))?;
         let nodes = ring.nodes().map(|id| before.node(*id).unwrap_or(&node).clone()).collect();
-        let after = Routing { epoch, ring: Arc::new(ring), nodes, before: Some(before.clone()) };
+        let (ring, departed) = (Arc::new(ring), before.departed.clone());
+        let after = Routing { epoch, ring, nodes, before: Some(before.clone()), departed };
         routing.publish(after.clone());
         self.topics.ring_change.publish(|| RingChange::Added { node: id, epoch });
+        Ok(Joining { node, before, after, plans })
+    }
+
+    /// Moves to a node what it owns by now.
+    fn let_join(&self, routing: &RoutingCell, joining: Joining) {
+        let Joining { node, before, after, plans } = joining;
         let moved = before.nodes.iter().map(|old| self.move_between(old, &node, &after)).sum();
         self.settle(routing, after, &plans, moved);
-        Ok(id)
     }
 
     /// Removes a node after its keys have moved.
@@ -115,16 +130,19 @@ impl Membership {
         let plans = self.plan(&ring).map_err(|error| refused(&error))?;
         let epoch = next_epoch(before.epoch)?;
         let nodes = ring.nodes().filter_map(|id| before.node(*id).cloned()).collect();
-        let after = Routing { epoch, ring: Arc::new(ring), nodes, before: Some(before.clone()) };
+        let (ring, departed) = (Arc::new(ring), before.departed.clone());
+        let mut after = Routing { epoch, ring, nodes, before: Some(before.clone()), departed };
         routing.publish(after.clone());
         let moved = after.nodes.iter().map(|new| self.move_between(&leaver, new, &after)).sum();
         self.topics.ring_change.publish(|| RingChange::Removed { node: id, epoch });
-        // Nothing runs on it any more: its fence has been up since the ring was
-        // published, and the mover has held its lock since. Whoever still comes
-        // with an older ring looks again.
+        // Nothing runs on it any more, and it counts nothing more: its fence has
+        // been up since the ring was published, and the mover has held its lock
+        // since. Whoever still comes with an older ring looks again.
+        after.departed = Arc::new(after.departed.with(&leaver.last_counts()));
+        self.settle(routing, after, &plans, moved);
+        // After that: whoever sums up would find it gone before it is in the sum.
         leaver.mailbox.retire();
         self.lost.push(leaver);
-        self.settle(routing, after, &plans, moved);
         Ok(())
     }
 
@@ -147,7 +165,8 @@ impl Membership {
         let plans = self.plan(&current.ring).map_err(|error| refused(&error))?;
         let incarnation = incarnation + 1;
         let spawned = self.spawn(id, incarnation, epoch, &plans[at]);
-        let mut after = Routing { epoch, ..(*current).clone() };
+        let departed = Arc::new(current.departed.with(&old.last_counts()));
+        let mut after = Routing { epoch, departed, ..(*current).clone() };
         after.nodes[at] = spawned.map_err(|error| refused(&error.into()))?;
         routing.publish(after);
         self.lost.push(old.clone());
@@ -237,6 +256,14 @@ impl Membership {
             pulse,
         }))
     }
+}
+
+/// A node that owns keys by now, and does not have them yet.
+struct Joining {
+    node: Arc<NodeHandle>,
+    before: Arc<Routing>,
+    after: Routing,
+    plans: Vec<Plan>,
 }
 
 /// What one node may hold.

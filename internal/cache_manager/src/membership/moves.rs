@@ -1,5 +1,7 @@
 //! Entries travel from node to node, and the right to memory with them.
 
+use std::sync::Arc;
+
 use distcache_node::{DataNode, Entry, KeyspaceId, Limits, STRUCTURE_BYTES_MIN};
 use distcache_ring::HashRing;
 
@@ -33,7 +35,12 @@ impl Plan {
 impl Membership {
     /// Takes from the old nodes what a new one needs to begin with; and, where
     /// entries are limited, their part of that limit.
-    pub(super) fn make_room_for_one(before: &Routing, ring: &HashRing<NodeId>, plans: &[Plan]) {
+    pub(super) fn make_room_for_one(
+        &self,
+        before: &Routing,
+        ring: &HashRing<NodeId>,
+        plans: &[Plan],
+    ) {
         let part = NODE_BYTES_MIN.div_ceil(before.nodes.len() as u64);
         for node in &before.nodes {
             let plan = &plans[ring.index_of(&node.id).expect(UNBROKEN) as usize];
@@ -44,8 +51,10 @@ impl Membership {
                 }
                 state.set_bytes_max(state.bytes_max() - part);
             };
-            // One that cannot be had now is silent, and will be replaced.
-            let _ = node.mailbox.locked(MOVE_WAIT, shrink);
+            // Else it would keep what the new one is about to get.
+            if node.mailbox.locked(MOVE_WAIT, shrink).is_err() {
+                self.give_up(node);
+            }
         }
     }
 
@@ -130,14 +139,24 @@ impl Membership {
     pub(super) fn settle(&self, routing: &RoutingCell, after: Routing, plans: &[Plan], moved: u64) {
         let (epoch, nodes) = (after.epoch, after.nodes.clone());
         routing.publish(Routing { before: None, ..after });
-        // Shrink first, then grow: the sum never exceeds the whole.
+        self.share_out(&nodes, plans, || {});
+        self.topics.ring_change.publish(|| RingChange::Settled { epoch, moved });
+    }
+
+    /// Gives every node what is planned for it; `each_time` is called after each
+    /// change, with no lock held.
+    ///
+    /// Shrinks first, then grows: the sum never exceeds the whole. A node that
+    /// cannot be had would keep what others are about to get: it is given up.
+    fn share_out(&self, nodes: &[Arc<NodeHandle>], plans: &[Plan], mut each_time: impl FnMut()) {
         for grows in [false, true] {
             for (node, plan) in nodes.iter().zip(plans) {
-                // One that cannot be had is silent, and will be replaced.
-                let _ = node.mailbox.locked(MOVE_WAIT, |state| plan.apply(state, grows));
+                if node.mailbox.locked(MOVE_WAIT, |state| plan.apply(state, grows)).is_err() {
+                    self.give_up(node);
+                }
+                each_time();
             }
         }
-        self.topics.ring_change.publish(|| RingChange::Settled { epoch, moved });
     }
 }
 
@@ -195,4 +214,142 @@ fn give_right(id: KeyspaceId, giver: &mut DataNode, taker: &mut DataNode, bytes:
     let bytes = spare(giver.bytes_max());
     giver.set_bytes_max(giver.bytes_max() - bytes);
     taker.set_bytes_max(taker.bytes_max() + bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use distcache_bus::{CallError, Deadline};
+    use distcache_node::commands::{Item, Put};
+    use distcache_node::{Condition, Tick};
+
+    use super::*;
+    use crate::{CacheManager, Config};
+
+    fn start(data_nodes: usize) -> CacheManager {
+        let config = Config {
+            data_nodes,
+            capacity_bytes: 64 << 20,
+            call_timeout: Duration::from_mins(1),
+            ..Config::default()
+        };
+        CacheManager::start(config).expect("settings that go together")
+    }
+
+    fn key(number: u32) -> [u8; 4] {
+        number.to_le_bytes()
+    }
+
+    /// 1. A has key K with value 1. B is added, owns K from now on, and is lost
+    ///    while keys move to it, before K does.
+    /// 2. K is deleted at the node that stands in B's place: acknowledged.
+    /// 3. B is removed, so that A owns K again.
+    /// 4. A read asks A. If A had kept K, it would answer 1.
+    #[test]
+    fn what_a_lost_owner_was_to_get_does_not_come_back_when_it_is_removed() {
+        let cache = start(2);
+        // Many more than go at one step.
+        (0..20_000).for_each(|n| _ = cache.put(&key(n), b"1", None).unwrap());
+        let joined = cache.shared.change(|membership, routing| {
+            let joining = membership.announce(routing)?;
+            joining.node.mailbox.retire();
+            let id = joining.node.id;
+            membership.let_join(routing, joining);
+            Ok(id)
+        });
+        let lost = joined.unwrap();
+        let of_lost: Vec<u32> = (0..20_000).filter(|&n| cache.owner(&key(n)) == lost).collect();
+        assert!(2_000 < of_lost.len(), "a third, or so");
+        // This waits for the node that stands in its place.
+        for &n in &of_lost {
+            cache.delete(&key(n)).unwrap();
+        }
+        cache.remove_node(lost).unwrap();
+        for n in of_lost {
+            assert!(cache.get(&key(n)).unwrap().is_none(), "{n} was deleted");
+        }
+    }
+
+    /// The bytes that all nodes together may take; and those of the keyspace that
+    /// is always there.
+    fn allowed(nodes: &[Arc<NodeHandle>], id: KeyspaceId) -> [u64; 2] {
+        let of_one = |node: &Arc<NodeHandle>| {
+            let has = |state: &mut DataNode| {
+                [state.bytes_max(), state.limits(id).expect("it is there").bytes]
+            };
+            node.mailbox.locked(MOVE_WAIT, has).expect("it answers")
+        };
+        let sum = |[a, b]: [u64; 2], [c, d]: [u64; 2]| [a + c, b + d];
+        nodes.iter().map(of_one).fold([0, 0], sum)
+    }
+
+    #[test]
+    fn budgets_never_add_up_to_more_than_the_process_may_take() {
+        let cache = start(4);
+        let id = cache.default_keyspace().id();
+        let membership = cache.shared.membership.lock();
+        let routing = cache.shared.routing.load_full();
+        let mut plans = membership.plan(&routing.ring).unwrap();
+        assert_eq!(allowed(&routing.nodes, id), [64 << 20; 2]);
+        // Each turn gives every node another one's part: some shrink, some grow.
+        for _turn in 0..4 {
+            plans.rotate_left(1);
+            let mut times = 0;
+            membership.share_out(&routing.nodes, &plans, || {
+                times += 1;
+                let sums = allowed(&routing.nodes, id);
+                assert!(sums.iter().all(|&sum| sum <= 64 << 20), "{sums:?} after {times} changes");
+            });
+            assert_eq!(times, 8);
+            assert_eq!(allowed(&routing.nodes, id), [64 << 20; 2], "nothing is left over");
+        }
+    }
+
+    #[test]
+    fn a_node_that_cannot_be_told_to_take_less_is_given_up() {
+        let cache = start(2);
+        let membership = cache.shared.membership.lock();
+        let routing = cache.shared.routing.load_full();
+        let plans = membership.plan(&routing.ring).unwrap();
+        let (begun, has_begun) = crossbeam_channel::bounded(1);
+        let (wake, sleeper) = crossbeam_channel::bounded::<()>(1);
+        let silent = &routing.nodes[0];
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                silent.mailbox.locked(MOVE_WAIT, |_| {
+                    begun.send(()).expect("it is waited for");
+                    let _ = sleeper.recv();
+                })
+            });
+            has_begun.recv().expect("it has the lock");
+            membership.share_out(&routing.nodes, &plans, || {});
+            assert!(silent.mailbox.fence().is_retired());
+            assert!(!routing.nodes[1].mailbox.fence().is_retired());
+            drop(wake);
+        });
+    }
+
+    /// 1. A caller finds node A by the ring of epoch 1, and falls asleep.
+    /// 2. Another node is replaced, or a new epoch begins: the ring of epoch 2 is
+    ///    published. A owns what it did.
+    /// 3. A put by the new ring stores value 1, as version (2, n).
+    /// 4. The caller wakes and stores value 2. By its ring, that would be version
+    ///    (1, n + 1): of two values the later one would have the lower version.
+    #[test]
+    fn a_put_by_an_older_ring_is_refused_though_its_node_owns_the_key_by_both() {
+        let cache = start(1);
+        let before = cache.shared.routing.load_full();
+        cache.shared.change(|_, routing| Membership::turn_epoch(routing)).unwrap();
+        let stored = cache.put(b"k", b"1", None).unwrap();
+        let space = cache.default_keyspace();
+        let (keyspace, hash) = (space.id(), cache.key_hash(space, b"k"));
+        let item = Item::Entry(Entry::new(b"k", b"2", Tick::NEVER).unwrap());
+        let (epoch, condition) = (before.epoch, Condition::Always);
+        let put = Put { epoch, keyspace, hash, item, condition };
+        let deadline = Deadline::within(Duration::from_mins(1));
+        let late = before.owner(hash).mailbox.call(epoch, &deadline, put);
+        let late = late.map(|told| told.reply.map(|stored| stored.version));
+        assert_eq!(late, Err(CallError::Stale), "after {:?}", stored.version);
+    }
 }

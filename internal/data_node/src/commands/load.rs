@@ -41,6 +41,26 @@ impl<K: AsRef<[u8]>> Command<DataNode> for LookUp<K> {
     }
 }
 
+/// The same for a caller to whom a stale value is of no use: it waits for the load
+/// by which others are served stale meanwhile.
+#[derive(Debug)]
+pub struct LookFresh<K>(pub LookUp<K>);
+
+impl<K: AsRef<[u8]>> Command<DataNode> for LookFresh<K> {
+    type Reply = Told<Look>;
+    type Owned = LookFresh<Box<[u8]>>;
+
+    fn into_owned(self) -> Self::Owned {
+        LookFresh(self.0.into_owned())
+    }
+
+    fn run(self, node: &mut DataNode) -> Self::Reply {
+        let LookUp { epoch, keyspace, hash, ref key, load_time, waiter } = self.0;
+        let reply = node.look_fresh(epoch, keyspace, (hash, key.as_ref()), load_time, waiter);
+        Told::of(node, reply)
+    }
+}
+
 /// Ends a load, and stores its cargo if its lease still holds.
 #[derive(Debug, Clone)]
 pub struct Land {

@@ -7,7 +7,7 @@ mod change;
 pub use change::{Add, Clear, Delete, InvalidateSome, Item, Put, Revoke, SetExpires};
 
 mod load;
-pub use load::{Land, LookUp};
+pub use load::{Land, LookFresh, LookUp};
 
 mod read;
 pub use read::{Count, Get, Peek, Scan};

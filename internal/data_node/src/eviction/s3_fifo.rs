@@ -6,10 +6,10 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::Eviction;
 use super::ghost::Ghost;
 use super::links::List;
 use super::queues::{Queues, fingerprint_of};
+use super::{Eviction, SPARED_MAX};
 use crate::Slot;
 use crate::segments::Segments;
 use crate::slots::SLOTS_A_SEGMENT;
@@ -36,7 +36,7 @@ const USES_TO_STAY: u8 = 2;
 /// as often as it was used. Keys that the small queue dropped are remembered,
 /// as many as are in the main queue; who comes back goes there at once. What a
 /// collision among them costs: an entry that proved nothing is in the main
-/// queue for one round.
+/// queue for one round. A search for a victim spares `SPARED_MAX` entries at most.
 ///
 /// Until something was evicted for the first time, what does not fit into the
 /// small queue goes to the main one, so that the cache does not empty all of its
@@ -132,8 +132,7 @@ impl Eviction for S3Fifo {
     }
 
     fn victim(&mut self) -> Option<Slot> {
-        // Each round lowers a counter or empties the small queue by one.
-        loop {
+        for _ in 0..SPARED_MAX {
             let queue = self.queue_to_drain();
             let slot = self.queues.back(queue)?;
             let uses = self.uses[slot.index()].get_mut();
@@ -142,11 +141,12 @@ impl Eviction for S3Fifo {
             } else if queue == MAIN && 0 < *uses {
                 *uses -= 1;
             } else {
-                self.named = Some(slot);
-                return self.named;
+                break;
             }
             self.queues.move_to_front(MAIN, slot);
         }
+        self.named = self.queues.back(self.queue_to_drain());
+        self.named
     }
 
     fn heap_bytes(&self) -> u64 {
@@ -228,6 +228,20 @@ mod tests {
         s3.hit(d);
         assert_eq!(s3.victim(), Some(c), "d was used meanwhile, and b more than once");
         assert_eq!(shown(&s3), " | bdc");
+    }
+
+    #[test]
+    fn one_search_spares_no_more_than_it_may_and_the_next_goes_on_from_there() {
+        let mut s3 = filled(2 * SPARED_MAX);
+        s3.queues.slots(SMALL).into_iter().for_each(|slot| s3.removed(slot));
+        let slots = s3.queues.slots(MAIN); // front to back, each used three times
+        (0..USES_MAX).for_each(|_| slots.iter().for_each(|&slot| s3.hit_shared(slot)));
+        let from_back = |nth: usize| slots[slots.len() - 1 - nth];
+        assert_eq!(evict(&mut s3), from_back(SPARED_MAX));
+        // The rest of this round, and the beginning of the next.
+        let of_next_round = SPARED_MAX - (slots.len() - SPARED_MAX - 1);
+        assert_eq!(evict(&mut s3), from_back(of_next_round));
+        assert_eq!(*s3.uses[from_back(0).index()].get_mut(), USES_MAX - 2);
     }
 
     #[test]

@@ -6,8 +6,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Eviction;
 use super::links::{Links, List};
+use super::{Eviction, SPARED_MAX};
 use crate::Slot;
 use crate::segments::Segments;
 use crate::slots::SLOTS_A_SEGMENT;
@@ -18,7 +18,8 @@ const AGES: List = List(0);
 ///
 /// A hit sets one bit, beside other readers. The hand goes from the oldest
 /// entry to the newest and starts again; it spares an entry that was used and
-/// clears its bit.
+/// clears its bit. It spares `SPARED_MAX` at a time: a longer run of used entries
+/// loses one.
 #[derive(Debug)]
 pub struct Sieve {
     /// The newest in front.
@@ -78,8 +79,10 @@ impl Eviction for Sieve {
 
     fn victim(&mut self) -> Option<Slot> {
         let mut at = self.hand.or_else(|| self.ages.back(AGES))?;
-        // Each step clears a bit, so that the second round ends at the latest.
-        while std::mem::take(self.used[at.index()].get_mut()) {
+        for _ in 0..SPARED_MAX {
+            if !std::mem::take(self.used[at.index()].get_mut()) {
+                break;
+            }
             at = self.ages.towards_front(at).or_else(|| self.ages.back(AGES))?;
         }
         self.hand = Some(at);
@@ -127,6 +130,22 @@ mod tests {
         sieve.hit(d);
         assert_eq!(sieve.victim(), Some(a), "d was used; the hand starts again");
         sieve.validate(2);
+    }
+
+    #[test]
+    fn one_search_spares_no_more_than_it_may_and_the_next_goes_on_from_there() {
+        let mut sieve = Sieve::new();
+        let slots: Vec<_> = (0..2 * SPARED_MAX + 2).map(Slot::new).collect();
+        for &slot in &slots {
+            sieve.inserted(slot, 0, 0);
+            sieve.hit_shared(slot);
+        }
+        for nth in [SPARED_MAX, 2 * SPARED_MAX + 1] {
+            assert_eq!(sieve.victim(), Some(slots[nth]));
+            sieve.removed(slots[nth]);
+        }
+        assert_eq!(sieve.victim(), Some(slots[0]), "the first round is over");
+        sieve.validate(2 * SPARED_MAX);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::any_store::on_store;
 use crate::counters::Counters;
 use crate::departed::Departed;
 use crate::flight::flight_bytes;
-use crate::keyspace::{Keyspace, Visit};
+use crate::keyspace::{Keyspace, Need, Visit};
 use crate::{
     Cargo, Clock, Condition, Draft, Entry, Flight, KeyspaceId, KeyspaceSettings, Landed, Landing,
     Limits, Look, NodeStatus, Selection, Tick, Value, Version,
@@ -182,13 +182,37 @@ impl DataNode {
         load_time: Duration,
         waiter: Replier<Landing>,
     ) -> Look {
+        self.look_for(Need::Any, epoch, id, (hash, key), load_time, waiter)
+    }
+
+    /// The same for a caller to whom a stale value is of no use.
+    pub fn look_fresh(
+        &mut self,
+        epoch: Epoch,
+        id: KeyspaceId,
+        (hash, key): (u64, &[u8]),
+        load_time: Duration,
+        waiter: Replier<Landing>,
+    ) -> Look {
+        self.look_for(Need::Fresh, epoch, id, (hash, key), load_time, waiter)
+    }
+
+    fn look_for(
+        &mut self,
+        need: Need,
+        epoch: Epoch,
+        id: KeyspaceId,
+        (hash, key): (u64, &[u8]),
+        load_time: Duration,
+        waiter: Replier<Landing>,
+    ) -> Look {
         let (now, lease) = (self.clock.now(), self.next_version(epoch));
         if self.keyspace(id).is_none() {
             return Look::Gone;
         }
         self.make_room(id, flight_bytes(key));
         let overdue = now.after(load_time);
-        let visit = Visit { hash, key, now, lease, overdue };
+        let visit = Visit { hash, key, need, now, lease, overdue };
         self.keyspace_mut(id).map_or(Look::Gone, |keyspace| keyspace.look(visit, waiter))
     }
 
@@ -314,10 +338,11 @@ impl DataNode {
         })
     }
 
-    /// Takes the entry of a key away, for another node, and its load off.
+    /// Takes the entry of a key away, for another node. Its load stays until the
+    /// move comes round ([`hand_over_some`](Self::hand_over_some)): till then the
+    /// fence lets nobody land it here or join it.
     pub fn hand_over(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<Entry> {
         let keyspace = self.keyspace_mut(id)?;
-        keyspace.flights.detach(hash, key);
         on_store!(&mut keyspace.store, store => store.hand_over(hash, key))
     }
 
@@ -471,6 +496,11 @@ impl DataNode {
         Some(status)
     }
 
+    /// What each keyspace has counted.
+    pub fn counts(&self) -> impl Iterator<Item = (KeyspaceId, NodeStatus)> {
+        self.keyspaces.iter().flatten().map(|keyspace| (keyspace.id, counts_of(keyspace)))
+    }
+
     fn own_status(&self) -> NodeStatus {
         NodeStatus {
             uptime_ms: self.clock.now().as_ms() - self.born.as_ms(),
@@ -500,22 +530,30 @@ impl DataNode {
 
 /// Adds what a keyspace has to a status.
 fn add(status: &mut NodeStatus, keyspace: &Keyspace) {
-    let counters: &Counters = on_store!(&keyspace.store, store => &store.counters);
+    *status = status.plus(&counts_of(keyspace));
     status.entries += keyspace.len() as u64;
     status.entries_max = status.entries_max.saturating_add(keyspace.limits().entries);
     status.bytes += keyspace.bytes();
-    status.hits += counters.hits.get();
-    status.misses += counters.misses.get();
-    status.inserts += counters.inserts.get();
-    status.updates += counters.updates.get();
-    status.deletes += counters.deletes.get();
-    status.evictions += counters.evictions.get();
-    status.expirations += counters.expirations.get();
-    status.invalidations += counters.invalidations.get();
-    status.refusals += counters.refusals.get();
-    status.moved_in += counters.moved_in.get();
-    status.moved_out += counters.moved_out.get();
     status.flights += keyspace.flights.len() as u64;
+}
+
+/// What a keyspace has counted.
+fn counts_of(keyspace: &Keyspace) -> NodeStatus {
+    let counters: &Counters = on_store!(&keyspace.store, store => &store.counters);
+    NodeStatus {
+        hits: counters.hits.get(),
+        misses: counters.misses.get(),
+        inserts: counters.inserts.get(),
+        updates: counters.updates.get(),
+        deletes: counters.deletes.get(),
+        evictions: counters.evictions.get(),
+        expirations: counters.expirations.get(),
+        invalidations: counters.invalidations.get(),
+        refusals: counters.refusals.get(),
+        moved_in: counters.moved_in.get(),
+        moved_out: counters.moved_out.get(),
+        ..NodeStatus::default()
+    }
 }
 
 /// A keyspace that nobody can see any more, to be dropped without the lock:

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use distcache_node::{
-    Cargo, Condition, DataNode, Draft, Entry, KeyspaceSettings, Landed, Lifetimes, Look,
+    Cargo, Condition, DataNode, Draft, Entry, KeyspaceSettings, Landed, Landing, Lifetimes, Look,
     PutRefused, Tick,
 };
 
 use crate::support::{
-    EPOCH, KEYSPACE, delete, get, hash, lead, look, node, node_of, put, settings, store, tagged,
+    EPOCH, KEYSPACE, delete, get, hash, lead, look, look_fresh, node, node_of, put, settings,
+    store, tagged, told_value,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -58,6 +59,50 @@ fn a_value_that_cannot_be_loaded_again_is_served_for_its_window_and_no_longer() 
     let (flight, _waiter) = lead(&mut node, b"a");
     let landed = node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);
     assert!(matches!(landed, Landed::Nothing));
+}
+
+#[test]
+fn a_value_is_not_served_after_an_error_because_it_would_be_while_it_is_loaded_again() {
+    let lifetimes = Lifetimes {
+        stale_while_revalidate: SECOND * 5,
+        stale_if_error: SECOND,
+        ..Lifetimes::default()
+    };
+    let (mut node, clock) = node_with(lifetimes);
+    put_for_ten(&mut node, lifetimes);
+    clock.advance(SECOND * 10);
+    for is_in_window in [true, false] {
+        let (flight, _waiter) = match look_fresh(&mut node, b"a") {
+            (Look::Leads(lead), waiter) => (lead, waiter),
+            (other, _) => panic!("it needs a fresh one: {other:?}"),
+        };
+        let landed = node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);
+        assert_eq!(matches!(landed, Landed::Stale(_)), is_in_window, "{landed:?}");
+        clock.advance(SECOND);
+    }
+}
+
+#[test]
+fn who_needs_a_fresh_value_waits_for_the_load_by_which_others_are_served_stale() {
+    let lifetimes = Lifetimes { stale_while_revalidate: SECOND * 5, ..Lifetimes::default() };
+    let (mut node, clock) = node_with(lifetimes);
+    put_for_ten(&mut node, lifetimes);
+    assert!(matches!(look_fresh(&mut node, b"b").0, Look::Leads(_)));
+    clock.advance(SECOND * 10);
+    let (Look::Served { refresh: Some(flight), .. }, _) = look(&mut node, b"a") else {
+        panic!("it is stale, and to be loaded again")
+    };
+    let (follows, waiter) = look_fresh(&mut node, b"a");
+    assert!(matches!(follows, Look::Follows));
+    let (other, _) = look(&mut node, b"a");
+    assert!(matches!(other, Look::Served { refresh: None, .. }), "others are served");
+    let loaded = Entry::new(b"a", b"2", Tick::from_ms(20_000)).unwrap();
+    let landed = node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Entry(loaded));
+    let Landed::Stored(value) = landed else { panic!("{landed:?}") };
+    flight.flight().land(&Landing::Value(value));
+    assert_eq!(told_value(waiter), Some(b"2".to_vec()));
+    assert_eq!(get(&mut node, b"a"), Some(b"2".to_vec()));
+    node.validate();
 }
 
 #[test]
@@ -249,4 +294,26 @@ fn numbers_are_added_to_and_keep_their_end_and_their_tags() {
     assert_eq!(add(&mut node, 1, None), Err(NotAdded::Missing));
     put(&mut node, b"a", b"1.5");
     assert_eq!(add(&mut node, 1, None), Err(NotAdded::NoNumber));
+}
+
+#[test]
+fn what_lands_is_stale_by_the_window_of_that_time_and_not_of_when_its_load_began() {
+    let hour = Duration::from_hours(1);
+    for (before, after) in [(hour, Duration::ZERO), (Duration::ZERO, hour), (hour, SECOND)] {
+        let window = |stale_if_error| Lifetimes { stale_if_error, ..Lifetimes::default() };
+        let (mut node, clock) = node_with(window(before));
+        let (flight, _waiter) = lead(&mut node, b"a");
+        let lifetimes = window(after);
+        node.change_keyspace(KEYSPACE, &KeyspaceSettings { lifetimes, ..settings() }, false);
+        let loaded = Entry::new(b"a", b"1", Tick::from_ms(10_000)).unwrap();
+        node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Entry(loaded));
+        clock.advance(Duration::from_millis(9_999));
+        assert!(get(&mut node, b"a").is_some());
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(get(&mut node, b"a"), None, "it is not fresh any more");
+        let peek = |node: &DataNode| node.peek(KEYSPACE, hash(b"a"), b"a").is_some();
+        assert_eq!(peek(&node), after != Duration::ZERO);
+        clock.advance(after);
+        assert!(!peek(&node), "its window is over");
+    }
 }

@@ -78,6 +78,12 @@ pub(crate) fn look(node: &mut DataNode, key: &[u8]) -> (Look, Waiter<Landing>) {
     (node.look(EPOCH, KEYSPACE, (hash(key), key), LOAD_TIME, replier), waiter)
 }
 
+/// The look of a caller to whom a stale value is of no use.
+pub(crate) fn look_fresh(node: &mut DataNode, key: &[u8]) -> (Look, Waiter<Landing>) {
+    let (replier, waiter) = reply_slot();
+    (node.look_fresh(EPOCH, KEYSPACE, (hash(key), key), LOAD_TIME, replier), waiter)
+}
+
 /// The load that the caller has to see to.
 pub(crate) fn lead(node: &mut DataNode, key: &[u8]) -> (Lead, Waiter<Landing>) {
     match look(node, key) {

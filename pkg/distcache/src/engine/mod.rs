@@ -55,7 +55,7 @@ pub(crate) struct Shared {
 pub struct ShutdownError {
     /// Threads that did not end: they are fenced off, and end when they wake.
     pub threads: usize,
-    /// Writes of write-behind that are lost.
+    /// Writes of write-behind that waited for the end, and are lost.
     pub writes: u64,
 }
 
@@ -164,6 +164,7 @@ impl Engine {
         keyspace.inner.is_deleted.store(true, Ordering::Release);
         shared.change(|keyspaces| keyspaces.retain(|held| held.name() != name));
         shared.events.publish(|| Event::KeyspaceRemoved { name: name.to_owned() });
+        keyspace.inner.under_way.call_off();
         let written = keyspace.inner.end_writes();
         keyspace.inner.setup.load().close(true, &Deadline::within(Duration::ZERO));
         written
@@ -209,9 +210,9 @@ impl Engine {
         &self.shared.manager
     }
 
-    /// Ends the engine: what waits to be written is written, loads on their way
-    /// are cancelled, every other call says that it is closed, and threads are
-    /// joined. Calling it again does nothing.
+    /// Ends the engine: who waits for a load is told that it is cancelled, what
+    /// waits to be written is written, every other call says that it is closed,
+    /// and threads are joined. Calling it again does nothing.
     ///
     /// # Errors
     /// When threads did not end, or writes were not made, within `timeout`.
@@ -234,6 +235,8 @@ impl Shared {
             return Err(ShutdownError { threads: 1, writes: 0 });
         };
         let keyspaces = self.keyspaces.swap(Arc::default());
+        // First of all of them: to end one of them may take all the time there is.
+        keyspaces.iter().for_each(|keyspace| keyspace.inner.under_way.call_off());
         let (mut threads, mut writes) = (0, 0);
         for keyspace in keyspaces.iter() {
             let (late, lost) = keyspace.inner.setup.load().close(true, &deadline);

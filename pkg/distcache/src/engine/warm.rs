@@ -83,7 +83,7 @@ impl Keyspace {
         let progress = &self.inner.warming;
         let mut told_tenths = 0;
         for batch in keys.chunks(setup.config.batch_max) {
-            if setup.cancelled.load(Ordering::Acquire) {
+            if self.inner.under_way.is_called_off() {
                 break;
             }
             let Warming { loaded, failed, .. } = self.warm(batch);

@@ -12,8 +12,8 @@ use super::stats::{Counters, raise};
 use crate::config::{Source, Store, StoreWay};
 use crate::engine::Progress;
 use crate::gate::{Breaker, Limiter, Permit};
-use crate::load::{Arrival, Full, Load, LoadError, Pool, Runs, Stays};
-use crate::write::{OnRuntime, Outcome, Writer};
+use crate::load::{Arrival, Full, Load, LoadError, Pool, Runs, Stays, UnderWay};
+use crate::write::{Kept, OnRuntime, Outcome, Writer};
 use crate::{Answer, DataStore, Error, KeyspaceConfig};
 
 /// One keyspace of an engine.
@@ -24,6 +24,8 @@ pub(crate) struct Inner {
     /// How it works: replaced whole when that changes. Loads and writes that
     /// have begun go on by the one they began with.
     pub(crate) setup: ArcSwap<Setup>,
+    /// Its loads, whatever settings they began with.
+    pub(crate) under_way: Arc<UnderWay>,
     pub(crate) warming: Progress,
     /// Whether the keyspace was deleted.
     pub(crate) is_deleted: AtomicBool,
@@ -36,8 +38,6 @@ pub(crate) struct Setup {
     limiter: Option<Limiter>,
     loader: Option<Loader>,
     pub(crate) writer: Option<Writer>,
-    /// Told to every load: nobody wants it any more.
-    pub(crate) cancelled: Arc<AtomicBool>,
 }
 
 /// Where loads run.
@@ -74,7 +74,6 @@ impl Setup {
             limiter: config.rate_limit.map(|limit| Limiter::new(limit, manager.now())),
             loader,
             writer,
-            cancelled: Arc::default(),
             config,
         }
     }
@@ -122,9 +121,6 @@ impl Setup {
     /// `cancels`, what waits to be written is written. Returns how many threads
     /// did not end, and how many writes were lost.
     pub(crate) fn close(&self, cancels: bool, deadline: &Deadline) -> (usize, u64) {
-        if cancels {
-            self.cancelled.store(true, Ordering::Release);
-        }
         match &self.loader {
             Some(Loader::Blocking(_, pool, _)) => pool.close(!cancels),
             Some(Loader::Async(_, runs)) if cancels => runs.close(),
@@ -175,7 +171,8 @@ impl Inner {
         Arc::new_cyclic(|inner| {
             setup.tell_of_writes(inner.clone());
             let (setup, is_deleted) = (ArcSwap::new(setup), AtomicBool::new(false));
-            Self { manager, cache, stats, setup, warming, is_deleted }
+            let under_way = Arc::default();
+            Self { manager, cache, stats, setup, under_way, warming, is_deleted }
         })
     }
 
@@ -221,8 +218,7 @@ impl Inner {
         }
         match setup.admit(&self.manager) {
             Ok((permit, wait)) => {
-                let (space, setup) = (self.clone(), setup.clone());
-                Load { space, setup, flights: vec![lead], permit, wait }.run(&**source);
+                self.load(setup, vec![lead], permit, wait).run(&**source);
             }
             Err(error) => self.refuse(setup, lead.flight(), error),
         }
@@ -269,8 +265,7 @@ impl Inner {
             Ok(admitted) => admitted,
             Err(error) => return Err((flights, error)),
         };
-        let (space, setup) = (self.clone(), setup.clone());
-        let mut load = Some(Load { space, setup: setup.clone(), flights, permit, wait });
+        let mut load = Some(self.load(setup, flights, permit, wait));
         let mut take = || load.take().unwrap_or_else(|| unreachable!("a job is made once"));
         let submitted = match &setup.loader {
             Some(Loader::Blocking(source, pool, _)) => {
@@ -294,6 +289,18 @@ impl Inner {
         }
     }
 
+    /// A request, and its place among those that are under way.
+    fn load(
+        self: &Arc<Self>,
+        setup: &Arc<Setup>,
+        flights: Vec<Lead>,
+        permit: Option<Permit>,
+        wait: Duration,
+    ) -> Load {
+        let place = self.under_way.enter(&flights);
+        Load { space: self.clone(), setup: setup.clone(), flights, permit, wait, place }
+    }
+
     /// Ends a load: stores what it brings, if its lease still holds, and tells
     /// those who wait.
     pub(crate) fn land(
@@ -302,7 +309,15 @@ impl Inner {
         flight: &Arc<Flight>,
         answer: Result<Answer, LoadError>,
     ) {
-        let arrival = self.arrival(setup, flight, answer);
+        self.land_arrival(flight, self.arrival(setup, flight, answer));
+    }
+
+    /// The same for a value that waits to be written.
+    pub(crate) fn land_kept(&self, setup: &Setup, flight: &Arc<Flight>, kept: &Kept) {
+        self.land_arrival(flight, Arrival::kept(kept, flight, &self.stays(setup)));
+    }
+
+    fn land_arrival(&self, flight: &Arc<Flight>, arrival: Arrival) {
         // If its node does not answer, the flight is over all the same: the node
         // will find that it has landed.
         let landed = self.manager.land_in(&self.cache, flight, &arrival.cargo);
@@ -316,7 +331,16 @@ impl Inner {
         flight: &Arc<Flight>,
         answer: Result<Answer, LoadError>,
     ) {
-        let arrival = self.arrival(setup, flight, answer);
+        self.land_arrival_async(flight, self.arrival(setup, flight, answer)).await;
+    }
+
+    /// As [`land_kept`](Self::land_kept), for a task.
+    pub(crate) async fn land_kept_async(&self, setup: &Setup, flight: &Arc<Flight>, kept: &Kept) {
+        let arrival = Arrival::kept(kept, flight, &self.stays(setup));
+        self.land_arrival_async(flight, arrival).await;
+    }
+
+    async fn land_arrival_async(&self, flight: &Arc<Flight>, arrival: Arrival) {
         let landed = self.manager.land_in_async(&self.cache, flight, &arrival.cargo).await;
         flight.land(&landing(arrival, landed));
     }
@@ -327,15 +351,17 @@ impl Inner {
         flight: &Flight,
         answer: Result<Answer, LoadError>,
     ) -> Arrival {
+        Arrival::new(answer, flight, &self.stays(setup), |tag| self.manager.tag_hash(tag))
+    }
+
+    fn stays(&self, setup: &Setup) -> Stays {
         let config = &setup.config;
-        let stays = Stays {
+        Stays {
             now: self.manager.now(),
             ttl: config.ttl,
             ttl_jitter: config.ttl_jitter,
             negative_ttl: config.negative_ttl,
-            stale: config.lifetimes().stale(),
-        };
-        Arrival::new(answer, flight, &stays, |tag| self.manager.tag_hash(tag))
+        }
     }
 
     /// How long a value stays when it is not fresh any more.

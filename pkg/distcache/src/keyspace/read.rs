@@ -135,6 +135,15 @@ pub enum Ttl {
     UntilEvicted,
 }
 
+/// What a read can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// A stale value too, where the keyspace allows it.
+    Any,
+    /// A fresh value.
+    Fresh,
+}
+
 /// What comes after a look.
 enum Step {
     /// The answer; and a load that this caller has to see to meanwhile.
@@ -158,8 +167,21 @@ impl Keyspace {
         }
     }
 
+    /// The same, but what is stale is loaded again and waited for. It is stale all
+    /// the same if that fails.
+    pub(super) fn get_fresh(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        match self.inner.manager.get_in(&self.inner.cache, key)? {
+            Some(hit) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
+            found => self.find_slowly(key, found.is_some(), Need::Fresh),
+        }
+    }
+
     #[cold]
     pub(super) fn get_slowly(&self, key: &[u8], is_absent: bool) -> Result<Option<Found>, Error> {
+        self.find_slowly(key, is_absent, Need::Any)
+    }
+
+    fn find_slowly(&self, key: &[u8], is_absent: bool, need: Need) -> Result<Option<Found>, Error> {
         if is_absent {
             raise(&self.inner.stats.absent_hits);
             return Ok(None);
@@ -171,9 +193,11 @@ impl Keyspace {
         let timeout = self.timeout(&setup);
         let deadline = Deadline::within(timeout);
         loop {
-            let look =
-                self.inner.manager.look_in(&self.inner.cache, key, setup.config.load_timeout);
-            let (look, waiter) = look?;
+            let (manager, load_time) = (&self.inner.manager, setup.config.load_timeout);
+            let (look, waiter) = match need {
+                Need::Any => manager.look_in(&self.inner.cache, key, load_time)?,
+                Need::Fresh => manager.look_fresh_in(&self.inner.cache, key, load_time)?,
+            };
             let is_leader = match self.inner.step(look) {
                 Step::Answer(answer, refresh) => {
                     self.inner.start(&setup, refresh.into_iter().collect());
@@ -187,7 +211,7 @@ impl Keyspace {
             };
             let landing = waiter.wait(&deadline);
             match self.inner.landed(landing, is_leader, timeout) {
-                Some(Err(late @ Error::WaitedTooLong { .. })) => {
+                Some(Err(late @ Error::WaitedTooLong { .. })) if need == Need::Any => {
                     // A source that hangs is an outage like any other.
                     let peeked = self.inner.manager.peek_in(&self.inner.cache, key)?;
                     return self
@@ -214,10 +238,27 @@ impl Keyspace {
         }
     }
 
+    /// As [`get_fresh`](Self::get_fresh), for a task.
+    pub(super) async fn get_fresh_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        match self.inner.manager.get_in_async(&self.inner.cache, key).await? {
+            Some(hit) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
+            found => self.find_slowly_async(key, found.is_some(), Need::Fresh).await,
+        }
+    }
+
     pub(super) async fn get_slowly_async(
         &self,
         key: &[u8],
         is_absent: bool,
+    ) -> Result<Option<Found>, Error> {
+        self.find_slowly_async(key, is_absent, Need::Any).await
+    }
+
+    async fn find_slowly_async(
+        &self,
+        key: &[u8],
+        is_absent: bool,
+        need: Need,
     ) -> Result<Option<Found>, Error> {
         if is_absent {
             raise(&self.inner.stats.absent_hits);
@@ -230,9 +271,13 @@ impl Keyspace {
         let timeout = self.timeout(&setup);
         let ends_at = Deadline::within(timeout).instant();
         loop {
-            let load_time = setup.config.load_timeout;
-            let look = self.inner.manager.look_in_async(&self.inner.cache, key, load_time);
-            let (look, waiter) = look.await?;
+            let (manager, load_time) = (&self.inner.manager, setup.config.load_timeout);
+            let (look, waiter) = match need {
+                Need::Any => manager.look_in_async(&self.inner.cache, key, load_time).await?,
+                Need::Fresh => {
+                    manager.look_fresh_in_async(&self.inner.cache, key, load_time).await?
+                }
+            };
             let is_leader = match self.inner.step(look) {
                 Step::Answer(answer, refresh) => {
                     self.inner.start_async(&setup, refresh.into_iter().collect()).await;
@@ -248,7 +293,7 @@ impl Keyspace {
                 return Err(distcache_manager::Error::Busy.into());
             }
             match self.inner.landed(waiter.await, is_leader, timeout) {
-                Some(Err(late @ Error::WaitedTooLong { .. })) => {
+                Some(Err(late @ Error::WaitedTooLong { .. })) if need == Need::Any => {
                     let peek = self.inner.manager.peek_in_async(&self.inner.cache, key);
                     let instead = self.inner.stale_instead(peek.await?);
                     return instead.map_or(Err(late), |found| Ok(Some(found)));

@@ -52,7 +52,9 @@ impl Counters {
 /// They add up: `gets` are `hits` and `misses`; `loads` are `loads_found`,
 /// `loads_not_found`, `load_failures`, `load_timeouts` and `loads_cancelled`;
 /// `inserts` and what was moved in are the `entries` held now, and those that
-/// were deleted, evicted, expired, invalidated or moved out.
+/// were deleted, evicted, expired, invalidated or moved out. What is counted never
+/// falls while data nodes come and go; but of a node that is lost the entries are
+/// gone without a count, and perhaps the last second of what it has counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyspaceStats {

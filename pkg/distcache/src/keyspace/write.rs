@@ -9,7 +9,7 @@ use distcache_manager::{Condition, Stored, Tick, Version, Write, number_in};
 use super::inner::{Inner, Setup};
 use super::stats::raise;
 use super::{Found, Item, Keyspace, Until};
-use crate::write::Writer;
+use crate::write::{Wanted, Writer, Written};
 use crate::{Error, LoadError};
 
 /// The parts of an item that travel to a lane.
@@ -112,7 +112,7 @@ impl Keyspace {
     fn add_to_loaded(&self, key: &[u8], by: i64) -> Result<Option<i64>, Error> {
         for _ in 0..2 {
             let sum = self.inner.manager.add_in(&self.inner.cache, key, by, None)?;
-            if sum.is_some() || !is_fresh(self.get(key)?.as_ref())? {
+            if sum.is_some() || !is_fresh(self.get_fresh(key)?.as_ref())? {
                 return Ok(sum);
             }
         }
@@ -148,7 +148,7 @@ impl Keyspace {
     async fn add_to_loaded_async(&self, key: &[u8], by: i64) -> Result<Option<i64>, Error> {
         for _ in 0..2 {
             let sum = self.inner.manager.add_in_async(&self.inner.cache, key, by, None).await?;
-            if sum.is_some() || !is_fresh(self.get_async(key).await?.as_ref())? {
+            if sum.is_some() || !is_fresh(self.get_fresh_async(key).await?.as_ref())? {
                 return Ok(sum);
             }
         }
@@ -183,7 +183,7 @@ impl Keyspace {
     ) -> Result<i64, Error> {
         let held = match self.peek(key)?.filter(|found| !found.is_stale()) {
             Some(found) => Some(found),
-            None => self.get(key)?,
+            None => self.get_fresh(key)?,
         };
         is_fresh(held.as_ref())?;
         let number = held.as_ref().map_or(Some(0), |found| number_in(found));
@@ -196,7 +196,13 @@ impl Keyspace {
             _ => space.until(&setup, Until::Default),
         };
         let tags: Vec<u64> = held.iter().flat_map(Found::tags).collect();
-        space.write_through(writer, key, Some(text.as_bytes()), |space| {
+        let written = Written {
+            value: text.as_bytes(),
+            born: space.manager.now(),
+            fresh_until: expires.before(Inner::stale_window(&setup)),
+            tags: &tags,
+        };
+        space.write_through(writer, key, Some(written), |space| {
             let born = Some(space.manager.now());
             let write = Write::new(key, text.as_bytes());
             let write = Write { expires, born, tags: &tags, ..write };
@@ -331,7 +337,13 @@ impl Inner {
         let of_lane = setup.clone();
         self.begin_write(setup, item.key, move |space, writer| {
             space.check(own.condition, &own.key)?;
-            space.write_through(writer, &own.key, Some(&own.value), |space| {
+            let written = Written {
+                value: &own.value,
+                born: space.manager.now(),
+                fresh_until: space.fresh_until(&of_lane, own.until),
+                tags: &own.tags,
+            };
+            space.write_through(writer, &own.key, Some(written), |space| {
                 let write = Write {
                     expires: space.until(&of_lane, own.until),
                     born: Some(space.manager.now()),
@@ -382,7 +394,7 @@ impl Inner {
         &self,
         writer: &Writer,
         key: &[u8],
-        wanted: Option<&[u8]>,
+        wanted: Wanted<'_>,
         in_cache: impl FnOnce(&Self) -> Result<R, distcache_manager::Error>,
     ) -> Result<R, Error>
     where

@@ -8,6 +8,7 @@ use distcache_manager::{Cargo, Draft, Entry, Flight, Landed, Landing, Tick, Valu
 use super::LoadError;
 use crate::Answer;
 use crate::source::Loaded;
+use crate::write::Kept;
 
 /// What to store of an answer, and what to tell those who wait if nothing is.
 pub(crate) struct Arrival {
@@ -24,16 +25,15 @@ pub(crate) struct Stays {
     /// By which part of it that is shortened at most.
     pub(crate) ttl_jitter: f64,
     pub(crate) negative_ttl: Duration,
-    /// How long it stays when it is not fresh any more.
-    pub(crate) stale: Duration,
 }
 
 impl Stays {
-    /// Until when a value stays that is fresh for `ttl`, less some.
+    /// Until when a value is fresh whose TTL is `ttl`, less some. Its node adds
+    /// the stale window when it lands.
     fn until(&self, ttl: Option<Duration>, hash: u64) -> Tick {
         let Some(ttl) = ttl.or(self.ttl) else { return Tick::NEVER };
         let less = ttl.mul_f64(self.ttl_jitter * part(hash ^ self.now.as_ms()));
-        self.now.after(ttl.saturating_sub(less)).after(self.stale)
+        self.now.after(ttl.saturating_sub(less))
     }
 }
 
@@ -73,17 +73,12 @@ impl Arrival {
     ) -> Result<Self, LoadError> {
         let until = stays.until(loaded.ttl, flight.hash());
         let tags: Vec<u64> = loaded.tags.iter().map(|tag| tag_hash(tag)).collect();
-        let entry = Draft::new(flight.key(), &loaded.value, until)
-            .map(|draft| draft.born(stays.now))
-            .map_err(failed)?
-            .tagged(&tags)
-            .map_err(failed)?
-            .entry();
+        let entry = entry(flight, &loaded.value, until, stays.now, &tags)?;
         Ok(Self::of_entry(entry, loaded.ttl.or(stays.ttl)))
     }
 
     fn not_found(flight: &Flight, stays: &Stays) -> Result<Self, LoadError> {
-        let until = stays.now.after(stays.negative_ttl).after(stays.stale);
+        let until = stays.now.after(stays.negative_ttl);
         let absent = Draft::absent(flight.key(), until).map_err(failed)?;
         Ok(Self::of_entry(absent.born(stays.now).entry(), Some(stays.negative_ttl)))
     }
@@ -99,10 +94,26 @@ impl Arrival {
 
     fn unchanged(flight: &Flight, stays: &Stays, ttl: Option<Duration>) -> Result<Self, LoadError> {
         let stale = flight.stale().cloned().ok_or(LoadError::NothingToCompare)?;
-        // The cache adds the stale window itself: it knows the entry it has.
-        let fresh = Stays { stale: Duration::ZERO, ..*stays };
-        let until = fresh.until(ttl, flight.hash());
+        let until = stays.until(ttl, flight.hash());
         Ok(Self { cargo: Cargo::Unchanged(until), otherwise: Landing::Value(stale) })
+    }
+
+    /// Of what waits to be written, as the cache had it. What has outlived its TTL
+    /// is the store's value like any other: it has no time of its own there.
+    pub(crate) fn kept(kept: &Kept, flight: &Flight, stays: &Stays) -> Self {
+        let arrival = match kept {
+            Kept::Nothing => Self::not_found(flight, stays),
+            Kept::Value(kept) if stays.now < kept.fresh_until => {
+                entry(flight, &kept.value, kept.fresh_until, kept.born, &kept.tags)
+                    .map(|entry| Self::of_entry(entry, None))
+            }
+            Kept::Value(kept) => {
+                let until = stays.until(None, flight.hash());
+                entry(flight, &kept.value, until, stays.now, &kept.tags)
+                    .map(|entry| Self::of_entry(entry, stays.ttl))
+            }
+        };
+        arrival.unwrap_or_else(Self::failed)
     }
 
     /// Of a load that has no answer.
@@ -118,6 +129,17 @@ impl Arrival {
             Landed::Nothing => self.otherwise,
         }
     }
+}
+
+fn entry(
+    flight: &Flight,
+    value: &[u8],
+    until: Tick,
+    born: Tick,
+    tags: &[u64],
+) -> Result<Entry, LoadError> {
+    let draft = Draft::new(flight.key(), value, until).map_err(failed)?.born(born);
+    Ok(draft.tagged(tags).map_err(failed)?.entry())
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> LoadError {
@@ -143,10 +165,9 @@ mod tests {
             ttl: Some(Duration::from_secs(100)),
             ttl_jitter: 0.2,
             negative_ttl: Duration::ZERO,
-            stale: Duration::from_secs(1),
         };
         let ends: Vec<u64> = (0..1_000).map(|hash| stays.until(None, hash).as_ms()).collect();
-        assert!(ends.iter().all(|end| (82_000..=102_000).contains(end)));
-        assert!(ends.iter().any(|end| *end < 84_000) && ends.iter().any(|end| 100_000 < *end));
+        assert!(ends.iter().all(|end| (81_000..=101_000).contains(end)));
+        assert!(ends.iter().any(|end| *end < 83_000) && ends.iter().any(|end| 99_000 < *end));
     }
 }

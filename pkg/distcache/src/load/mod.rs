@@ -17,3 +17,6 @@ pub(crate) use request::Load;
 
 mod timed;
 pub(crate) use timed::Timed;
+
+mod under_way;
+pub(crate) use under_way::{Place, UnderWay};

@@ -7,11 +7,12 @@ use std::time::Duration;
 use distcache_bus::{Deadline, reply_slot};
 use distcache_manager::{Landing, Lead};
 
-use super::LoadError;
 use super::timed::{Alarm, Timed};
+use super::{LoadError, Place};
 use crate::gate::Permit;
 use crate::keyspace::{Inner, Setup};
 use crate::source::{Answers, Cancelled, DynAsyncSource, SourceError};
+use crate::write::Kept;
 use crate::{Answer, Context, DataSource};
 
 /// A request that is to be made, and the flights that wait for its answers.
@@ -26,6 +27,7 @@ pub(crate) struct Load {
     pub(crate) permit: Option<Permit>,
     /// How long the rate limit lets it wait.
     pub(crate) wait: Duration,
+    pub(crate) place: Place,
 }
 
 /// What a request comes to, for each of its flights.
@@ -35,13 +37,14 @@ impl Load {
     /// Makes the request on this thread.
     pub(crate) fn run(mut self, source: &dyn DataSource) {
         if !self.wait.is_zero() {
-            // Nobody answers: the wait ends by its deadline.
+            // Nobody answers: the wait ends by its deadline, or is called off.
             let (_replier, waiter) = reply_slot::<()>();
+            self.place.ends(waiter.expiry());
             waiter.wait(&Deadline::within(self.wait));
         }
-        self.drop_overdue();
-        for (lead, answer) in self.take_what_waits_to_be_written() {
-            self.space.land(&self.setup, lead.flight(), Ok(answer));
+        self.drop_unwanted();
+        for (lead, kept) in self.take_what_waits_to_be_written() {
+            self.space.land_kept(&self.setup, lead.flight(), &kept);
         }
         if self.flights.is_empty() {
             return;
@@ -66,11 +69,11 @@ impl Load {
         let space = self.space.clone();
         let timer = space.manager.timer();
         if !self.wait.is_zero() {
-            Alarm::after(self.wait, timer).await;
+            Alarm::after(self.wait, timer, Some(&self.place)).await;
         }
-        self.drop_overdue();
-        for (lead, answer) in self.take_what_waits_to_be_written() {
-            self.space.land_async(&self.setup, lead.flight(), Ok(answer)).await;
+        self.drop_unwanted();
+        for (lead, kept) in self.take_what_waits_to_be_written() {
+            self.space.land_kept_async(&self.setup, lead.flight(), &kept).await;
         }
         if self.flights.is_empty() {
             return;
@@ -83,12 +86,12 @@ impl Load {
             // What makes the future may panic as well as the future.
             if let [key] = *keys {
                 let one = Box::pin(async { source.fetch(key, &context).await });
-                Timed::new(one, timeout, timer)
+                Timed::new(one, timeout, timer, Some(&self.place))
                     .await
                     .map(|fetched| fetched.map(|answer| vec![Ok(answer)]))
             } else {
                 let many = Box::pin(async { source.fetch_many(keys, &context).await });
-                Timed::new(many, timeout, timer).await
+                Timed::new(many, timeout, timer, Some(&self.place)).await
             }
         };
         let answers = self.judge(asked, &context);
@@ -98,9 +101,13 @@ impl Load {
         }
     }
 
-    /// Loads that have waited so long for their turn that others have given them
-    /// up are not made: whoever still waits looks again.
-    fn drop_overdue(&mut self) {
+    /// Loads that were called off are not made; nor those that have waited so
+    /// long for their turn that others have given them up: whoever still waits
+    /// looks again.
+    fn drop_unwanted(&mut self) {
+        if self.place.is_called_off() {
+            self.flights.clear();
+        }
         let now = self.space.manager.now();
         self.flights.retain(|lead| !lead.flight().was_given_up(now));
     }
@@ -110,12 +117,12 @@ impl Load {
     ///
     /// 1. Value 2 is put: the cache has it, the store still has 1.
     /// 2. It is evicted. A reader misses, and the source answers 1.
-    fn take_what_waits_to_be_written(&mut self) -> Vec<(Lead, Answer)> {
+    fn take_what_waits_to_be_written(&mut self) -> Vec<(Lead, Kept)> {
         let Some(writer) = &self.setup.writer else { return Vec::new() };
         let mut waits = Vec::new();
         for lead in std::mem::take(&mut self.flights) {
             match writer.pending(lead.flight().key()) {
-                Some(answer) => waits.push((lead, answer)),
+                Some(kept) => waits.push((lead, kept)),
                 None => self.flights.push(lead),
             }
         }
@@ -129,7 +136,7 @@ impl Load {
         };
         Context::within(self.setup.config.load_timeout)
             .with_stale(stale)
-            .cancelled_by(self.setup.cancelled.clone())
+            .cancelled_by(self.space.under_way.flag())
     }
 
     /// Counts what came of the request, tells the breaker, and gives each flight

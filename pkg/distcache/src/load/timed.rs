@@ -1,13 +1,14 @@
-//! A future that is given up when its time is over, and whose panic is caught.
+//! A future that is given up when its time is over or it is called off, and whose
+//! panic is caught.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use distcache_bus::{Deadline, Replier, Timer, Waiter, reply_slot};
 
-use super::LoadError;
+use super::{LoadError, Place};
 use crate::source::BoxFuture;
 
 /// A future and its end.
@@ -15,9 +16,11 @@ pub(crate) struct Timed<'a, T> {
     future: BoxFuture<'a, T>,
     alarm: Alarm,
     timeout: Duration,
+    /// Of a load, which can be called off.
+    place: Option<&'a Place>,
 }
 
-/// Resolves when its time has come.
+/// Resolves when its time has come, or its load is called off.
 pub(crate) struct Alarm {
     waiter: Waiter<()>,
     /// Nobody answers; kept, because dropping it would.
@@ -25,13 +28,12 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    pub(crate) fn after(time: Duration, timer: &Timer) -> Self {
-        Self::at(Deadline::within(time).instant(), timer)
-    }
-
-    fn at(at: Instant, timer: &Timer) -> Self {
+    pub(crate) fn after(time: Duration, timer: &Timer, place: Option<&Place>) -> Self {
         let (replier, waiter) = reply_slot();
-        if !timer.keep(at, &waiter.expiry()) {
+        if let Some(place) = place {
+            place.ends(waiter.expiry());
+        }
+        if !timer.keep(Deadline::within(time).instant(), &waiter.expiry()) {
             // A timer that is full or closed: at once rather than never.
             waiter.expiry().expire();
         }
@@ -48,9 +50,15 @@ impl Future for Alarm {
 }
 
 impl<'a, T> Timed<'a, T> {
-    /// Gives `future` up after `timeout`.
-    pub(crate) fn new(future: BoxFuture<'a, T>, timeout: Duration, timer: &Timer) -> Self {
-        Self { future, alarm: Alarm::after(timeout, timer), timeout }
+    /// Gives `future` up after `timeout`, or when the load in `place`, if it is
+    /// one, is called off.
+    pub(crate) fn new(
+        future: BoxFuture<'a, T>,
+        timeout: Duration,
+        timer: &Timer,
+        place: Option<&'a Place>,
+    ) -> Self {
+        Self { future, alarm: Alarm::after(timeout, timer, place), timeout, place }
     }
 }
 
@@ -64,7 +72,11 @@ impl<T> Future for Timed<'_, T> {
             Ok(Poll::Pending) => {}
             Err(_panic) => return Poll::Ready(Err(LoadError::Panicked)),
         }
-        let timeout = self.timeout;
-        Pin::new(&mut self.alarm).poll(context).map(|()| Err(LoadError::TimedOut { timeout }))
+        let given_up = if self.place.is_some_and(Place::is_called_off) {
+            LoadError::Cancelled
+        } else {
+            LoadError::TimedOut { timeout: self.timeout }
+        };
+        Pin::new(&mut self.alarm).poll(context).map(|()| Err(given_up))
     }
 }

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use distcache_bus::{Deadline, join_by};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::{Kept, Wanted};
 use crate::config::WriteBehind;
-use crate::{Answer, Context, DataStore, Error};
+use crate::{Context, DataStore, Error};
 
 /// Is told of a key of which a write was lost.
 pub(crate) type Forget = Box<dyn Fn(&[u8], Outcome) + Send + Sync>;
@@ -38,7 +39,29 @@ struct Shared {
     store: Arc<dyn DataStore>,
     how: WriteBehind,
     timeout: Duration,
+    time: Box<dyn Time>,
     forget: OnceLock<Forget>,
+}
+
+/// By which time the thread waits between its tries.
+trait Time: Send + Sync {
+    /// The instant so long from now.
+    fn after(&self, time: Duration) -> Instant;
+
+    /// Waits for a change, until an instant. Returns whether that has come.
+    fn wait(&self, changed: &Condvar, state: &mut MutexGuard<'_, State>, until: Instant) -> bool;
+}
+
+struct RealTime;
+
+impl Time for RealTime {
+    fn after(&self, time: Duration) -> Instant {
+        Deadline::within(time).instant()
+    }
+
+    fn wait(&self, changed: &Condvar, state: &mut MutexGuard<'_, State>, until: Instant) -> bool {
+        changed.wait_until(state, until).timed_out()
+    }
 }
 
 #[derive(Default)]
@@ -52,11 +75,12 @@ struct State {
     /// No try before this: the last one failed.
     not_before: Option<Instant>,
     closing: bool,
+    /// Writes given up since the end began. Those of before are old news.
     lost: u64,
 }
 
 struct Pending {
-    wanted: Option<Vec<u8>>,
+    wanted: Kept,
     /// Tells a write from a later one of its key.
     number: u64,
     tries: u32,
@@ -65,12 +89,22 @@ struct Pending {
 /// A write as it is tried.
 struct Try {
     key: Box<[u8]>,
-    wanted: Option<Vec<u8>>,
+    wanted: Kept,
     number: u64,
 }
 
 impl Behind {
     pub(crate) fn start(
+        name: &str,
+        store: Arc<dyn DataStore>,
+        how: WriteBehind,
+        timeout: Duration,
+    ) -> Arc<Self> {
+        Self::start_by(Box::new(RealTime), name, store, how, timeout)
+    }
+
+    fn start_by(
+        time: Box<dyn Time>,
         name: &str,
         store: Arc<dyn DataStore>,
         how: WriteBehind,
@@ -82,6 +116,7 @@ impl Behind {
             store,
             how,
             timeout,
+            time,
             forget: OnceLock::new(),
         });
         let of_thread = shared.clone();
@@ -99,11 +134,12 @@ impl Behind {
     }
 
     /// Keeps a write, instead of an earlier one of its key.
-    pub(crate) fn keep(&self, key: &[u8], wanted: Option<&[u8]>) -> Result<(), Error> {
+    pub(crate) fn keep(&self, key: &[u8], wanted: Wanted<'_>) -> Result<(), Error> {
+        let wanted = Kept::of(wanted);
         let mut state = self.shared.state.lock();
         let how = self.shared.how;
-        let bytes = bytes_of(key, wanted);
-        let had = state.pending.get(key).map(|held| bytes_of(key, held.wanted.as_deref()));
+        let bytes = bytes_of(key, &wanted);
+        let had = state.pending.get(key).map(|held| bytes_of(key, &held.wanted));
         let is_full = had.is_none() && how.waiting_max <= state.pending.len();
         let bytes_after = state.bytes - had.unwrap_or(0) + bytes;
         if state.closing || is_full || how.waiting_bytes_max < bytes_after {
@@ -111,8 +147,7 @@ impl Behind {
         }
         state.bytes = bytes_after;
         state.next_number += 1;
-        let pending =
-            Pending { wanted: wanted.map(<[u8]>::to_vec), number: state.next_number, tries: 0 };
+        let pending = Pending { wanted, number: state.next_number, tries: 0 };
         match state.pending.entry(key.into()) {
             Entry::Occupied(mut held) => _ = held.insert(pending),
             Entry::Vacant(place) => {
@@ -125,10 +160,10 @@ impl Behind {
         Ok(())
     }
 
-    /// What the store will answer for a key when what waits has been written.
-    pub(crate) fn pending(&self, key: &[u8]) -> Option<Answer> {
+    /// What the store will have of a key when what waits has been written.
+    pub(crate) fn pending(&self, key: &[u8]) -> Option<Kept> {
         let state = self.shared.state.lock();
-        state.pending.get(key).map(|pending| Answer::from(pending.wanted.clone()))
+        state.pending.get(key).map(|pending| pending.wanted.clone())
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -136,14 +171,15 @@ impl Behind {
     }
 
     /// Writes what waits, until the deadline. Returns whether the thread did not
-    /// end, as a number, and how many writes were lost.
+    /// end, as a number, and how many of those writes were lost or still wait.
+    /// What was lost before, or told by an earlier call, is not told again.
     pub(crate) fn close(&self, deadline: &Deadline) -> (usize, u64) {
         self.shared.state.lock().closing = true;
         self.shared.changed.notify_all();
         let thread = self.thread.lock().take();
         let is_late = thread.is_some_and(|thread| !join_by(thread, deadline));
-        let state = self.shared.state.lock();
-        let lost = state.lost + state.pending.len() as u64;
+        let mut state = self.shared.state.lock();
+        let lost = std::mem::take(&mut state.lost) + state.pending.len() as u64;
         if lost != 0 {
             log::error!("write-behind ends with {lost} writes that the store did not get");
         }
@@ -151,8 +187,8 @@ impl Behind {
     }
 }
 
-fn bytes_of(key: &[u8], wanted: Option<&[u8]>) -> u64 {
-    (2 * key.len() + wanted.map_or(0, <[u8]>::len)) as u64
+fn bytes_of(key: &[u8], wanted: &Kept) -> u64 {
+    (2 * key.len() + wanted.bytes()) as u64
 }
 
 impl Shared {
@@ -184,13 +220,13 @@ impl Shared {
     /// Waits for more to write together, and until a failed try may be repeated.
     /// At the end there is no time for the first.
     fn wait_for_company(&self, state: &mut MutexGuard<'_, State>) {
-        let company = Deadline::within(self.how.delay).instant();
+        let company = self.time.after(self.how.delay);
         while !state.closing
             && state.pending.len() < self.how.batch_max
-            && !self.changed.wait_until(state, company).timed_out()
+            && !self.time.wait(&self.changed, state, company)
         {}
         while let Some(until) = state.not_before {
-            if self.changed.wait_until(state, until).timed_out() {
+            if self.time.wait(&self.changed, state, until) {
                 state.not_before = None;
             }
         }
@@ -198,7 +234,7 @@ impl Shared {
 
     fn try_batch(&self, batch: &[Try]) -> Vec<bool> {
         let context = Context::within(self.timeout);
-        let writes: Vec<_> = batch.iter().map(|one| (&*one.key, one.wanted.as_deref())).collect();
+        let writes: Vec<_> = batch.iter().map(|one| (&*one.key, one.wanted.value())).collect();
         let write = || self.store.write_many(&writes, &context);
         let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(write));
         let mut outcomes: Vec<bool> = match written {
@@ -221,7 +257,7 @@ impl Shared {
         };
         let settled: Vec<_> = batch.into_iter().zip(outcomes).map(settle).collect();
         if outcomes.iter().any(|is_written| !is_written) && !state.pending.is_empty() {
-            state.not_before = Some(Deadline::within(self.how.retry_after).instant());
+            state.not_before = Some(self.time.after(self.how.retry_after));
         }
         settled
     }
@@ -255,12 +291,12 @@ impl State {
             self.order.push_front(one.key.clone());
             return outcome;
         }
-        self.bytes -= bytes_of(&one.key, one.wanted.as_deref());
+        self.bytes -= bytes_of(&one.key, &one.wanted);
         self.pending.remove(&one.key);
         if is_written {
             return Outcome::Stored;
         }
-        self.lost += 1;
+        self.lost += u64::from(self.closing);
         log::error!("write-behind gives up a write after {tries_max} tries");
         Outcome::Lost
     }
@@ -269,5 +305,154 @@ impl State {
 impl fmt::Debug for Behind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Behind").field("waiting", &self.waiting()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use distcache_manager::Tick;
+
+    use super::super::Written;
+    use super::*;
+    use crate::SourceError;
+
+    /// Time that passes when somebody waits for it, and else stands still.
+    struct ByHand {
+        begun: Instant,
+        passed: Mutex<Duration>,
+    }
+
+    impl ByHand {
+        fn new() -> Arc<Self> {
+            let begun = Deadline::within(Duration::ZERO).instant();
+            Arc::new(Self { begun, passed: Mutex::default() })
+        }
+
+        fn passed(&self) -> Duration {
+            *self.passed.lock()
+        }
+    }
+
+    impl Time for Arc<ByHand> {
+        fn after(&self, time: Duration) -> Instant {
+            self.begun + self.passed() + time
+        }
+
+        fn wait(&self, _: &Condvar, _: &mut MutexGuard<'_, State>, until: Instant) -> bool {
+            let mut passed = self.passed.lock();
+            *passed = passed.max(until - self.begun);
+            true
+        }
+    }
+
+    /// Refuses its first writes, and notes when each was tried.
+    struct Refuses {
+        first: usize,
+        tries: Mutex<Vec<Duration>>,
+        time: Arc<ByHand>,
+    }
+
+    impl Refuses {
+        fn the_first(first: usize) -> Arc<Self> {
+            Arc::new(Self { first, tries: Mutex::default(), time: ByHand::new() })
+        }
+
+        fn tries(&self) -> Vec<Duration> {
+            self.tries.lock().clone()
+        }
+
+        fn written_behind(self: &Arc<Self>, how: WriteBehind) -> Arc<Behind> {
+            let time = Box::new(self.time.clone());
+            Behind::start_by(time, "t", self.clone(), how, PATIENCE)
+        }
+    }
+
+    impl DataStore for Refuses {
+        fn store(&self, _: &[u8], _: &[u8], _: &Context) -> Result<(), SourceError> {
+            let mut tries = self.tries.lock();
+            tries.push(self.time.passed());
+            if tries.len() <= self.first { Err("not yet".into()) } else { Ok(()) }
+        }
+
+        fn remove(&self, _: &[u8], _: &Context) -> Result<(), SourceError> {
+            unreachable!("nothing is removed here")
+        }
+    }
+
+    const PATIENCE: Duration = Duration::from_mins(1);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn patient() -> Deadline {
+        Deadline::within(PATIENCE)
+    }
+
+    fn keep(behind: &Behind, key: &[u8]) {
+        let (born, fresh_until) = (Tick::ZERO, Tick::NEVER);
+        let written = Written { value: b"1", born, fresh_until, tags: &[] };
+        behind.keep(key, Some(written)).expect("there is room");
+    }
+
+    fn until_nothing_waits(behind: &Behind) {
+        let deadline = patient();
+        while behind.waiting() != 0 {
+            assert!(!deadline.is_over(), "a write is never made nor given up");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_write_that_failed_is_tried_again_after_its_wait_and_no_sooner() {
+        let store = Refuses::the_first(2);
+        let how = WriteBehind::new().delay(Duration::ZERO).retry_after(SECOND * 60);
+        let behind = store.written_behind(how);
+        keep(&behind, b"a");
+        until_nothing_waits(&behind);
+        assert_eq!(store.tries(), [Duration::ZERO, SECOND * 60, SECOND * 120]);
+        assert_eq!(behind.close(&patient()), (0, 0));
+    }
+
+    #[test]
+    fn the_end_does_not_hurry_a_store_that_fails() {
+        let store = Refuses::the_first(1);
+        let how = WriteBehind::new().delay(Duration::ZERO).retry_after(SECOND * 60);
+        let behind = store.written_behind(how);
+        keep(&behind, b"a");
+        assert_eq!(behind.close(&patient()), (0, 0));
+        assert_eq!(store.tries(), [Duration::ZERO, SECOND * 60]);
+    }
+
+    #[test]
+    fn a_write_waits_for_company_before_its_first_try() {
+        let store = Refuses::the_first(0);
+        let behind = store.written_behind(WriteBehind::new().delay(SECOND));
+        keep(&behind, b"a");
+        until_nothing_waits(&behind);
+        assert_eq!(store.tries(), [SECOND]);
+    }
+
+    #[test]
+    fn the_end_does_not_tell_of_writes_that_were_lost_long_before_it() {
+        let store = Refuses::the_first(1);
+        let behind = store.written_behind(WriteBehind::new().tries_max(1));
+        keep(&behind, b"a");
+        until_nothing_waits(&behind);
+        assert_eq!(behind.close(&patient()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_lost_at_the_end_is_told_once() {
+        let store = Refuses::the_first(usize::MAX);
+        let behind = store.written_behind(WriteBehind::new().tries_max(3));
+        behind.shared.state.lock().closing = true; // before the first try
+        let settled = |key: &[u8]| {
+            let mut state = behind.shared.state.lock();
+            let kept = Kept::of(None);
+            state.pending.insert(key.into(), Pending { wanted: kept.clone(), number: 1, tries: 2 });
+            state.bytes = bytes_of(key, &kept);
+            state.settle(&Try { key: key.into(), wanted: kept, number: 1 }, false, 3)
+        };
+        assert_eq!(settled(b"a"), Outcome::Lost);
+        assert_eq!(behind.close(&patient()).1, 1);
+        assert_eq!(behind.close(&patient()).1, 0, "an end that is tried again");
     }
 }

@@ -10,6 +10,9 @@
 mod behind;
 pub(crate) use behind::{Forget, Outcome};
 
+mod kept;
+pub(crate) use kept::{Kept, Wanted, Written};
+
 mod on_runtime;
 pub(crate) use on_runtime::OnRuntime;
 
@@ -22,7 +25,7 @@ use distcache_bus::{Deadline, Waiter, reply_slot};
 
 use crate::config::WriteMode;
 use crate::load::{Full, Pool};
-use crate::{Answer, Context, DataStore, Error};
+use crate::{Context, DataStore, Error};
 
 /// Writes of one keyspace at once: lanes. As many as a database likes to see.
 const LANES: usize = 8;
@@ -41,9 +44,6 @@ pub(crate) struct Writer {
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the store panicked")]
 struct Panicked;
-
-/// What one write asks of the store: a value, or that there be none.
-pub(crate) type Wanted<'a> = Option<&'a [u8]>;
 
 impl Writer {
     pub(crate) fn new(
@@ -91,7 +91,7 @@ impl Writer {
         }
         let context = Context::within(self.timeout);
         let write = || match wanted {
-            Some(value) => self.store.store(key, value, &context),
+            Some(Written { value, .. }) => self.store.store(key, value, &context),
             None => self.store.remove(key, &context),
         };
         let written =
@@ -104,9 +104,9 @@ impl Writer {
         self.behind.is_some()
     }
 
-    /// What the store will answer for a key when what waits has been written;
+    /// What the store will have of a key when what waits has been written;
     /// `None` if nothing waits.
-    pub(crate) fn pending(&self, key: &[u8]) -> Option<Answer> {
+    pub(crate) fn pending(&self, key: &[u8]) -> Option<Kept> {
         self.behind.as_ref()?.pending(key)
     }
 

@@ -65,7 +65,7 @@ impl OnRuntime {
         let work: BoxFuture<'static, T> = Box::pin(begin(self.store.clone(), context.clone()));
         let (manager, timeout) = (self.manager.clone(), context.remaining());
         self.spawner.spawn(Box::pin(async move {
-            let outcome = Timed::new(work, timeout, manager.timer()).await;
+            let outcome = Timed::new(work, timeout, manager.timer(), None).await;
             drop(manager);
             replier.answer(outcome);
         }));

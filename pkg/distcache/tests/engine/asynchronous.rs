@@ -338,7 +338,6 @@ fn a_runtime_that_was_gone_for_a_while_does_not_use_up_the_flights() {
 }
 
 #[test]
-#[ignore = "fault: only loads that wait for their turn are told; those that run go on"]
 fn the_end_of_an_engine_tells_those_who_wait_for_a_future_that_never_resolves() {
     let (runtime, origin) = (runtime(), AsyncOrigin::shared(Does::NeverResolves, 0));
     let (engine, things, _) = keyspace(over_futures(&origin, &runtime));
@@ -346,8 +345,10 @@ fn the_end_of_an_engine_tells_those_who_wait_for_a_future_that_never_resolves() 
     until("it runs", || origin.running() == 1);
     engine.shutdown(LONG).unwrap();
     let is_told = within(SECOND * 5, || task.is_finished());
+    let is_dropped = within(SECOND * 5, || origin.running() == 0);
     origin.permits.close();
     assert!(is_told, "it waits for its own deadline");
+    assert!(is_dropped, "nobody wants it");
     let error = runtime.block_on(task).unwrap().unwrap_err();
     assert!(matches!(error, Error::Load(LoadError::Cancelled)), "{error}");
 }
@@ -379,6 +380,21 @@ fn calls_of_tasks_do_what_calls_of_threads_do() {
             assert_eq!(gone, [true, false]);
         });
     }
+}
+
+#[test]
+fn an_increment_of_a_task_waits_for_the_load_by_which_others_are_served_stale() {
+    let (runtime, origin) = (runtime(), Origin::new("41"));
+    let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
+    let (_engine, things, clock) = keyspace(config);
+    assert_eq!(value(things.get(b"n")), "41");
+    clock.advance(SECOND * 2);
+    origin.close_gate();
+    let of_task = things.clone();
+    let task = runtime.spawn(async move { of_task.increment_async(b"n", 1).await });
+    origin.wait_for_calls_at_gate(1);
+    origin.open_gate();
+    assert_eq!(runtime.block_on(task).unwrap().unwrap(), 42);
 }
 
 #[test]

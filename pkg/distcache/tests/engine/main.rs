@@ -3,6 +3,7 @@
 mod async_stores;
 mod asynchronous;
 mod database;
+mod ends;
 mod herd;
 mod keyspaces;
 mod listeners;

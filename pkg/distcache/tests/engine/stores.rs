@@ -249,6 +249,18 @@ fn an_increment_is_refused_when_the_number_is_not_known() {
 }
 
 #[test]
+fn an_increment_on_its_way_to_the_store_waits_for_the_number_to_be_loaded_again() {
+    let (database, origin) = (Database::new(), Origin::new("41"));
+    let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
+    let config = config.write_timeout(LONG).write_through(database.clone());
+    let (_engine, things, clock) = keyspace(config);
+    assert_eq!(text(&things.get(b"n").unwrap().unwrap()), "41");
+    clock.advance(SECOND * 2);
+    assert_eq!(things.increment(b"n", 1).unwrap(), 42);
+    assert_eq!(database.row(b"n"), some("42"));
+}
+
+#[test]
 fn a_batch_has_one_write_timeout_and_not_one_for_each_item() {
     let database = Database::new();
     let config = through(&database).write_timeout(Duration::from_millis(300));
@@ -512,7 +524,6 @@ fn deleting_a_keyspace_tells_of_the_writes_that_were_not_made() {
 }
 
 #[test]
-#[ignore = "fault: what comes back from the waiting writes has lost its time and its tags"]
 fn a_value_that_was_evicted_before_it_was_written_keeps_its_ttl_and_its_tags() {
     let database = Database::new();
     let (_engine, things, _) = keyspace(behind(&database, at_the_end()).entries_max(4));
@@ -521,6 +532,69 @@ fn a_value_that_was_evicted_before_it_was_written_keeps_its_ttl_and_its_tags() {
     assert!(things.peek(b"a").unwrap().is_none(), "it was evicted");
     things.get(b"a").unwrap().unwrap();
     assert_ne!(things.ttl(b"a").unwrap(), Some(distcache::Ttl::UntilEvicted));
+}
+
+/// Evicts everything that was there before.
+fn flood(things: &distcache::Keyspace) {
+    (0..=255_u8).for_each(|key| _ = things.put(&[key, key], b"flood").expect("an answer"));
+    assert!(things.peek(b"a").expect("an answer").is_none(), "it was evicted");
+}
+
+#[test]
+fn a_value_that_comes_back_before_it_was_written_is_as_it_was_put() {
+    let database = Database::new();
+    let config = behind(&database, at_the_end()).entries_max(4).ttl_jitter(0.5);
+    let (engine, things, clock) = keyspace(config.stale_if_error(SECOND * 7).ttl(LONG));
+    let born = engine.now();
+    things.put_item(&Item::new(b"a", b"1").ttl(SECOND * 10).tag("t")).unwrap();
+    clock.advance(SECOND * 4);
+    flood(&things);
+    let found = things.get(b"a").unwrap().unwrap();
+    assert_eq!((text(&found), found.born()), ("1".to_owned(), Some(born)));
+    assert_eq!(things.ttl(b"a").unwrap(), Some(distcache::Ttl::For(SECOND * 6)));
+    things.invalidate_tags(&["t"]).unwrap();
+    assert!(things.peek(b"a").unwrap().is_none(), "it bears its tag still");
+    assert_eq!(text(&things.get(b"a").unwrap().unwrap()), "1", "the store will have it");
+    assert!(things.contains(b"a").unwrap(), "what comes back after the tag was invalidated stays");
+}
+
+#[test]
+fn a_value_whose_ttl_is_over_before_it_was_written_comes_back_as_one_of_the_store() {
+    let database = Database::new();
+    let config = behind(&database, at_the_end()).ttl_jitter(0.0).ttl(LONG);
+    let (_engine, things, clock) = keyspace(config);
+    things.put_item(&Item::new(b"a", b"1").ttl(SECOND).tag("t")).unwrap();
+    clock.advance(SECOND);
+    assert_eq!(text(&things.get(b"a").unwrap().unwrap()), "1");
+    assert_eq!(things.ttl(b"a").unwrap(), Some(distcache::Ttl::For(LONG)));
+}
+
+#[test]
+fn a_sum_that_comes_back_before_it_was_written_is_as_it_was_put() {
+    let database = Database::new();
+    let config = behind(&database, at_the_end()).entries_max(4).stale_if_error(SECOND * 7);
+    let (_engine, things, clock) = keyspace(config);
+    things.put_item(&Item::new(b"a", b"41").ttl(SECOND * 10).tag("t")).unwrap();
+    clock.advance(SECOND * 4);
+    assert_eq!(things.increment(b"a", 1).unwrap(), 42);
+    flood(&things);
+    assert_eq!(text(&things.get(b"a").unwrap().unwrap()), "42");
+    assert_eq!(things.ttl(b"a").unwrap(), Some(distcache::Ttl::For(SECOND * 6)));
+    things.invalidate_tags(&["t"]).unwrap();
+    assert!(things.peek(b"a").unwrap().is_none());
+}
+
+#[test]
+fn a_write_that_was_lost_before_does_not_keep_a_keyspace_from_being_changed_or_ended() {
+    let database = Database::new();
+    let config = behind(&database, at_once().tries_max(1));
+    let (engine, things, _) = keyspace(config.clone());
+    database.does(Writes::Refuses);
+    things.put(b"a", b"1").unwrap();
+    until("it was given up", || things.stats().expect("an answer").store_lost == 1);
+    engine.update_keyspace(config).expect("nothing waits");
+    engine.shutdown(LONG).expect("nothing was lost since");
+    assert_eq!(database.row(b"a"), None);
 }
 
 #[test]

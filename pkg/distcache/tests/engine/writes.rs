@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use distcache::{Error, Item, Keyspace, KeyspaceConfig, Loaded, ManualClock, Ttl};
+use distcache::{Error, Item, Keyspace, KeyspaceConfig, LoadError, Loaded, ManualClock, Ttl};
 
-use crate::support::{LONG, Origin, SECOND, keyspace, on_threads, over, text, within};
+use crate::support::{LONG, Origin, SECOND, keyspace, on_threads, over, text, until, within};
 
 /// A keyspace without a source.
 fn plain() -> (distcache::Engine, Keyspace, std::sync::Arc<ManualClock>) {
@@ -129,7 +129,6 @@ fn a_number_that_is_stale_and_cannot_be_loaded_does_not_begin_again() {
 }
 
 #[test]
-#[ignore = "fault: a number that is loaded in the background begins again at 0"]
 fn a_number_that_is_being_revalidated_does_not_begin_again() {
     let origin = Origin::new("41");
     let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
@@ -145,6 +144,39 @@ fn a_number_that_is_being_revalidated_does_not_begin_again() {
         sum.join().expect("no panic")
     });
     assert_eq!(sum.unwrap(), 42);
+}
+
+#[test]
+fn an_increment_waits_for_the_load_by_which_others_are_served_stale() {
+    let origin = Origin::new("41");
+    let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
+    let (_engine, things, clock) = keyspace(config);
+    assert_eq!(number(&things, b"n"), 41);
+    clock.advance(SECOND * 2);
+    origin.close_gate();
+    assert!(things.get(b"n").unwrap().unwrap().is_stale());
+    origin.wait_for_calls_at_gate(1);
+    std::thread::scope(|scope| {
+        let sum = scope.spawn(|| things.increment(b"n", 1));
+        until("it waits", || things.stats().expect("an answer").collapsed == 1);
+        assert!(things.get(b"n").unwrap().unwrap().is_stale(), "reads do not");
+        origin.open_gate();
+        assert_eq!(sum.join().expect("no panic").unwrap(), 42);
+    });
+    assert_eq!((number(&things, b"n"), origin.calls()), (42, 2));
+}
+
+#[test]
+fn an_increment_of_a_number_that_cannot_be_loaded_again_says_why() {
+    let origin = Origin::new("41");
+    let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
+    let (_engine, things, clock) = keyspace(config);
+    assert_eq!(number(&things, b"n"), 41);
+    clock.advance(SECOND * 2);
+    origin.fail(true);
+    let error = things.increment(b"n", 1).unwrap_err();
+    assert!(matches!(error, Error::Load(LoadError::Failed(_))), "{error}");
+    assert!(things.get(b"n").unwrap().unwrap().is_stale(), "it is as it was");
 }
 
 #[test]
