@@ -511,6 +511,15 @@ mod tests {
     }
 
     #[test]
+    fn there_is_a_bound_to_those_who_wait_and_who_has_left_makes_room() {
+        let mut flights = Flights::default();
+        let mut all: Vec<_> = (0..WAITERS_MAX).map(|_| board(&mut flights, b"a", 1)).collect();
+        assert!(matches!(board(&mut flights, b"a", 1).0, Boarded::Crowded));
+        drop(all.pop());
+        assert!(matches!(board(&mut flights, b"a", 1).0, Boarded::Follows));
+    }
+
+    #[test]
     fn who_comes_after_a_tag_was_invalidated_does_not_get_a_value_that_bears_it() {
         let mut flights = Flights::default();
         let (first, early) = board(&mut flights, b"k", 1);

@@ -3,6 +3,7 @@
 mod asynchronous;
 mod database;
 mod herd;
+mod herd_long;
 mod keyspaces;
 mod listeners;
 mod outage;
@@ -13,4 +14,5 @@ mod stats;
 mod stores;
 mod support;
 mod times;
+mod told;
 mod writes;
