@@ -9,7 +9,8 @@
 //! engine does: ask the source, land at the node, tell those who wait. The
 //! source is a row behind a lock, as a database is.
 //!
-//! Each model names the line that it watches: without that line it fails.
+//! Each model names the line that it watches: without that line it fails. One that
+//! leaves a thread waiting ends the whole run, with loom's word "deadlock".
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

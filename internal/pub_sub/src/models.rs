@@ -1,7 +1,7 @@
 //! What the bus promises between threads, proved over every interleaving.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test -p distcache-bus --release --lib models::
+//! RUSTFLAGS="--cfg loom" cargo test -p distcache-bus -p distcache-node --release --lib models::
 //! ```
 //!
 //! A model says what may come out of a race, all of it: see

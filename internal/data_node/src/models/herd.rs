@@ -8,8 +8,8 @@ use loom::thread;
 use super::{Found, NEW, OLD, ended, reader, world};
 use crate::{Landing, Look};
 
-/// Watches `self.find` in `Flights::board`; and that a load's value is stored
-/// under the lock under which its flight goes.
+/// Watches `self.find` in `Flights::board`, and `Age::Fresh` in `Keyspace::look`:
+/// a value that came between a miss and the look is a hit.
 #[test]
 fn three_who_miss_a_key_load_it_once() {
     explore([([OLD; 3], 1)], || {
@@ -23,8 +23,8 @@ fn three_who_miss_a_key_load_it_once() {
 }
 
 /// A put and the load that it overtakes both tell those who wait. Each is told,
-/// by one of them. Watches `std::mem::take(&mut waiters.waiting)` in
-/// `Flight::land`, and `join`'s look at `has_landed`.
+/// by one of them. Watches `flights.detach` in `DataNode::put`, and
+/// `if !self.flights.end(flight)` in `Keyspace::land`.
 #[test]
 fn those_who_wait_for_a_load_that_is_overtaken_are_told_once() {
     explore([(OLD, OLD), (OLD, NEW), (NEW, OLD), (NEW, NEW)], || {
@@ -70,8 +70,8 @@ fn one_who_leaves_without_seeing_to_its_load_leaves_nobody_waiting() {
     });
 }
 
-/// A load lands, but its node could not be told. Watches `NotJoined::HasLanded`
-/// in `Flight::join`.
+/// A load lands, but its node could not be told. Watches
+/// `waiters.has_landed = true`, without which the next one joins it.
 #[test]
 fn one_who_comes_after_a_landing_of_which_the_node_was_not_told_leads_the_next_load() {
     explore([(OLD, 1), (Found::Absent, 0)], || {
@@ -85,9 +85,9 @@ fn one_who_comes_after_a_landing_of_which_the_node_was_not_told_leads_the_next_l
     });
 }
 
-/// One load before the delete, one after it, and no third: whoever came first is
-/// told by the first, or looks again and follows. Watches that a flight which was
-/// taken off still tells those who wait in it.
+/// One load before the delete, one after it, and no third. Those who wait in the
+/// first are told by it, though it was taken off. Watches `std::mem::take` of all
+/// who wait in `Flight::land`, and the look before the load in `Keyspace::look`.
 #[test]
 fn a_delete_in_the_middle_of_a_herd_costs_one_load_more() {
     explore([1, 2], || {
