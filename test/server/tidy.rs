@@ -182,7 +182,7 @@ fn no_value_ends_by_a_wall_clock() {
 /// The file and the function of every `file.rs::function` in a text.
 fn tests_named_in(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let quoted = text.split('`').skip(1).step_by(2);
-    quoted.filter_map(|name| name.split_once(".rs::")).map(|(file, name)| (file, name))
+    quoted.filter_map(|name| name.split_once(".rs::"))
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn every_test_that_the_map_of_proofs_names_is_there() {
     let map = text_of("test/PROOFS.md");
     let mut named = 0;
     for (file, function) in tests_named_in(&map) {
-        let text = text_of(&format!("{file}.rs"));
+        let text = text_of(format!("{file}.rs"));
         let is_there = text.contains(&format!("fn {function}("));
         assert!(is_there, "{file}.rs has no fn {function}");
         named += 1;

@@ -426,7 +426,8 @@ mod tests {
     }
 
     fn value(tags: &[u64]) -> Landing {
-        let draft = Draft::new(b"k", b"v", Tick::NEVER).unwrap().tagged(tags).unwrap();
+        let draft = Draft::new(b"k", b"v", Tick::NEVER).expect("a short key");
+        let draft = draft.tagged(tags).expect("few tags");
         Landing::Value(Value::from(draft.entry()))
     }
 
