@@ -96,7 +96,7 @@ fn world_of(settings: &KeyspaceSettings, row: Found) -> Arc<World> {
 }
 
 /// A draft of an entry that bears the tag; for a row.
-fn draft<'a>(row: &'a [u8], expires: Tick) -> Draft<'a> {
+fn draft(row: &[u8], expires: Tick) -> Draft<'_> {
     let draft = match row {
         [] => Draft::absent(KEY, expires),
         value => Draft::new(KEY, value, expires),
@@ -143,7 +143,9 @@ impl World {
             match look {
                 Look::Hit(value) => return Found::from(&value),
                 Look::Served { value, refresh, .. } => {
-                    refresh.iter().for_each(|lead| self.see_to(lead));
+                    if let Some(lead) = refresh {
+                        self.see_to(&lead);
+                    }
                     return Found::from(&value);
                 }
                 Look::Leads(lead) => self.see_to(&lead),
