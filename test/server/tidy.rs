@@ -167,3 +167,33 @@ fn every_link_between_documents_leads_somewhere() {
         }
     }
 }
+
+/// A wall clock leaps, and values would live shorter or longer than they are to.
+#[test]
+fn no_value_ends_by_a_wall_clock() {
+    let of_the_cache = |name: &str| {
+        (name.starts_with("internal/") || name.starts_with("pkg/")) && !name.contains("/tests/")
+    };
+    let leaping =
+        sources().filter(|(name, text)| of_the_cache(name) && text.contains("SystemTime"));
+    assert_eq!(leaping.map(|(name, _)| name).collect::<Vec<_>>(), [""; 0]);
+}
+
+/// The file and the function of every `file.rs::function` in a text.
+fn tests_named_in(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.filter_map(|name| name.split_once(".rs::"))
+}
+
+#[test]
+fn every_test_that_the_map_of_proofs_names_is_there() {
+    let map = text_of("test/PROOFS.md");
+    let mut named = 0;
+    for (file, function) in tests_named_in(&map) {
+        let text = text_of(format!("{file}.rs"));
+        let is_there = text.contains(&format!("fn {function}("));
+        assert!(is_there, "{file}.rs has no fn {function}");
+        named += 1;
+    }
+    assert!(100 < named, "{named} tests are named");
+}

@@ -25,7 +25,7 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use distcache_bus::Replier;
-use parking_lot::Mutex;
+use distcache_bus::sync::Mutex;
 
 use crate::tags::Identity;
 use crate::{Entry, Tick, Value, Version};
@@ -309,7 +309,7 @@ impl Flights {
 
     fn depart(&mut self, departure: Departure<'_>) -> Arc<Flight> {
         let Departure { hash, key, lease, overdue, stale } = departure;
-        let waiters = Mutex::default();
+        let waiters = Mutex::new(Waiters::default());
         let flight = Arc::new(Flight { key: key.into(), hash, lease, overdue, stale, waiters });
         self.by_hash.entry(hash).or_default().push(flight.clone());
         self.len += 1;
@@ -394,7 +394,7 @@ impl fmt::Debug for Flights {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use distcache_bus::{Waiter, reply_slot};
 
@@ -426,7 +426,8 @@ mod tests {
     }
 
     fn value(tags: &[u64]) -> Landing {
-        let draft = Draft::new(b"k", b"v", Tick::NEVER).unwrap().tagged(tags).unwrap();
+        let draft = Draft::new(b"k", b"v", Tick::NEVER).expect("a short key");
+        let draft = draft.tagged(tags).expect("few tags");
         Landing::Value(Value::from(draft.entry()))
     }
 
@@ -508,6 +509,15 @@ mod tests {
         let _both = (board(&mut flights, b"a", 1), board(&mut flights, b"b", 2));
         assert!(matches!(board(&mut flights, b"c", 3).0, Boarded::Crowded));
         assert!(matches!(board(&mut flights, b"a", 4).0, Boarded::Follows));
+    }
+
+    #[test]
+    fn there_is_a_bound_to_those_who_wait_and_who_has_left_makes_room() {
+        let mut flights = Flights::default();
+        let mut all: Vec<_> = (0..WAITERS_MAX).map(|_| board(&mut flights, b"a", 1)).collect();
+        assert!(matches!(board(&mut flights, b"a", 1).0, Boarded::Crowded));
+        drop(all.pop());
+        assert!(matches!(board(&mut flights, b"a", 1).0, Boarded::Follows));
     }
 
     #[test]

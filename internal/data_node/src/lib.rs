@@ -79,3 +79,6 @@ mod status;
 pub use status::NodeStatus;
 
 pub mod commands;
+
+#[cfg(all(test, loom))]
+mod models;

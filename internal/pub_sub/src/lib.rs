@@ -26,7 +26,8 @@
 //! a bound.
 #![forbid(unsafe_code)]
 
-mod sync;
+#[doc(hidden)]
+pub mod sync;
 
 mod deadline;
 pub use deadline::Deadline;

@@ -87,6 +87,17 @@ fn what_was_loaded_before_the_key_was_forgotten_is_not_stored() {
 }
 
 #[test]
+fn who_is_to_load_finds_a_value_that_came_after_its_miss() {
+    let (mut node, _) = node();
+    assert_eq!(get(&mut node, b"a"), None);
+    put(&mut node, b"a", b"1");
+    let (waiter, _waits) = distcache_bus::reply_slot();
+    let look = node.look(EPOCH, KEYSPACE, (hash(b"a"), b"a"), LOAD_TIME, waiter);
+    assert!(matches!(look, Look::Hit(value) if &*value == b"1"));
+    assert_eq!(node.status().flights, 0);
+}
+
+#[test]
 fn a_lease_is_lost_though_the_entry_never_existed_and_capacity_is_one() {
     let limits = Limits { entries: 1, ..LIMITS };
     let (mut node, _) = node_of(&KeyspaceSettings { limits, ..settings() });
@@ -126,6 +137,25 @@ fn a_put_into_the_memory_of_the_value_before_overtakes_a_refresh_too() {
     let (Look::Served { refresh: Some(flight), .. }, _) = look(&mut node, b"a") else {
         panic!("it is stale, and to be loaded again")
     };
+    let draft = Draft::new(b"a", b"new", Tick::NEVER).unwrap();
+    let put = node.put_draft(EPOCH, KEYSPACE, hash(b"a"), &draft, Condition::Always);
+    assert!(put.unwrap().overtaken.is_some());
+    let loaded = entry(flight.flight(), b"lod");
+    assert!(!land(&mut node, flight.flight(), loaded));
+    assert_eq!(get(&mut node, b"a"), Some(b"new".to_vec()));
+}
+
+/// A read beside other readers leaves what has ended where it is: its memory is
+/// free for the put, and nobody holds it.
+#[test]
+fn a_put_into_the_memory_of_a_value_that_has_ended_overtakes_its_load() {
+    let (mut node, clock) = node();
+    store(&mut node, Entry::new(b"a", b"old", Tick::from_ms(5_000)).unwrap()).unwrap();
+    clock.advance(Duration::from_secs(6));
+    assert!(node.get_shared(KEYSPACE, hash(b"a"), b"a").is_none());
+    let (waiter, _waits) = distcache_bus::reply_slot();
+    let look = node.look(EPOCH, KEYSPACE, (hash(b"a"), b"a"), LOAD_TIME, waiter);
+    let Look::Leads(flight) = look else { panic!("a load was to begin: {look:?}") };
     let draft = Draft::new(b"a", b"new", Tick::NEVER).unwrap();
     let put = node.put_draft(EPOCH, KEYSPACE, hash(b"a"), &draft, Condition::Always);
     assert!(put.unwrap().overtaken.is_some());

@@ -8,18 +8,22 @@ use loom::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 const UNPOISONED: &str = "a panic ends the model before anybody else takes the lock";
 
+/// A lock that one thread has at a time.
 #[derive(Debug)]
-pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+pub struct Mutex<T>(loom::sync::Mutex<T>);
 
 /// Holds loom's guard, which a condition variable takes away and gives back.
-pub(crate) struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
+#[derive(Debug)]
+pub struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
 
 impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
+    /// A lock that nobody has.
+    pub fn new(value: T) -> Self {
         Self(loom::sync::Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+    /// Waits until no other thread has it.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard(Some(self.0.lock().expect(UNPOISONED)))
     }
 }

@@ -5,6 +5,7 @@ mod asynchronous;
 mod database;
 mod ends;
 mod herd;
+mod herd_long;
 mod keyspaces;
 mod listeners;
 mod outage;
@@ -17,6 +18,7 @@ mod stats;
 mod stores;
 mod support;
 mod times;
+mod told;
 mod twins;
 #[cfg(feature = "json")]
 mod typed;
