@@ -44,7 +44,7 @@ fn flood(client: &mut Client, values: u64) {
 
 /// Stores so many values of 1 MiB.
 fn flood_with_large(client: &mut Client, connection: usize, values: usize) {
-    let value = vec![0xFF; MIB as usize];
+    let value = vec![0xFF; 1 << 20];
     for number in 0..values {
         let key = format!("/?key=large-{connection}-{number}");
         assert_eq!(client.ask("POST", &key, "", &value).status, 200);

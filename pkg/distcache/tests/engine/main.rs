@@ -22,4 +22,5 @@ mod told;
 mod twins;
 #[cfg(feature = "json")]
 mod typed;
+mod write_behind;
 mod writes;
