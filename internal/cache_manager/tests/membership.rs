@@ -1,7 +1,10 @@
 //! Nodes added, removed, killed and made silent, idle and under load: no call
 //! hangs, no read goes back in time, and every miss is accounted for.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -33,6 +36,26 @@ fn start_with(dispatch: Dispatch, silence_max: Duration) -> CacheManager {
 
 fn key(number: u32) -> [u8; 4] {
     number.to_le_bytes()
+}
+
+/// Waits for a future on this thread.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        thread::park();
+    }
 }
 
 /// The next change of the ring that `pick` is looking for.
@@ -186,7 +209,8 @@ fn a_caller_that_sleeps_on_a_node_does_not_hold_up_the_shutdown() {
 #[test]
 fn a_batch_waits_once_for_a_node_that_does_not_answer_and_has_what_others_answer() {
     let call_timeout = Duration::from_secs(2);
-    let config = Config { data_nodes: 4, call_timeout, ..Config::default() };
+    let silence_max = Duration::from_mins(5);
+    let config = Config { data_nodes: 4, call_timeout, silence_max, ..Config::default() };
     let cache = CacheManager::start(config).unwrap();
     let keys: Vec<_> = (0..200).map(key).collect();
     let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
@@ -202,16 +226,25 @@ fn a_batch_waits_once_for_a_node_that_does_not_answer_and_has_what_others_answer
             })
         });
         has_begun.recv().unwrap();
-        scope.spawn(|| answered.send((cache.get_many(&keys), cache.delete_many(&keys))).unwrap());
+        let by_thread = || (cache.get_many(&keys), cache.delete_many(&keys));
+        let by_task = || {
+            let calls =
+                async { (cache.get_many_async(&keys).await, cache.delete_many_async(&keys).await) };
+            block_on(calls)
+        };
+        scope.spawn(move || [by_thread(), by_task()].map(|both| answered.send(both).unwrap()));
         // Two seconds for each call; for each key they would be minutes.
-        let answers = answers.recv_timeout(Duration::from_secs(30));
+        let answers = [(); 2].map(|()| answers.recv_timeout(Duration::from_secs(30)));
         drop(wake);
-        let (got, deleted) = answers.expect("the batches end");
-        for (key, (got, deleted)) in keys.iter().zip(got.into_iter().zip(deleted)) {
-            if cache.owner(key) == busy {
-                assert_eq!((got.unwrap_err(), deleted), (Error::TimedOut, Err(Error::TimedOut)));
-            } else {
-                assert!(got.unwrap().is_none() && deleted == Ok(false));
+        for answers in answers {
+            let (got, deleted) = answers.expect("the batches end");
+            for (key, (got, deleted)) in keys.iter().zip(got.into_iter().zip(deleted)) {
+                if cache.owner(key) == busy {
+                    assert_eq!(got.unwrap_err(), Error::TimedOut);
+                    assert_eq!(deleted, Err(Error::TimedOut));
+                } else {
+                    assert!(got.unwrap().is_none() && deleted == Ok(false));
+                }
             }
         }
     });
@@ -348,7 +381,7 @@ fn nodes_that_die_under_load_cause_misses_and_no_old_value() {
 
 #[test]
 fn a_clock_that_leaps_makes_no_node_silent() {
-    let clock = std::sync::Arc::new(distcache_manager::ManualClock::new());
+    let clock = Arc::new(distcache_manager::ManualClock::new());
     let config = Config { clock: clock.clone(), ..Config::default() };
     let cache = CacheManager::start(config).unwrap();
     let changes = cache.topics().ring_change.subscribe(4_096);

@@ -14,13 +14,13 @@ use resident::{CAPACITY, assert_peak_within_bound, assert_within_capacity};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-const THREADS: u64 = 4;
+const THREADS: u8 = 4;
 
 /// Puts one thread's part of `bytes`, in values of one size.
-fn flood(engine: &Engine, thread: u64, things: &Keyspace, value_bytes: usize, bytes: u64) {
+fn flood(engine: &Engine, thread: u8, things: &Keyspace, value_bytes: usize, bytes: u64) {
     let value = vec![7; value_bytes];
-    for number in 0..bytes / value_bytes as u64 / THREADS {
-        let key = [thread.to_le_bytes(), number.to_le_bytes()].concat();
+    for number in 0..bytes / value_bytes as u64 / u64::from(THREADS) {
+        let key = [&[thread][..], &number.to_le_bytes()].concat();
         things.put(&key, &value).expect("the value is not too large");
         if number % 1024 == 0 {
             assert_within_capacity(engine);
@@ -33,7 +33,7 @@ fn what_four_threads_put_into_three_keyspaces_stays_within_the_capacity_accounte
     let engine = Engine::builder().capacity_bytes(CAPACITY).data_nodes(4).start().unwrap();
     let add = |name: &str| engine.add_keyspace(KeyspaceConfig::new(name)).unwrap();
     let (small, middle, large) = (add("small"), add("middle"), add("large"));
-    let together = Barrier::new(THREADS as usize);
+    let together = Barrier::new(THREADS.into());
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let (engine, together) = (&engine, &together);

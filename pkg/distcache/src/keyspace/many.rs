@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use distcache_bus::Deadline;
-use distcache_manager::{Hit, Version, Write};
+use distcache_bus::{Deadline, Waiter};
+use distcache_manager::{Hit, Landing, Look, Version, Write};
 
 use super::read::{Looked, Waiting};
 use super::stats::raise;
@@ -23,6 +23,9 @@ enum Part {
 /// What the cache itself says of one key.
 type InCache = std::result::Result<Option<Hit>, distcache_manager::Error>;
 
+/// What a look for one key has found, and where its load is waited for.
+type LookedFor = std::result::Result<(Look, Waiter<Landing>), distcache_manager::Error>;
+
 impl Keyspace {
     /// The values of many keys, in their order; see [`get`](Self::get). One
     /// key's failure is its own. What has to be loaded is asked for together.
@@ -32,7 +35,11 @@ impl Keyspace {
             return hits.into_iter().filter_map(|hit| self.known(hit)).collect();
         }
         let setup = self.inner.setup.load_full();
-        let parts = self.look_for_missed(&setup, keys, hits);
+        let (mut parts, missed) = self.missed(&setup, keys, hits);
+        let missed_keys: Vec<&[u8]> = missed.iter().map(|&at| keys[at]).collect();
+        let (cache, load_time) = (&self.inner.cache, setup.config.load_timeout);
+        let looks = self.inner.manager.look_many_in(cache, &missed_keys, load_time);
+        self.take_off(&setup, &mut parts, missed, looks);
         let timeout = self.timeout(&setup);
         let deadline = Deadline::within(timeout);
         let finish = |(part, key): (Part, &&[u8])| match part {
@@ -59,8 +66,8 @@ impl Keyspace {
         }
     }
 
-    /// Looks for what was missed, and begins the loads that are to be begun.
-    fn look_for_missed(&self, setup: &Arc<Setup>, keys: &[&[u8]], hits: Vec<InCache>) -> Vec<Part> {
+    /// What is known of each key, and where those are that are to be looked for.
+    fn missed(&self, setup: &Setup, keys: &[&[u8]], hits: Vec<InCache>) -> (Vec<Part>, Vec<usize>) {
         let part = |hit| self.known(hit).map_or(Part::Missed, Part::Known);
         let mut parts: Vec<Part> = hits.into_iter().map(part).collect();
         let mut missed = Vec::new();
@@ -74,9 +81,17 @@ impl Keyspace {
                 Err(error) => parts[at] = Part::Known(Err(error)),
             }
         }
-        let missed_keys: Vec<&[u8]> = missed.iter().map(|&at| keys[at]).collect();
-        let load_time = setup.config.load_timeout;
-        let looks = self.inner.manager.look_many_in(&self.inner.cache, &missed_keys, load_time);
+        (parts, missed)
+    }
+
+    /// Begins the loads that are to be begun, of what was looked for.
+    fn take_off(
+        &self,
+        setup: &Arc<Setup>,
+        parts: &mut [Part],
+        missed: Vec<usize>,
+        looks: Vec<LookedFor>,
+    ) {
         let mut leads = Vec::new();
         for (at, look) in missed.into_iter().zip(looks) {
             parts[at] = match look {
@@ -88,19 +103,20 @@ impl Keyspace {
             };
         }
         self.inner.start(setup, leads);
-        parts
     }
 
-    /// Like [`get_many`](Self::get_many), for tasks. The loads are waited for
-    /// without parking the thread; the cache itself is asked as by `get_many`,
-    /// for some microseconds.
+    /// Like [`get_many`](Self::get_many), for tasks.
     pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
-        let hits = self.inner.manager.get_many_in(&self.inner.cache, keys);
+        let hits = self.inner.manager.get_many_in_async(&self.inner.cache, keys).await;
         if !hits.iter().any(is_missed) {
             return hits.into_iter().filter_map(|hit| self.known(hit)).collect();
         }
         let setup = self.inner.setup.load_full();
-        let parts = self.look_for_missed(&setup, keys, hits);
+        let (mut parts, missed) = self.missed(&setup, keys, hits);
+        let missed_keys: Vec<&[u8]> = missed.iter().map(|&at| keys[at]).collect();
+        let (cache, load_time) = (&self.inner.cache, setup.config.load_timeout);
+        let looks = self.inner.manager.look_many_in_async(cache, &missed_keys, load_time).await;
+        self.take_off(&setup, &mut parts, missed, looks);
         let timeout = self.timeout(&setup);
         let ends_at = Deadline::within(timeout).instant();
         let mut answers = Vec::with_capacity(keys.len());
@@ -138,10 +154,8 @@ impl Keyspace {
             };
             return begun.into_iter().zip(items).map(wait).collect();
         }
-        let tags: Vec<_> = items.iter().map(|item| self.inner.tag_hashes(item.tags())).collect();
-        let items = items.iter().zip(&tags);
-        let writes: Vec<Write<'_>> =
-            items.map(|(item, tags)| self.inner.write_of(&setup, item, tags)).collect();
+        let tags = self.tags_of(items);
+        let writes = self.writes_of(&setup, items, &tags);
         let stored = self.inner.manager.put_many_in(&self.inner.cache, &writes);
         stored.into_iter().map(|stored| Ok(stored?.version)).collect()
     }
@@ -150,7 +164,10 @@ impl Keyspace {
     pub async fn put_many_async(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_none() {
-            return self.put_many(items);
+            let tags = self.tags_of(items);
+            let writes = self.writes_of(&setup, items, &tags);
+            let stored = self.inner.manager.put_many_in_async(&self.inner.cache, &writes).await;
+            return stored.into_iter().map(|stored| Ok(stored?.version)).collect();
         }
         let begin = |item: &Item<'_>| self.inner.begin_put(&setup, item);
         let begun: Vec<_> = items.iter().map(begin).collect();
@@ -166,6 +183,22 @@ impl Keyspace {
             });
         }
         stored
+    }
+
+    /// The hashes of each item's tags.
+    fn tags_of(&self, items: &[Item<'_>]) -> Vec<Vec<u64>> {
+        items.iter().map(|item| self.inner.tag_hashes(item.tags())).collect()
+    }
+
+    fn writes_of<'a>(
+        &self,
+        setup: &Setup,
+        items: &'a [Item<'a>],
+        tags: &'a [Vec<u64>],
+    ) -> Vec<Write<'a>> {
+        let write =
+            |(item, tags): (&Item<'a>, &'a Vec<u64>)| self.inner.write_of(setup, item, tags);
+        items.iter().zip(tags).map(write).collect()
     }
 
     /// Forgets many keys; for each, whether the cache had a value. See
@@ -189,7 +222,8 @@ impl Keyspace {
     pub async fn delete_many_async(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_none() {
-            return self.delete_many(keys);
+            let deleted = self.inner.manager.delete_many_in_async(&self.inner.cache, keys).await;
+            return deleted.into_iter().map(|deleted| Ok(deleted?)).collect();
         }
         let begun: Vec<_> = keys.iter().map(|key| self.inner.begin_delete(&setup, key)).collect();
         let mut deleted = Vec::with_capacity(keys.len());

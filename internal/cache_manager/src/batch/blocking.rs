@@ -1,0 +1,123 @@
+//! Batches of threads, which wait for one owner after the other.
+
+use std::time::Duration;
+
+use distcache_bus::{Waiter, reply_slot};
+use distcache_node::commands::Told;
+use distcache_node::{Landing, Look};
+
+use super::{PutItem, Ran, deletes, gets, looks, puts};
+use crate::{CacheManager, Error, Hit, Keyspace, Stored, Write};
+
+impl CacheManager {
+    /// The values of many keys, in their order. One key's failure is its own. All
+    /// share one deadline.
+    pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Hit>, Error>> {
+        self.get_many_in(&self.shared.default, keys)
+    }
+
+    /// The same in a keyspace; see [`get_in`](Self::get_in).
+    pub fn get_many_in(
+        &self,
+        keyspace: &Keyspace,
+        keys: &[&[u8]],
+    ) -> Vec<Result<Option<Hit>, Error>> {
+        let deadline = self.shared.deadline();
+        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let commands = gets(keyspace, &hashes, keys);
+        let ran = self.by_owner(keyspace, &hashes, commands, |node, epoch, batch| {
+            if keyspace.shares_hits() {
+                node.mailbox.read(epoch, &deadline, batch)
+            } else {
+                node.mailbox.call(epoch, &deadline, batch)
+            }
+        });
+        let result = |(ran, key): (Ran<_>, &&[u8])| match ran {
+            Ran::At(node, value) => Ok(Option::map(value, |value| Hit { node, value })),
+            Ran::Failed(error) => Err(error),
+            Ran::Alone => self.shared.get(keyspace, key, &deadline),
+        };
+        ran.into_iter().zip(keys).map(result).collect()
+    }
+
+    /// What a caller finds who has missed many keys and can see to their loads;
+    /// see [`look_in`](Self::look_in).
+    pub fn look_many_in(
+        &self,
+        keyspace: &Keyspace,
+        keys: &[&[u8]],
+        load_time: Duration,
+    ) -> Vec<Result<(Look, Waiter<Landing>), Error>> {
+        let deadline = self.shared.deadline();
+        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let (repliers, waiters): (Vec<_>, Vec<_>) = keys.iter().map(|_| reply_slot()).unzip();
+        let commands = looks(keyspace, &hashes, keys, load_time, repliers);
+        let ran = self.by_owner(keyspace, &hashes, commands, |node, epoch, batch| {
+            node.mailbox.call(epoch, &deadline, batch)
+        });
+        let result = |((ran, key), waiter): ((Ran<Told<_>>, &&[u8]), _)| match ran {
+            Ran::At(_, told) => {
+                self.shared.directory.tell(&told.departed);
+                Ok((told.reply, waiter))
+            }
+            Ran::Failed(error) => Err(error),
+            Ran::Alone => self.shared.look(keyspace, key, load_time, &deadline, |look| look),
+        };
+        ran.into_iter().zip(keys).zip(waiters).map(result).collect()
+    }
+
+    /// Stores many values. One key's failure is its own; of a key that comes
+    /// twice, the later value stays.
+    pub fn put_many(&self, items: &[PutItem<'_>]) -> Vec<Result<Stored, Error>> {
+        self.put_many_in(&self.shared.default, &self.writes(items))
+    }
+
+    pub(super) fn writes<'a>(&self, items: &[PutItem<'a>]) -> Vec<Write<'a>> {
+        let write = |item: &PutItem<'a>| {
+            let expires = self.shared.expires(item.ttl);
+            Write { expires, ..Write::new(item.key, item.value) }
+        };
+        items.iter().map(write).collect()
+    }
+
+    /// The same in a keyspace; see [`put_in`](Self::put_in).
+    pub fn put_many_in(
+        &self,
+        keyspace: &Keyspace,
+        writes: &[Write<'_>],
+    ) -> Vec<Result<Stored, Error>> {
+        let deadline = self.shared.deadline();
+        let hashes = self.hashes(keyspace, writes.iter().map(|write| write.key));
+        let commands = puts(keyspace, &hashes, writes);
+        let ran = self.by_owner(keyspace, &hashes, commands, |node, epoch, batch| {
+            node.mailbox.call(epoch, &deadline, batch)
+        });
+        let result = |((ran, write), hash): ((Ran<_>, &Write<'_>), &u64)| match ran {
+            Ran::At(node, told) => self.shared.stored(keyspace, *hash, node, told),
+            Ran::Failed(error) => Err(error),
+            Ran::Alone => self.shared.put(keyspace, write, &deadline),
+        };
+        ran.into_iter().zip(writes).zip(&hashes).map(result).collect()
+    }
+
+    /// Forgets many keys; for each, whether it had a value.
+    pub fn delete_many(&self, keys: &[&[u8]]) -> Vec<Result<bool, Error>> {
+        self.delete_many_in(&self.shared.default, keys)
+    }
+
+    /// The same in a keyspace; see [`delete_in`](Self::delete_in).
+    pub fn delete_many_in(&self, keyspace: &Keyspace, keys: &[&[u8]]) -> Vec<Result<bool, Error>> {
+        let deadline = self.shared.deadline();
+        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let commands = deletes(keyspace, &hashes, keys);
+        let ran = self.by_owner(keyspace, &hashes, commands, |node, epoch, batch| {
+            node.mailbox.call(epoch, &deadline, batch)
+        });
+        let result = |((ran, key), hash): ((Ran<_>, &&[u8]), &u64)| match ran {
+            Ran::At(node, told) => Ok(self.shared.deleted(*hash, node, &told)),
+            Ran::Failed(error) => Err(error),
+            Ran::Alone => self.shared.delete(keyspace, key, &deadline),
+        };
+        ran.into_iter().zip(keys).zip(&hashes).map(result).collect()
+    }
+}

@@ -1,0 +1,128 @@
+//! Batches of tasks, which wait for all owners at once and park no thread.
+
+use std::time::Duration;
+
+use distcache_bus::{Waiter, reply_slot};
+use distcache_node::{Landing, Look};
+
+use super::{PutItem, Ran, deletes, gets, looks, puts};
+use crate::{CacheManager, Error, Hit, Keyspace, Stored, Write};
+
+impl CacheManager {
+    /// Like [`get_many`](Self::get_many), without ever parking the thread.
+    pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Hit>, Error>> {
+        self.get_many_in_async(&self.shared.default, keys).await
+    }
+
+    /// Like [`get_many_in`](Self::get_many_in), without ever parking the thread.
+    pub async fn get_many_in_async(
+        &self,
+        keyspace: &Keyspace,
+        keys: &[&[u8]],
+    ) -> Vec<Result<Option<Hit>, Error>> {
+        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let timer = &self.shared.timer;
+        let commands = gets(keyspace, &hashes, keys);
+        let ran = self.by_owner_async(keyspace, &hashes, commands, |node, epoch, end, batch| {
+            if keyspace.shares_hits() {
+                node.mailbox.begin_read(epoch, end, timer, batch)
+            } else {
+                node.mailbox.begin(epoch, end, timer, batch)
+            }
+        });
+        let mut results = Vec::with_capacity(keys.len());
+        for (ran, key) in ran.await.into_iter().zip(keys) {
+            results.push(match ran {
+                Ran::At(node, value) => Ok(value.map(|value| Hit { node, value })),
+                Ran::Failed(error) => Err(error),
+                Ran::Alone => self.get_in_async(keyspace, key).await,
+            });
+        }
+        results
+    }
+
+    /// Like [`look_many_in`](Self::look_many_in), without ever parking the thread.
+    pub async fn look_many_in_async(
+        &self,
+        keyspace: &Keyspace,
+        keys: &[&[u8]],
+        load_time: Duration,
+    ) -> Vec<Result<(Look, Waiter<Landing>), Error>> {
+        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let (repliers, waiters): (Vec<_>, Vec<_>) = keys.iter().map(|_| reply_slot()).unzip();
+        let timer = &self.shared.timer;
+        let commands = looks(keyspace, &hashes, keys, load_time, repliers);
+        let ran = self.by_owner_async(keyspace, &hashes, commands, |node, epoch, end, batch| {
+            node.mailbox.begin(epoch, end, timer, batch)
+        });
+        let mut results = Vec::with_capacity(keys.len());
+        for ((ran, key), waiter) in ran.await.into_iter().zip(keys).zip(waiters) {
+            results.push(match ran {
+                Ran::At(_, told) => {
+                    self.shared.directory.tell(&told.departed);
+                    Ok((told.reply, waiter))
+                }
+                Ran::Failed(error) => Err(error),
+                Ran::Alone => self.look_in_async(keyspace, key, load_time).await,
+            });
+        }
+        results
+    }
+
+    /// Like [`put_many`](Self::put_many), without ever parking the thread.
+    pub async fn put_many_async(&self, items: &[PutItem<'_>]) -> Vec<Result<Stored, Error>> {
+        self.put_many_in_async(&self.shared.default, &self.writes(items)).await
+    }
+
+    /// Like [`put_many_in`](Self::put_many_in), without ever parking the thread.
+    pub async fn put_many_in_async(
+        &self,
+        keyspace: &Keyspace,
+        writes: &[Write<'_>],
+    ) -> Vec<Result<Stored, Error>> {
+        let hashes = self.hashes(keyspace, writes.iter().map(|write| write.key));
+        let timer = &self.shared.timer;
+        let commands = puts(keyspace, &hashes, writes);
+        let ran = self.by_owner_async(keyspace, &hashes, commands, |node, epoch, end, batch| {
+            node.mailbox.begin(epoch, end, timer, batch)
+        });
+        let mut results = Vec::with_capacity(writes.len());
+        for ((ran, write), hash) in ran.await.into_iter().zip(writes).zip(&hashes) {
+            results.push(match ran {
+                Ran::At(node, told) => self.shared.stored(keyspace, *hash, node, told),
+                Ran::Failed(error) => Err(error),
+                Ran::Alone => self.put_in_async(keyspace, write).await,
+            });
+        }
+        results
+    }
+
+    /// Like [`delete_many`](Self::delete_many), without ever parking the thread.
+    pub async fn delete_many_async(&self, keys: &[&[u8]]) -> Vec<Result<bool, Error>> {
+        self.delete_many_in_async(&self.shared.default, keys).await
+    }
+
+    /// Like [`delete_many_in`](Self::delete_many_in), without ever parking the
+    /// thread.
+    pub async fn delete_many_in_async(
+        &self,
+        keyspace: &Keyspace,
+        keys: &[&[u8]],
+    ) -> Vec<Result<bool, Error>> {
+        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let timer = &self.shared.timer;
+        let commands = deletes(keyspace, &hashes, keys);
+        let ran = self.by_owner_async(keyspace, &hashes, commands, |node, epoch, end, batch| {
+            node.mailbox.begin(epoch, end, timer, batch)
+        });
+        let mut results = Vec::with_capacity(keys.len());
+        for ((ran, key), hash) in ran.await.into_iter().zip(keys).zip(&hashes) {
+            results.push(match ran {
+                Ran::At(node, told) => Ok(self.shared.deleted(*hash, node, &told)),
+                Ran::Failed(error) => Err(error),
+                Ran::Alone => self.delete_in_async(keyspace, key).await,
+            });
+        }
+        results
+    }
+}
