@@ -162,6 +162,27 @@ fn hits(keys: &[Key]) {
         }
     });
     compare("hit-many", by_batch, one_by_one());
+    let on_two = |work: &(dyn Fn(&[Vec<&[u8]>]) + Sync)| {
+        let (one, other) = batches.split_at(batches.len() / 2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| work(one));
+            work(other);
+        });
+    };
+    let by_batch = |batches: &[Vec<&[u8]>]| {
+        for batch in batches {
+            let answers = black_box(things.get_many(batch));
+            assert!(answers.iter().all(|answer| matches!(answer, Ok(Some(_)))));
+        }
+    };
+    let one_by_one = |batches: &[Vec<&[u8]>]| {
+        for key in batches.iter().flatten() {
+            assert!(black_box(things.get(key)).expect("an answer").is_some());
+        }
+    };
+    let by_batch = Contestant::new("get-many", || on_two(&by_batch));
+    let one_by_one = Contestant::new("get", || on_two(&one_by_one));
+    compare("hit-many-on-two-threads", by_batch, one_by_one);
 }
 
 fn through(name: &str, on_caller: bool) -> (Engine, Keyspace) {

@@ -102,7 +102,7 @@ pub struct KeyspaceStats {
     pub loads_waiting: u64,
     /// Writes that wait for the store now.
     pub writes_waiting: u64,
-    /// Writes that reached the store.
+    /// Writes that reached the store, in time for those who wait or not.
     pub stored: u64,
     /// Writes that the store failed to make; some were tried again.
     pub store_failures: u64,

@@ -434,7 +434,7 @@ impl Inner {
             return result;
         }
         self.manager.delete_in(&self.cache, key)?;
-        Err(self.store_timed_out(setup))
+        Err(store_timed_out(setup))
     }
 
     /// As [`wait_for_store`](Self::wait_for_store), for a task.
@@ -451,12 +451,7 @@ impl Inner {
             return result;
         }
         self.manager.delete_in_async(&self.cache, key).await?;
-        Err(self.store_timed_out(setup))
-    }
-
-    fn store_timed_out(&self, setup: &Setup) -> Error {
-        raise(&self.stats.store_failures);
-        Error::StoreTimedOut { timeout: setup.config.write_timeout }
+        Err(store_timed_out(setup))
     }
 
     /// Makes the writes that wait, and takes no more. An error if some were not
@@ -469,6 +464,11 @@ impl Inner {
             _ => Err(Error::StoreTimedOut { timeout }),
         }
     }
+}
+
+/// It is not counted: the write goes on, and counts as what it comes to.
+fn store_timed_out(setup: &Setup) -> Error {
+    Error::StoreTimedOut { timeout: setup.config.write_timeout }
 }
 
 /// What a write returns that the store has, and the cache could not keep.

@@ -144,6 +144,8 @@ fn a_write_that_returns_too_late_comes_before_the_next_one() {
     until("the cache has the last one too", || {
         things.peek(b"a").expect("an answer").is_some_and(|found| *found == *b"3")
     });
+    let stats = things.stats().unwrap();
+    assert_eq!((stats.stored, stats.store_failures), (2, 0), "late, and made");
 }
 
 #[test]

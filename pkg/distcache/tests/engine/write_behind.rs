@@ -7,9 +7,7 @@ use distcache::{Error, Item, KeyspaceConfig, WriteBehind};
 
 use crate::database::{Database, Writes};
 use crate::stores::{some, through};
-use crate::support::{
-    LONG, Origin, SECOND, engine, keyspace, on_threads, over, text, until, within,
-};
+use crate::support::{LONG, Origin, SECOND, keyspace, on_threads, over, text, until, within};
 
 /// A patient keyspace that is written behind to a database, and read from it.
 fn behind(database: &Arc<Database>, how: WriteBehind) -> KeyspaceConfig {
