@@ -25,6 +25,7 @@ step() {
 step cargo bench --quiet -p distcache-ring --bench ring
 step cargo bench --quiet -p distcache-manager --bench calls
 step cargo bench --quiet -p distcache-manager --bench hit_ratio
+step cargo bench --quiet -p distcache --bench reads
 for script in http memory start idle; do step "test/bench/$script.sh"; done
 
 for name in "${failed[@]}"; do say "FAILED: $name"; done
