@@ -2,7 +2,7 @@
 //! `cargo bench -p distcache --bench reads [-- CASE...]`, where a CASE is the
 //! beginning of a name, such as `hit` or `read-through`.
 //!
-//! One thread; 100,000 keys of 16 bytes in random order, values of 64 bytes. Who
+//! One thread, unless the case says otherwise; 100,000 keys of 16 bytes in random order, values of 64 bytes. Who
 //! is compared runs in turn, seven times; the medians count.
 //!
 //! `RATIO case rival X`: we make X times as many reads a second. `FACT name X`:
@@ -153,36 +153,45 @@ fn hits(keys: &[Key]) {
         }
     });
     compare("hit-async", by_future, one_by_one());
-    let batches: Vec<Vec<&[u8]>> =
+    many(keys, &things);
+}
+
+/// Keys that are asked for together.
+type Batch<'a> = Vec<&'a [u8]>;
+
+/// Batches of keys, and the same keys one by one.
+fn many(keys: &[Key], things: &Keyspace) {
+    let batches: Vec<Batch<'_>> =
         keys.chunks(BATCH).map(|batch| batch.iter().map(|key| &key[..]).collect()).collect();
-    let by_batch = Contestant::new("get-many", || {
-        for batch in &batches {
-            let answers = black_box(things.get_many(batch));
-            assert!(answers.iter().all(|answer| matches!(answer, Ok(Some(_)))));
-        }
-    });
-    compare("hit-many", by_batch, one_by_one());
-    let on_two = |work: &(dyn Fn(&[Vec<&[u8]>]) + Sync)| {
-        let (one, other) = batches.split_at(batches.len() / 2);
-        std::thread::scope(|scope| {
-            scope.spawn(|| work(one));
-            work(other);
-        });
-    };
-    let by_batch = |batches: &[Vec<&[u8]>]| {
+    let by_batch = |batches: &[Batch<'_>]| {
         for batch in batches {
             let answers = black_box(things.get_many(batch));
             assert!(answers.iter().all(|answer| matches!(answer, Ok(Some(_)))));
         }
     };
-    let one_by_one = |batches: &[Vec<&[u8]>]| {
+    let one_by_one = |batches: &[Batch<'_>]| {
         for key in batches.iter().flatten() {
             assert!(black_box(things.get(key)).expect("an answer").is_some());
         }
     };
-    let by_batch = Contestant::new("get-many", || on_two(&by_batch));
-    let one_by_one = Contestant::new("get", || on_two(&one_by_one));
-    compare("hit-many-on-two-threads", by_batch, one_by_one);
+    compare(
+        "hit-many",
+        Contestant::new("get-many", || by_batch(&batches)),
+        Contestant::new("get", || one_by_one(&batches)),
+    );
+    compare(
+        "hit-many-on-two-threads",
+        Contestant::new("get-many", || on_two_threads(&batches, by_batch)),
+        Contestant::new("get", || on_two_threads(&batches, one_by_one)),
+    );
+}
+
+fn on_two_threads(batches: &[Batch<'_>], work: impl Fn(&[Batch<'_>]) + Sync) {
+    let (one, other) = batches.split_at(batches.len() / 2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| work(one));
+        work(other);
+    });
 }
 
 fn through(name: &str, on_caller: bool) -> (Engine, Keyspace) {

@@ -1,12 +1,13 @@
 //! Ready-made data sources for [distcache]: put a cache in front of
-//! a table, and it is read through to.
+//! a table or a directory, and it is read through to.
 //!
-//! | source | database | feature |
+//! | source | what it reads | feature |
 //! |---|---|---|
 //! | `Sqlite` | a SQLite file; SQLite itself is compiled in | `sqlite`, on by default |
 //! | `Postgres` | PostgreSQL | `postgres`; with TLS, `postgres-tls` |
+//! | `Files` | the files of a directory | `file` |
 //!
-//! Each is a [`DataSource`](distcache::DataSource), which loads one key or many
+//! Each database is a [`DataSource`](distcache::DataSource), which loads one key or many
 //! keys by one query, and a [`DataStore`](distcache::DataStore), which writes
 //! one or many in one transaction. The values are in a [`Table`] by key, or come
 //! from a [`Query`] of one's own.
@@ -33,7 +34,7 @@
 //! # }
 //! ```
 //!
-//! # What holds for each of them
+//! # What holds for each database
 //!
 //! * **A load ends with its [`Context`](distcache::Context)**: every wait, for a
 //!   free connection, for a lock, for the database, ends when its time is up or
@@ -59,6 +60,11 @@ pub use error::{ConfigError, Error, Wait};
 mod rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use rows::{Query, Rows, Table};
+
+#[cfg(feature = "file")]
+mod files;
+#[cfg(feature = "file")]
+pub use files::{FileError, Files};
 
 #[cfg(feature = "sqlite")]
 mod sqlite;
