@@ -25,7 +25,7 @@ use signals::EndSignals;
 
 /// Entries come and go in every size, and one thread frees what another has
 /// allocated: an allocator that keeps little of that back. With values of 100 B,
-/// then 1 KiB, then 1 MiB from four threads, and 64 MiB of capacity, 100 MiB were
+/// then 1 KiB, then 1 MiB from four threads, and 64 MiB of capacity, 95 MiB were
 /// resident at most; with others 120 to 400.
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
