@@ -3,7 +3,6 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use distcache::{Answer, Cancelled, Context, DataSource, SourceError};
 
@@ -165,7 +164,7 @@ impl DataSource for Files {
 }
 
 /// What tells a file from the same file written again.
-fn state(file: &Metadata) -> (u64, Option<SystemTime>) {
+fn state(file: &Metadata) -> impl PartialEq + use<> {
     (file.len(), file.modified().ok())
 }
 
