@@ -41,38 +41,33 @@ pub trait DataStore: Send + Sync + 'static {
     }
 }
 
-impl<S: DataStore + ?Sized> DataStore for Arc<S> {
-    fn store(&self, key: &[u8], value: &[u8], context: &Context) -> Result<(), SourceError> {
-        (**self).store(key, value, context)
-    }
+/// What is behind a pointer stores what it points to does.
+macro_rules! store_behind {
+    ($pointer:ident) => {
+        impl<S: DataStore + ?Sized> DataStore for $pointer<S> {
+            fn store(
+                &self,
+                key: &[u8],
+                value: &[u8],
+                context: &Context,
+            ) -> Result<(), SourceError> {
+                (**self).store(key, value, context)
+            }
 
-    fn remove(&self, key: &[u8], context: &Context) -> Result<(), SourceError> {
-        (**self).remove(key, context)
-    }
+            fn remove(&self, key: &[u8], context: &Context) -> Result<(), SourceError> {
+                (**self).remove(key, context)
+            }
 
-    fn write_many(
-        &self,
-        writes: &[(&[u8], Option<&[u8]>)],
-        context: &Context,
-    ) -> Vec<Result<(), SourceError>> {
-        (**self).write_many(writes, context)
-    }
+            fn write_many(
+                &self,
+                writes: &[(&[u8], Option<&[u8]>)],
+                context: &Context,
+            ) -> Vec<Result<(), SourceError>> {
+                (**self).write_many(writes, context)
+            }
+        }
+    };
 }
 
-impl<S: DataStore + ?Sized> DataStore for Box<S> {
-    fn store(&self, key: &[u8], value: &[u8], context: &Context) -> Result<(), SourceError> {
-        (**self).store(key, value, context)
-    }
-
-    fn remove(&self, key: &[u8], context: &Context) -> Result<(), SourceError> {
-        (**self).remove(key, context)
-    }
-
-    fn write_many(
-        &self,
-        writes: &[(&[u8], Option<&[u8]>)],
-        context: &Context,
-    ) -> Vec<Result<(), SourceError>> {
-        (**self).write_many(writes, context)
-    }
-}
+store_behind!(Arc);
+store_behind!(Box);

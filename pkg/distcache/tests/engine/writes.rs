@@ -2,15 +2,18 @@
 //! from many threads.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use distcache::{Error, Item, Keyspace, KeyspaceConfig, LoadError, Loaded, ManualClock, Ttl};
+use distcache::{
+    Engine, Error, Item, Keyspace, KeyspaceConfig, LoadError, Loaded, ManualClock, Ttl,
+};
 
 use crate::support::{LONG, Origin, SECOND, keyspace, on_threads, over, text, until, within};
 
 /// A keyspace without a source.
-fn plain() -> (distcache::Engine, Keyspace, std::sync::Arc<ManualClock>) {
+fn plain() -> (Engine, Keyspace, Arc<ManualClock>) {
     keyspace(KeyspaceConfig::new("things"))
 }
 
@@ -128,13 +131,19 @@ fn a_number_that_is_stale_and_cannot_be_loaded_does_not_begin_again() {
     assert!(sum.is_err(), "41 and 1 make {sum:?}");
 }
 
-#[test]
-fn a_number_that_is_being_revalidated_does_not_begin_again() {
+/// A keyspace whose number 41 is stale, and is served while it is loaded again.
+fn with_a_stale_number() -> (Engine, Keyspace, Arc<Origin>) {
     let origin = Origin::new("41");
     let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
-    let (_engine, things, clock) = keyspace(config);
+    let (engine, things, clock) = keyspace(config);
     assert_eq!(number(&things, b"n"), 41);
     clock.advance(SECOND * 2);
+    (engine, things, origin)
+}
+
+#[test]
+fn a_number_that_is_being_revalidated_does_not_begin_again() {
+    let (_engine, things, origin) = with_a_stale_number();
     origin.close_gate();
     let sum = std::thread::scope(|scope| {
         let sum = scope.spawn(|| things.increment(b"n", 1));
@@ -148,11 +157,7 @@ fn a_number_that_is_being_revalidated_does_not_begin_again() {
 
 #[test]
 fn an_increment_waits_for_the_load_by_which_others_are_served_stale() {
-    let origin = Origin::new("41");
-    let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
-    let (_engine, things, clock) = keyspace(config);
-    assert_eq!(number(&things, b"n"), 41);
-    clock.advance(SECOND * 2);
+    let (_engine, things, origin) = with_a_stale_number();
     origin.close_gate();
     assert!(things.get(b"n").unwrap().unwrap().is_stale());
     origin.wait_for_calls_at_gate(1);
@@ -168,11 +173,7 @@ fn an_increment_waits_for_the_load_by_which_others_are_served_stale() {
 
 #[test]
 fn an_increment_of_a_number_that_cannot_be_loaded_again_says_why() {
-    let origin = Origin::new("41");
-    let config = over(&origin).ttl(SECOND).stale_while_revalidate(LONG);
-    let (_engine, things, clock) = keyspace(config);
-    assert_eq!(number(&things, b"n"), 41);
-    clock.advance(SECOND * 2);
+    let (_engine, things, origin) = with_a_stale_number();
     origin.fail(true);
     let error = things.increment(b"n", 1).unwrap_err();
     assert!(matches!(error, Error::Load(LoadError::Failed(_))), "{error}");
