@@ -49,7 +49,7 @@ mod readiness;
 pub use readiness::Readiness;
 
 mod routes;
-pub use routes::{ROOT_KEYSPACE, Routes};
+pub use routes::{Operation, ROOT_KEYSPACE, ROUTES, Route, Routes};
 
 pub mod guard;
 

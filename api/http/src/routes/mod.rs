@@ -4,12 +4,17 @@ mod entry;
 mod failure;
 mod json;
 mod nodes;
+mod place;
+mod table;
 mod v1;
 
-use distcache::{Engine, codes};
+use distcache::{Engine, Keyspace, codes};
 
+use crate::escapes::decode;
 use crate::etag::Tagger;
-use crate::{Access, Method, OriginPolicy, Problem, Readiness, Request, Response, Right, Service};
+use crate::{Access, Method, OriginPolicy, Problem, Readiness, Request, Response, Service};
+use place::Place;
+pub use table::{Operation, ROUTES, Route};
 
 /// The keyspace that `/` reads and writes.
 pub const ROOT_KEYSPACE: &str = "default";
@@ -74,38 +79,54 @@ impl Routes {
 
     async fn route(&self, request: Request<'_>) -> Result<Response, Problem> {
         self.origins.check(&request)?;
-        match request.path {
-            "/" => self.entry(request).await,
-            "/livez" => read_only(request.method, || Ok(Response::text("alive\n"))),
-            "/readyz" => read_only(request.method, || self.ready()),
-            "*" if request.method == Method::Options => Ok(allowing(ENTRY_METHODS)),
-            path => match path.strip_prefix("/v1/") {
-                Some(path) => self.v1(path, &request).await,
-                None => Err(Problem::new(404, codes::ROUTE_UNKNOWN)),
-            },
+        if request.method == Method::Options && request.path == "*" {
+            return Ok(allowing(&table::ROOT));
+        }
+        let place = Place::of(request.path).ok_or_else(unknown)?;
+        let route = place.route();
+        if request.method == Method::Options {
+            return Ok(allowing(route));
+        }
+        let operation = route.operation(request.method).ok_or_else(|| not_allowed(route))?;
+        if let Some(right) = operation.right {
+            self.access.check(&request, right)?;
+        }
+        self.answer(place, &request).await
+    }
+
+    /// Answers a request whose method is one of the place, and whose sender may
+    /// ask for it.
+    async fn answer(&self, place: Place<'_>, request: &Request<'_>) -> Result<Response, Problem> {
+        match place {
+            Place::Root => self.entry(request).await,
+            Place::Livez => Ok(Response::text("alive\n")),
+            Place::Readyz => self.ready(),
+            Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
+            Place::Key(keyspace, key, of_key) => {
+                let keyspace = self.keyspace(keyspace)?;
+                let key = decode(key)?;
+                let call = v1::Call { keyspace: &keyspace, key: &key, tagger: self.tagger, request };
+                call.answer(of_key).await
+            }
         }
     }
 
-    async fn entry(&self, request: Request<'_>) -> Result<Response, Problem> {
-        match request.method {
-            Method::Options => return Ok(allowing(ENTRY_METHODS)),
-            Method::Put | Method::Patch | Method::Other => return Err(not_allowed(ENTRY_METHODS)),
-            Method::Get | Method::Head | Method::Post | Method::Delete => {}
-        }
-        self.allow(&request)?;
+    async fn entry(&self, request: &Request<'_>) -> Result<Response, Problem> {
         let keyspace = self.engine.keyspace(ROOT_KEYSPACE);
         let keyspace = keyspace.map_err(|error| failure::problem(&error))?;
         match request.method {
-            Method::Post => entry::post(&keyspace, &request).await,
-            Method::Delete => entry::delete(&keyspace, &request).await,
-            _ => entry::get(&keyspace, &request).await,
+            Method::Post => entry::post(&keyspace, request).await,
+            Method::Delete => entry::delete(&keyspace, request).await,
+            _ => entry::get(&keyspace, request).await,
         }
     }
 
-    /// Lets a request through that reads or writes as its method says.
-    fn allow(&self, request: &Request<'_>) -> Result<(), Problem> {
-        let right = if request.method.is_safe() { Right::Read } else { Right::Write };
-        self.access.check(request, right)
+    /// The keyspace that a segment names.
+    fn keyspace(&self, segment: &str) -> Result<Keyspace, Problem> {
+        let name = decode(segment)?;
+        // A name that is no UTF-8 is none that a keyspace has.
+        let name = String::from_utf8_lossy(&name);
+        self.engine.keyspace(&name).map_err(|error| failure::problem(&error))
     }
 
     fn ready(&self) -> Result<Response, Problem> {
@@ -122,26 +143,15 @@ impl Service for Routes {
     }
 }
 
-const ENTRY_METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
-const READ_METHODS: &str = "GET, HEAD, OPTIONS";
-
-fn read_only(
-    method: Method,
-    read: impl FnOnce() -> Result<Response, Problem>,
-) -> Result<Response, Problem> {
-    match method {
-        Method::Get | Method::Head => read(),
-        Method::Options => Ok(allowing(READ_METHODS)),
-        Method::Post | Method::Put | Method::Patch | Method::Delete | Method::Other => {
-            Err(not_allowed(READ_METHODS))
-        }
-    }
+fn allowing(route: &Route) -> Response {
+    Response::empty(204).with_header("allow", route.allow())
 }
 
-fn allowing(methods: &'static str) -> Response {
-    Response::empty(204).with_header("allow", methods)
+fn not_allowed(route: &Route) -> Problem {
+    Problem::new(405, codes::METHOD_NOT_ALLOWED).header("allow", route.allow())
 }
 
-fn not_allowed(methods: &'static str) -> Problem {
-    Problem::new(405, codes::METHOD_NOT_ALLOWED).header("allow", methods)
+fn unknown() -> Problem {
+    let detail = "a slash within a keyspace's name or a key is written %2F";
+    Problem::new(404, codes::ROUTE_UNKNOWN).detail(detail)
 }

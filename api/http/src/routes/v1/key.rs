@@ -4,35 +4,34 @@ use bytes::Bytes;
 use distcache::{Error, Found, Item, Keyspace, codes};
 
 use super::super::failure;
+use super::super::place::OfKey;
 use super::cache_status::{self, CacheStatus};
 use crate::etag::{Tagger, Tags};
 use crate::pairs::Pairs;
 use crate::{HeaderName, Method, Problem, Request, Response};
 
-/// What may be asked of a key.
-pub(super) const METHODS: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
-
 /// A request about one key.
-pub(super) struct Call<'a> {
-    pub(super) keyspace: &'a Keyspace,
-    pub(super) key: &'a [u8],
-    pub(super) tagger: Tagger,
-    pub(super) request: &'a Request<'a>,
+pub(in crate::routes) struct Call<'a> {
+    pub(in crate::routes) keyspace: &'a Keyspace,
+    pub(in crate::routes) key: &'a [u8],
+    pub(in crate::routes) tagger: Tagger,
+    pub(in crate::routes) request: &'a Request<'a>,
 }
 
 impl Call<'_> {
-    pub(super) async fn answer(&self) -> Result<Response, Problem> {
+    pub(in crate::routes) async fn answer(&self, of_key: OfKey) -> Result<Response, Problem> {
         if self.key.is_empty() {
             let detail = "the key is empty: nothing follows `/keys/`";
             return Err(Problem::new(400, codes::KEY_MISSING).detail(detail));
         }
-        match self.request.method {
-            Method::Get | Method::Head => self.get().await,
-            Method::Put => self.put().await,
-            Method::Delete => self.delete().await,
-            Method::Post | Method::Patch | Method::Options | Method::Other => {
-                Err(super::super::not_allowed(METHODS))
-            }
+        match (of_key, self.request.method) {
+            (OfKey::Value, Method::Put) => self.put().await,
+            (OfKey::Value, Method::Delete) => self.delete().await,
+            (OfKey::Value, _) => self.get().await,
+            (OfKey::Ttl, _) => self.ttl().await,
+            (OfKey::Touch, _) => self.touch().await,
+            (OfKey::Increment, _) => self.increment().await,
+            (OfKey::Invalidate, _) => self.invalidate().await,
         }
     }
 
@@ -172,7 +171,7 @@ fn only_if_cached(request: &Request<'_>) -> bool {
     is_wanted
 }
 
-fn not_found() -> Problem {
+pub(super) fn not_found() -> Problem {
     Problem::new(404, codes::NOT_FOUND).header("cache-status", cache_status::ABSENT)
 }
 

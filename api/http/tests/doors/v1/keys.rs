@@ -1,7 +1,8 @@
 //! `/v1/keyspaces/{ks}/keys/{key}`: values as bytes, conditions, and what is told
 //! of them.
 
-use crate::support::{Reply, TestDoor, escaped, on_each_door};
+use super::{path, status_and_code};
+use crate::support::{Reply, TestDoor, on_each_door};
 
 on_each_door! {
     a_value_is_put_read_and_deleted_as_bytes,
@@ -19,10 +20,6 @@ on_each_door! {
     every_method_is_answered,
 }
 
-fn path(key: &[u8]) -> String {
-    format!("/v1/keyspaces/default/keys/{}", escaped(key))
-}
-
 fn put(door: &TestDoor, key: &[u8], value: &[u8]) -> String {
     let reply = door.ask("PUT", &path(key), "", value);
     assert_eq!(reply.status, 204);
@@ -31,10 +28,6 @@ fn put(door: &TestDoor, key: &[u8], value: &[u8]) -> String {
 
 fn tag_of(reply: &Reply) -> String {
     reply.header("etag").expect("an entity tag").to_owned()
-}
-
-fn status_and_code(reply: &Reply) -> (u16, String) {
-    (reply.status, reply.code())
 }
 
 fn a_value_is_put_read_and_deleted_as_bytes(door: &TestDoor) {

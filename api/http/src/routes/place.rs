@@ -1,0 +1,125 @@
+//! What a path names.
+//!
+//! A path is taken apart at its slashes before anything is decoded, so that a
+//! keyspace or a key may hold any byte: a slash is written `%2F`, a plus may be
+//! written as it is, and neither `.` nor `..` nor an empty segment is folded.
+
+use super::table::{self, Route};
+
+/// What a path names; its variable segments are still escaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place<'a> {
+    Root,
+    Livez,
+    Readyz,
+    Nodes,
+    /// A keyspace, a key, and what of it.
+    Key(&'a str, &'a str, OfKey),
+}
+
+/// What of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OfKey {
+    Value,
+    Ttl,
+    Touch,
+    Increment,
+    Invalidate,
+}
+
+/// The slashes of the deepest path, and one more to see that there is none.
+const SEGMENTS_MAX: usize = 7;
+
+impl<'a> Place<'a> {
+    /// The place of a path; `None` if there is nothing.
+    pub(super) fn of(path: &'a str) -> Option<Self> {
+        let mut segments = [""; SEGMENTS_MAX];
+        let mut count = 0;
+        for segment in path.strip_prefix('/')?.split('/') {
+            *segments.get_mut(count)? = segment;
+            count += 1;
+        }
+        match segments[..count] {
+            [""] => Some(Self::Root),
+            ["livez"] => Some(Self::Livez),
+            ["readyz"] => Some(Self::Readyz),
+            ["v1", ref rest @ ..] => Self::of_v1(rest),
+            _ => None,
+        }
+    }
+
+    fn of_v1(segments: &[&'a str]) -> Option<Self> {
+        match *segments {
+            ["keyspaces", keyspace, "keys", key] => Some(Self::Key(keyspace, key, OfKey::Value)),
+            ["keyspaces", keyspace, "keys", key, verb] => {
+                Some(Self::Key(keyspace, key, OfKey::of(verb)?))
+            }
+            ["nodes"] => Some(Self::Nodes),
+            _ => None,
+        }
+    }
+
+    /// Its row in the table.
+    pub(super) fn route(self) -> &'static Route {
+        match self {
+            Self::Root => &table::ROOT,
+            Self::Livez => &table::LIVEZ,
+            Self::Readyz => &table::READYZ,
+            Self::Nodes => &table::NODES,
+            Self::Key(_, _, OfKey::Value) => &table::KEY,
+            Self::Key(_, _, OfKey::Ttl) => &table::KEY_TTL,
+            Self::Key(_, _, OfKey::Touch) => &table::KEY_TOUCH,
+            Self::Key(_, _, OfKey::Increment) => &table::KEY_INCREMENT,
+            Self::Key(_, _, OfKey::Invalidate) => &table::KEY_INVALIDATE,
+        }
+    }
+}
+
+impl OfKey {
+    fn of(verb: &str) -> Option<Self> {
+        match verb {
+            "ttl" => Some(Self::Ttl),
+            "touch" => Some(Self::Touch),
+            "increment" => Some(Self::Increment),
+            "invalidate" => Some(Self::Invalidate),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_the_table_leads_to_its_row() {
+        for route in table::ROUTES {
+            let path = route.path.replace("{keyspace}", "%2F").replace("{key}", "..");
+            let place = Place::of(&path).expect(route.path);
+            assert!(std::ptr::eq(place.route(), *route), "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn nothing_is_folded() {
+        let key = |key| Some(Place::Key("k", key, OfKey::Value));
+        assert_eq!(Place::of("/v1/keyspaces/k/keys/.."), key(".."));
+        assert_eq!(Place::of("/v1/keyspaces/k/keys/"), key(""));
+        assert_eq!(Place::of("/v1/keyspaces/k/keys/a%2Fb"), key("a%2Fb"));
+        for nothing in [
+            "",
+            "*",
+            "//",
+            "/v1",
+            "/v1/",
+            "/V1/nodes",
+            "/v1/nodes/",
+            "/v1//keyspaces/k/keys/a",
+            "/v1/keyspaces/k/keys/a/b",
+            "/v1/keyspaces/k/keys/a/ttl/",
+            "/a/b/c/d/e/f/g/h/i/j",
+        ] {
+            assert_eq!(Place::of(nothing), None, "{nothing}");
+        }
+    }
+}
