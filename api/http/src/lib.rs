@@ -34,8 +34,11 @@ mod service;
 pub use service::Service;
 
 mod accept;
+mod body;
 mod escapes;
 mod etag;
+mod list;
+mod octets;
 mod pairs;
 mod query;
 

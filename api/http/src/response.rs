@@ -12,12 +12,14 @@ pub struct Response {
     content_type: Option<Cow<'static, str>>,
     headers: Vec<(&'static str, Cow<'static, str>)>,
     body: Bytes,
+    is_of_read: bool,
 }
 
 impl Response {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, content_type: None, headers: Vec::new(), body: Bytes::new() }
+        let (content_type, headers) = (None, Vec::new());
+        Self { status, content_type, headers, body: Bytes::new(), is_of_read: false }
     }
 
     /// 200 with a JSON document.
@@ -37,7 +39,7 @@ impl Response {
 
     /// An answer of any status and type.
     pub fn of_type(status: u16, content_type: impl Into<Cow<'static, str>>, body: Bytes) -> Self {
-        Self { status, content_type: Some(content_type.into()), headers: Vec::new(), body }
+        Self { content_type: Some(content_type.into()), body, ..Self::empty(status) }
     }
 
     /// The same with one more header. The name is in lower case.
@@ -51,6 +53,18 @@ impl Response {
     #[must_use]
     pub fn with_body(self, body: Bytes) -> Self {
         Self { body, ..self }
+    }
+
+    /// Says that nothing was changed, whatever the method is: a door that has no
+    /// room for the answer may refuse it.
+    #[must_use]
+    pub fn of_a_read(self) -> Self {
+        Self { is_of_read: true, ..self }
+    }
+
+    /// Whether nothing was changed, whatever the method is.
+    pub fn is_of_a_read(&self) -> bool {
+        self.is_of_read
     }
 
     /// The status, from 200 to 599.

@@ -118,6 +118,9 @@ codes! {
     CONDITION_INVALID = 228, "An `If-Match` or `If-None-Match` is malformed, or not for this request.", "See the detail; a tag is what `ETag` said, quotes included.";
     NOT_CACHED = 229, "The cache does not hold this key, and was asked for nothing else.", "Leave `Cache-Control: only-if-cached` out to have it loaded.";
     PARAMETER_INVALID = 230, "A parameter of the query is not what it ought to be.", "See the detail for what would be right.";
+    BODY_INVALID = 231, "The body is not the JSON that this request takes.", "See the detail for where, and for what would be right.";
+    BATCH_TOO_LARGE = 232, "The batch has more keys than one request may have.", "Send several batches, of at most 1,000 keys each.";
+    ANSWER_FULL = 233, "The value does not fit into the answer of the batch any more.", "Ask for it alone, or with fewer others.";
 
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";

@@ -102,6 +102,11 @@ impl Routes {
             Place::Livez => Ok(Response::text("alive\n")),
             Place::Readyz => self.ready(),
             Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
+            Place::Batch(keyspace, does) => {
+                let keyspace = self.keyspace(keyspace)?;
+                let batch = v1::Batch { keyspace: &keyspace, tagger: self.tagger, request };
+                batch.answer(does).await
+            }
             Place::Key(keyspace, key, of_key) => {
                 let keyspace = self.keyspace(keyspace)?;
                 let key = decode(key)?;

@@ -5,6 +5,7 @@
 //! written as it is, and neither `.` nor `..` nor an empty segment is folded.
 
 use super::table::{self, Route};
+use super::v1::OfBatch;
 
 /// What a path names; its variable segments are still escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(super) enum Place<'a> {
     Livez,
     Readyz,
     Nodes,
+    /// A keyspace, and what is done to many of its keys.
+    Batch(&'a str, OfBatch),
     /// A keyspace, a key, and what of it.
     Key(&'a str, &'a str, OfKey),
 }
@@ -50,6 +53,11 @@ impl<'a> Place<'a> {
 
     fn of_v1(segments: &[&'a str]) -> Option<Self> {
         match *segments {
+            ["keyspaces", keyspace, "batch", "get"] => Some(Self::Batch(keyspace, OfBatch::Get)),
+            ["keyspaces", keyspace, "batch", "put"] => Some(Self::Batch(keyspace, OfBatch::Put)),
+            ["keyspaces", keyspace, "batch", "delete"] => {
+                Some(Self::Batch(keyspace, OfBatch::Delete))
+            }
             ["keyspaces", keyspace, "keys", key] => Some(Self::Key(keyspace, key, OfKey::Value)),
             ["keyspaces", keyspace, "keys", key, verb] => {
                 Some(Self::Key(keyspace, key, OfKey::of(verb)?))
@@ -66,6 +74,9 @@ impl<'a> Place<'a> {
             Self::Livez => &table::LIVEZ,
             Self::Readyz => &table::READYZ,
             Self::Nodes => &table::NODES,
+            Self::Batch(_, OfBatch::Get) => &table::BATCH_GET,
+            Self::Batch(_, OfBatch::Put) => &table::BATCH_PUT,
+            Self::Batch(_, OfBatch::Delete) => &table::BATCH_DELETE,
             Self::Key(_, _, OfKey::Value) => &table::KEY,
             Self::Key(_, _, OfKey::Ttl) => &table::KEY_TTL,
             Self::Key(_, _, OfKey::Touch) => &table::KEY_TOUCH,

@@ -72,6 +72,12 @@ routes! {
     LIVEZ = "/livez", open("Whether the process runs");
     READYZ = "/readyz", open("Whether the server takes requests");
     NODES = "/v1/nodes", reads(Get, "The state of each data node");
+    BATCH_GET = "/v1/keyspaces/{keyspace}/batch/get",
+        reads(Post, "The values of many keys");
+    BATCH_PUT = "/v1/keyspaces/{keyspace}/batch/put",
+        writes(Post, "Stores many values");
+    BATCH_DELETE = "/v1/keyspaces/{keyspace}/batch/delete",
+        writes(Post, "Forgets many values");
     KEY = "/v1/keyspaces/{keyspace}/keys/{key}",
         reads(Get, "The value, loaded if it is missing"),
         writes(Put, "Stores the body as the value"),

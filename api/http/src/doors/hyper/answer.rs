@@ -105,9 +105,10 @@ impl<S> Shared<S> {
         if response.body().len() <= UNCOUNTED_BYTES {
             return (response, None);
         }
+        let may_refuse = method.is_safe() || response.is_of_a_read();
         let mut counted = self.buffers.open();
         match counted.grow(response.body().len()) {
-            Err(BudgetSpent) if method.is_safe() => (no_room().into_response(), None),
+            Err(BudgetSpent) if may_refuse => (no_room().into_response(), None),
             Ok(()) | Err(BudgetSpent) => (response, Some(counted)),
         }
     }

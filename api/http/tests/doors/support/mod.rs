@@ -13,7 +13,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use distcache::{Config, Engine, KeyspaceConfig};
 use distcache_http::doors::{self, Door, Kind};
-use distcache_http::{Limits, OriginPolicy, ROOT_KEYSPACE, Readiness, Routes, Service};
+use distcache_http::{Access, Limits, OriginPolicy, ROOT_KEYSPACE, Readiness, Routes, Service};
 
 /// Declares each function as a test of its own for every door.
 macro_rules! on_each_door {
@@ -37,6 +37,7 @@ pub(crate) use on_each_door;
 pub(crate) struct TestDoor {
     pub(crate) kind: Kind,
     pub(crate) readiness: Readiness,
+    pub(crate) access: Access,
     door: Door,
 }
 
@@ -51,16 +52,17 @@ impl TestDoor {
         let listener = listener();
         let address = listener.local_addr().expect("a bound socket has an address");
         let origins = OriginPolicy::listening_on(address).allow_origin("https://friend.example");
-        let readiness = Readiness::default();
+        let (readiness, access) = (Readiness::default(), Access::default());
         let routes = Routes::new(engine(), origins).readiness(readiness.clone());
+        let routes = routes.access(access.clone());
         let door = doors::open(kind, listener, routes, limits).expect("the door opens");
-        Self { kind, readiness, door }
+        Self { kind, readiness, access, door }
     }
 
     /// Any service.
     pub(crate) fn serving(kind: Kind, service: impl Service, limits: &Limits) -> Self {
         let door = doors::open(kind, listener(), service, limits).expect("the door opens");
-        Self { kind, readiness: Readiness::default(), door }
+        Self { kind, readiness: Readiness::default(), access: Access::default(), door }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
