@@ -4,6 +4,7 @@
 mod facts;
 mod failure;
 mod flags;
+mod notify;
 mod ready;
 #[cfg(test)]
 mod reference;
@@ -21,6 +22,7 @@ use distcache_http::{Access, OriginPolicy, ROOT_KEYSPACE, Readiness, Routes, doo
 use facts::Facts;
 use failure::{Failure, with_causes};
 use flags::Flags;
+use notify::Watchdog;
 use signals::EndSignals;
 
 /// Entries come and go in every size, and one thread frees what another has
@@ -75,8 +77,13 @@ fn run(flags: &Flags) -> Result<(), Failure> {
     };
     tell(&facts);
     tell_ready(door.local_addr())?;
+    let watchdog = Watchdog::start(ready::from_here(door.local_addr()))
+        .map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
+    notify::ready();
 
     signals.wait();
+    notify::stopping();
+    drop(watchdog);
     readiness.drain();
     log::info!("draining: a second signal ends at once");
     signals.quit_at_next().map_err(|error| Failure::to_end(codes::SPAWN_FAILED, error))?;
