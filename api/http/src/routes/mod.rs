@@ -73,7 +73,6 @@ impl Routes {
     }
 
     async fn route(&self, request: Request<'_>) -> Result<Response, Problem> {
-        self.origins.check(&request)?;
         match request.path {
             "/" => self.entry(request).await,
             "/livez" => read_only(request.method, || Ok(Response::text("alive\n"))),
@@ -102,10 +101,10 @@ impl Routes {
         }
     }
 
-    /// Lets a request through that reads or writes as its method says.
+    /// Lets a request through that writes, if its sender may. Who was admitted may
+    /// read.
     fn allow(&self, request: &Request<'_>) -> Result<(), Problem> {
-        let right = if request.method.is_safe() { Right::Read } else { Right::Write };
-        self.access.check(request, right)
+        if request.method.is_safe() { Ok(()) } else { self.access.check(request, Right::Write) }
     }
 
     fn ready(&self) -> Result<Response, Problem> {
@@ -117,6 +116,16 @@ impl Routes {
 }
 
 impl Service for Routes {
+    /// Lets in who may at least read.
+    fn admit(&self, request: &Request<'_>) -> Result<(), Problem> {
+        self.origins.check(request)?;
+        let is_for_all = matches!(request.path, "/livez" | "/readyz");
+        if is_for_all || request.method == Method::Options {
+            return Ok(());
+        }
+        self.access.check(request, Right::Read)
+    }
+
     async fn call(&self, request: Request<'_>) -> Response {
         self.route(request).await.unwrap_or_else(Problem::into_response)
     }
