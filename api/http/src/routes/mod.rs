@@ -12,7 +12,7 @@ use distcache::{Engine, Keyspace, codes};
 
 use crate::escapes::decode;
 use crate::etag::Tagger;
-use crate::{Access, Method, OriginPolicy, Problem, Readiness, Request, Response, Service};
+use crate::{Access, Method, OriginPolicy, Problem, Readiness, Request, Response, Right, Service};
 use place::Place;
 pub use table::{Operation, ROUTES, Route};
 
@@ -78,7 +78,6 @@ impl Routes {
     }
 
     async fn route(&self, request: Request<'_>) -> Result<Response, Problem> {
-        self.origins.check(&request)?;
         if request.method == Method::Options && request.path == "*" {
             return Ok(allowing(&table::ROOT));
         }
@@ -87,15 +86,13 @@ impl Routes {
         if request.method == Method::Options {
             return Ok(allowing(route));
         }
-        let operation = route.operation(request.method).ok_or_else(|| not_allowed(route))?;
-        if let Some(right) = operation.right {
-            self.access.check(&request, right)?;
+        if route.operation(request.method).is_none() {
+            return Err(not_allowed(route));
         }
         self.answer(place, &request).await
     }
 
-    /// Answers a request whose method is one of the place, and whose sender may
-    /// ask for it.
+    /// Answers a request whose method is one of the place.
     async fn answer(&self, place: Place<'_>, request: &Request<'_>) -> Result<Response, Problem> {
         match place {
             Place::Root => self.entry(request).await,
@@ -143,6 +140,20 @@ impl Routes {
 }
 
 impl Service for Routes {
+    /// Lets in who may do what is asked; or may read, where there is nothing to do.
+    fn admit(&self, request: &Request<'_>) -> Result<(), Problem> {
+        self.origins.check(request)?;
+        if request.method == Method::Options {
+            return Ok(());
+        }
+        let route = Place::of(request.path).map(Place::route);
+        let operation = route.and_then(|route| route.operation(request.method));
+        match operation.map_or(Some(Right::Read), |operation| operation.right) {
+            Some(right) => self.access.check(request, right),
+            None => Ok(()),
+        }
+    }
+
     async fn call(&self, request: Request<'_>) -> Response {
         self.route(request).await.unwrap_or_else(Problem::into_response)
     }

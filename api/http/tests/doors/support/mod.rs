@@ -49,10 +49,15 @@ impl TestDoor {
 
     /// The cache's routes, within other limits.
     pub(crate) fn routes_within(kind: Kind, limits: &Limits) -> Self {
+        Self::routes_for(kind, limits, Access::default())
+    }
+
+    /// The cache's routes, for whom `access` lets in.
+    pub(crate) fn routes_for(kind: Kind, limits: &Limits, access: Access) -> Self {
         let listener = listener();
         let address = listener.local_addr().expect("a bound socket has an address");
         let origins = OriginPolicy::listening_on(address).allow_origin("https://friend.example");
-        let (readiness, access) = (Readiness::default(), Access::default());
+        let readiness = Readiness::default();
         let routes = Routes::new(engine(), origins).readiness(readiness.clone());
         let routes = routes.access(access.clone());
         let door = doors::open(kind, listener, routes, limits).expect("the door opens");

@@ -1,5 +1,6 @@
 //! `/v1`, through both doors.
 
+mod access;
 mod batch;
 mod keys;
 mod verbs;
