@@ -121,6 +121,10 @@ codes! {
     BODY_INVALID = 231, "The body is not the JSON that this request takes.", "See the detail for where, and for what would be right.";
     BATCH_TOO_LARGE = 232, "The batch has more keys than one request may have.", "Send several batches, of at most 1,000 keys each.";
     ANSWER_FULL = 233, "The value does not fit into the answer of the batch any more.", "Ask for it alone, or with fewer others.";
+    KEYSPACE_OF_ROOT = 234, "The keyspace `default` is behind `/` and cannot be removed.", "Forget what it holds: POST /v1/keyspaces/default/clear.";
+    STREAMS_FULL = 235, "As many streams of events are open as the server takes.", "Close one, or retry after the time in `Retry-After`.";
+    SETTING_UNKNOWN = 236, "A keyspace has no setting of this name.", "See the detail for the nearest right name.";
+    SETTING_INVALID = 237, "A setting of a keyspace is not what it ought to be.", "See the detail for what would be right.";
 
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";

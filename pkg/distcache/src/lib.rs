@@ -76,6 +76,9 @@ pub use keyspace::{Found, How, Item, Keyspace, KeyspaceStats, Ttl, Until};
 mod config;
 pub use config::{KeyspaceConfig, WriteBehind};
 
+mod settings;
+pub use settings::KeyspaceSettings;
+
 mod source;
 pub use source::{
     Answer, Answers, AsyncDataSource, AsyncDataStore, BoxFuture, Cancelled, Context, DataSource,
@@ -103,9 +106,9 @@ pub use error::Error;
 
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
-    Cause, Clock, Config, ConfigError, Cursor, Dispatch, Error as CacheError, ManualClock, NodeId,
-    NodeReport, NodeState, NodeStatus, Page, RemovalListener, SystemClock, Tick, Value, Version,
-    codes, codes::Code,
+    Cause, Clock, Config, ConfigError, Cursor, Dispatch, Error as CacheError, FLIGHTS_MAX,
+    ManualClock, NodeId, NodeReport, NodeState, NodeStatus, Page, RemovalListener, SystemClock,
+    Tick, Value, Version, codes, codes::Code,
 };
 
 /// The README's code is run as a test, and is no part of the crate.

@@ -56,13 +56,15 @@ pub struct Routes {
     origins: OriginPolicy,
     access: Access,
     tagger: Tagger,
+    changes: v1::Changes,
 }
 
 impl Routes {
     /// Routes to `engine`, for everybody whom `origins` lets through.
     pub fn new(engine: Engine, origins: OriginPolicy) -> Self {
         let (readiness, access) = (Readiness::default(), Access::default());
-        Self { engine, readiness, origins, access, tagger: Tagger::random() }
+        let (tagger, changes) = (Tagger::random(), v1::Changes::default());
+        Self { engine, readiness, origins, access, tagger, changes }
     }
 
     /// Says at `/readyz` what `readiness` says.
@@ -99,6 +101,10 @@ impl Routes {
             Place::Livez => Ok(Response::text("alive\n")),
             Place::Readyz => self.ready(),
             Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
+            Place::Keyspaces => self.spaces(request).list().await,
+            Place::Keyspace(name, of_keyspace) => {
+                self.spaces(request).answer(name, of_keyspace).await
+            }
             Place::Batch(keyspace, does) => {
                 let keyspace = self.keyspace(keyspace)?;
                 let batch = v1::Batch { keyspace: &keyspace, tagger: self.tagger, request };
@@ -107,7 +113,8 @@ impl Routes {
             Place::Key(keyspace, key, of_key) => {
                 let keyspace = self.keyspace(keyspace)?;
                 let key = decode(key)?;
-                let call = v1::Call { keyspace: &keyspace, key: &key, tagger: self.tagger, request };
+                let call =
+                    v1::Call { keyspace: &keyspace, key: &key, tagger: self.tagger, request };
                 call.answer(of_key).await
             }
         }
@@ -121,6 +128,10 @@ impl Routes {
             Method::Delete => entry::delete(&keyspace, request).await,
             _ => entry::get(&keyspace, request).await,
         }
+    }
+
+    fn spaces<'a>(&'a self, request: &'a Request<'a>) -> v1::Spaces<'a> {
+        v1::Spaces { engine: &self.engine, changes: &self.changes, request }
     }
 
     /// The keyspace that a segment names.

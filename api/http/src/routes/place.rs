@@ -5,7 +5,7 @@
 //! written as it is, and neither `.` nor `..` nor an empty segment is folded.
 
 use super::table::{self, Route};
-use super::v1::OfBatch;
+use super::v1::{OfBatch, OfKeyspace};
 
 /// What a path names; its variable segments are still escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub(super) enum Place<'a> {
     Livez,
     Readyz,
     Nodes,
+    Keyspaces,
+    /// A keyspace, and what of it.
+    Keyspace(&'a str, OfKeyspace),
     /// A keyspace, and what is done to many of its keys.
     Batch(&'a str, OfBatch),
     /// A keyspace, a key, and what of it.
@@ -53,6 +56,18 @@ impl<'a> Place<'a> {
 
     fn of_v1(segments: &[&'a str]) -> Option<Self> {
         match *segments {
+            ["keyspaces"] => Some(Self::Keyspaces),
+            ["keyspaces", keyspace] => Some(Self::Keyspace(keyspace, OfKeyspace::Itself)),
+            ["keyspaces", keyspace, verb] => {
+                let of_keyspace = match verb {
+                    "clear" => OfKeyspace::Clear,
+                    "scan" => OfKeyspace::Scan,
+                    "invalidate" => OfKeyspace::Invalidate,
+                    "stats" => OfKeyspace::Stats,
+                    _ => return None,
+                };
+                Some(Self::Keyspace(keyspace, of_keyspace))
+            }
             ["keyspaces", keyspace, "batch", "get"] => Some(Self::Batch(keyspace, OfBatch::Get)),
             ["keyspaces", keyspace, "batch", "put"] => Some(Self::Batch(keyspace, OfBatch::Put)),
             ["keyspaces", keyspace, "batch", "delete"] => {
@@ -74,6 +89,12 @@ impl<'a> Place<'a> {
             Self::Livez => &table::LIVEZ,
             Self::Readyz => &table::READYZ,
             Self::Nodes => &table::NODES,
+            Self::Keyspaces => &table::KEYSPACES,
+            Self::Keyspace(_, OfKeyspace::Itself) => &table::KEYSPACE,
+            Self::Keyspace(_, OfKeyspace::Clear) => &table::KEYSPACE_CLEAR,
+            Self::Keyspace(_, OfKeyspace::Scan) => &table::KEYSPACE_SCAN,
+            Self::Keyspace(_, OfKeyspace::Invalidate) => &table::KEYSPACE_INVALIDATE,
+            Self::Keyspace(_, OfKeyspace::Stats) => &table::KEYSPACE_STATS,
             Self::Batch(_, OfBatch::Get) => &table::BATCH_GET,
             Self::Batch(_, OfBatch::Put) => &table::BATCH_PUT,
             Self::Batch(_, OfBatch::Delete) => &table::BATCH_DELETE,

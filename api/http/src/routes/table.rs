@@ -2,7 +2,7 @@
 //!
 //! `Allow`, the answer to OPTIONS and the check of a token come from it.
 
-use crate::Method::{self, Delete, Get, Post, Put};
+use crate::Method::{self, Delete, Get, Patch, Post, Put};
 use crate::Right;
 
 /// A path, and what may be asked of it.
@@ -72,6 +72,20 @@ routes! {
     LIVEZ = "/livez", open("Whether the process runs");
     READYZ = "/readyz", open("Whether the server takes requests");
     NODES = "/v1/nodes", reads(Get, "The state of each data node");
+    KEYSPACES = "/v1/keyspaces", reads(Get, "The keyspaces, with what they hold");
+    KEYSPACE = "/v1/keyspaces/{keyspace}",
+        reads(Get, "How the keyspace works"),
+        writes(Put, "Makes a keyspace"),
+        writes(Patch, "Changes settings of the keyspace"),
+        writes(Delete, "Removes the keyspace with all that it holds");
+    KEYSPACE_CLEAR = "/v1/keyspaces/{keyspace}/clear",
+        writes(Post, "Forgets every value");
+    KEYSPACE_SCAN = "/v1/keyspaces/{keyspace}/scan",
+        reads(Get, "Some keys, and where to go on");
+    KEYSPACE_INVALIDATE = "/v1/keyspaces/{keyspace}/invalidate",
+        writes(Post, "Forgets the values of tags, or of keys with a prefix");
+    KEYSPACE_STATS = "/v1/keyspaces/{keyspace}/stats",
+        reads(Get, "What has happened in the keyspace");
     BATCH_GET = "/v1/keyspaces/{keyspace}/batch/get",
         reads(Post, "The values of many keys");
     BATCH_PUT = "/v1/keyspaces/{keyspace}/batch/put",
@@ -107,7 +121,7 @@ mod tests {
     #[test]
     fn what_changes_something_needs_the_right_to_write() {
         let operations = ROUTES.iter().flat_map(|route| route.operations);
-        for operation in operations.filter(|one| matches!(one.method, Put | Delete)) {
+        for operation in operations.filter(|one| matches!(one.method, Put | Patch | Delete)) {
             assert_eq!(operation.right, Some(Right::Write), "{}", operation.summary);
         }
     }

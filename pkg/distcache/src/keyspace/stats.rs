@@ -170,3 +170,79 @@ impl KeyspaceStats {
         }
     }
 }
+
+impl KeyspaceStats {
+    /// Each number with its name, in the order of their declaration.
+    pub fn members(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        // Taken apart by name, so that a new member cannot be forgotten.
+        let Self {
+            entries,
+            bytes,
+            bytes_max,
+            gets,
+            hits,
+            misses,
+            absent_hits,
+            served_stale,
+            collapsed,
+            gave_up,
+            source_requests,
+            loads,
+            loads_found,
+            loads_not_found,
+            load_failures,
+            load_timeouts,
+            loads_cancelled,
+            loads_refused,
+            flights,
+            loads_waiting,
+            writes_waiting,
+            stored,
+            store_failures,
+            store_lost,
+            inserts,
+            updates,
+            deletes,
+            evictions,
+            expirations,
+            invalidations,
+            refusals,
+            moved,
+        } = *self;
+        [
+            ("entries", entries),
+            ("bytes", bytes),
+            ("bytes_max", bytes_max),
+            ("gets", gets),
+            ("hits", hits),
+            ("misses", misses),
+            ("absent_hits", absent_hits),
+            ("served_stale", served_stale),
+            ("collapsed", collapsed),
+            ("gave_up", gave_up),
+            ("source_requests", source_requests),
+            ("loads", loads),
+            ("loads_found", loads_found),
+            ("loads_not_found", loads_not_found),
+            ("load_failures", load_failures),
+            ("load_timeouts", load_timeouts),
+            ("loads_cancelled", loads_cancelled),
+            ("loads_refused", loads_refused),
+            ("flights", flights),
+            ("loads_waiting", loads_waiting),
+            ("writes_waiting", writes_waiting),
+            ("stored", stored),
+            ("store_failures", store_failures),
+            ("store_lost", store_lost),
+            ("inserts", inserts),
+            ("updates", updates),
+            ("deletes", deletes),
+            ("evictions", evictions),
+            ("expirations", expirations),
+            ("invalidations", invalidations),
+            ("refusals", refusals),
+            ("moved", moved),
+        ]
+        .into_iter()
+    }
+}

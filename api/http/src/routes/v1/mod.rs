@@ -3,7 +3,9 @@
 mod batch;
 mod cache_status;
 mod key;
+mod keyspaces;
 mod verbs;
 
 pub(super) use batch::{Batch, OfBatch};
 pub(super) use key::Call;
+pub(super) use keyspaces::{Changes, OfKeyspace, Spaces};

@@ -160,9 +160,7 @@ fn a_batch_has_at_most_a_thousand_keys(door: &TestDoor) {
 }
 
 fn a_body_of_another_shape_changes_nothing(door: &TestDoor) {
-    let put = |body: &str| {
-        door.ask("POST", "/v1/keyspaces/default/batch/put", "", body.as_bytes())
-    };
+    let put = |body: &str| door.ask("POST", "/v1/keyspaces/default/batch/put", "", body.as_bytes());
     for bad in [
         "",
         "{",
@@ -185,7 +183,8 @@ fn a_body_of_another_shape_changes_nothing(door: &TestDoor) {
     let empty = put("{\"items\":[{\"key\":\"a\",\"value\":\"\"},{\"key\":\"\",\"value\":\"\"}]}");
     assert_eq!(status_and_code(&empty), (400, "DC-204".to_owned()));
     assert!(empty.json()["detail"].as_str().is_some_and(|detail| detail.contains("number 2")));
-    let both = "{\"items\":[{\"key\":\"a\",\"value\":\"1\",\"if_match\":\"*\",\"if_none_match\":\"*\"}]}";
+    let both =
+        "{\"items\":[{\"key\":\"a\",\"value\":\"1\",\"if_match\":\"*\",\"if_none_match\":\"*\"}]}";
     assert_eq!(status_and_code(&put(both)), (400, "DC-228".to_owned()));
     assert_eq!(door.ask("GET", &path(b"a"), "", b"").status, 404);
     let nowhere = ask(door, "none", "get", &json!({"keys": ["a"]}));

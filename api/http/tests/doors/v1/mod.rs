@@ -3,6 +3,7 @@
 mod access;
 mod batch;
 mod keys;
+mod keyspaces;
 mod verbs;
 
 use crate::support::{Reply, escaped};
