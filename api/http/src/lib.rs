@@ -24,6 +24,9 @@ pub use limits::{LimitError, Limits};
 mod request;
 pub use request::{HeaderName, Headers, Method, Request};
 
+mod chunks;
+pub use chunks::{Body, Chunks};
+
 mod response;
 pub use response::Response;
 
@@ -37,6 +40,7 @@ mod accept;
 mod body;
 mod escapes;
 mod etag;
+mod events;
 mod list;
 mod octets;
 mod pairs;

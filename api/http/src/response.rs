@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::{Body, Chunks};
+
 /// One answer. The door adds the length, the date and what the connection needs,
 /// and leaves the body out where the request was a HEAD.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Response {
     status: u16,
     content_type: Option<Cow<'static, str>>,
     headers: Vec<(&'static str, Cow<'static, str>)>,
-    body: Bytes,
+    body: Body,
     is_of_read: bool,
 }
 
@@ -19,7 +21,7 @@ impl Response {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
         let (content_type, headers) = (None, Vec::new());
-        Self { status, content_type, headers, body: Bytes::new(), is_of_read: false }
+        Self { status, content_type, headers, body: Body::Whole(Bytes::new()), is_of_read: false }
     }
 
     /// 200 with a JSON document.
@@ -39,7 +41,7 @@ impl Response {
 
     /// An answer of any status and type.
     pub fn of_type(status: u16, content_type: impl Into<Cow<'static, str>>, body: Bytes) -> Self {
-        Self { content_type: Some(content_type.into()), body, ..Self::empty(status) }
+        Self { content_type: Some(content_type.into()), ..Self::empty(status) }.with_body(body)
     }
 
     /// The same with one more header. The name is in lower case.
@@ -52,7 +54,13 @@ impl Response {
     /// The same with another body.
     #[must_use]
     pub fn with_body(self, body: Bytes) -> Self {
-        Self { body, ..self }
+        Self { body: Body::Whole(body), ..self }
+    }
+
+    /// The same with a body that is made while it is sent.
+    #[must_use]
+    pub fn with_chunks(self, chunks: impl Chunks) -> Self {
+        Self { body: Body::Chunks(Box::new(chunks)), ..self }
     }
 
     /// Says that nothing was changed, whatever the method is: a door that has no
@@ -83,12 +91,22 @@ impl Response {
     }
 
     /// The body.
-    pub fn body(&self) -> &Bytes {
+    pub fn body(&self) -> &Body {
         &self.body
     }
 
+    /// The answer without its pieces, and the pieces if it comes in some.
+    pub(crate) fn take_chunks(self) -> (Self, Option<Box<dyn Chunks>>) {
+        match self.body {
+            Body::Whole(_) => (self, None),
+            Body::Chunks(chunks) => {
+                (Self { body: Body::Whole(Bytes::new()), ..self }, Some(chunks))
+            }
+        }
+    }
+
     /// The body, kept.
-    pub fn into_body(self) -> Bytes {
+    pub fn into_body(self) -> Body {
         self.body
     }
 }

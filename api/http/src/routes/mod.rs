@@ -12,6 +12,7 @@ use distcache::{Engine, Keyspace, codes};
 
 use crate::escapes::decode;
 use crate::etag::Tagger;
+use crate::events::Hub;
 use crate::{Access, Method, OriginPolicy, Problem, Readiness, Request, Response, Right, Service};
 use place::Place;
 pub use table::{Operation, ROUTES, Route};
@@ -57,6 +58,7 @@ pub struct Routes {
     access: Access,
     tagger: Tagger,
     changes: v1::Changes,
+    events: Hub,
 }
 
 impl Routes {
@@ -64,7 +66,8 @@ impl Routes {
     pub fn new(engine: Engine, origins: OriginPolicy) -> Self {
         let (readiness, access) = (Readiness::default(), Access::default());
         let (tagger, changes) = (Tagger::random(), v1::Changes::default());
-        Self { engine, readiness, origins, access, tagger, changes }
+        let events = Hub::default();
+        Self { engine, readiness, origins, access, tagger, changes, events }
     }
 
     /// Says at `/readyz` what `readiness` says.
@@ -101,6 +104,10 @@ impl Routes {
             Place::Livez => Ok(Response::text("alive\n")),
             Place::Readyz => self.ready(),
             Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
+            Place::Events => {
+                self.check_not_draining()?;
+                v1::open_events(&self.events, &self.engine, request)
+            }
             Place::Keyspaces => self.spaces(request).list().await,
             Place::Keyspace(name, of_keyspace) => {
                 self.spaces(request).answer(name, of_keyspace).await
@@ -143,10 +150,13 @@ impl Routes {
     }
 
     fn ready(&self) -> Result<Response, Problem> {
-        if self.readiness.is_draining() {
-            return Err(Problem::new(503, codes::DRAINING));
-        }
+        self.check_not_draining()?;
         Ok(Response::text("ready\n"))
+    }
+
+    fn check_not_draining(&self) -> Result<(), Problem> {
+        let is_draining = self.readiness.is_draining();
+        if is_draining { Err(Problem::new(503, codes::DRAINING)) } else { Ok(()) }
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) enum Place<'a> {
     Livez,
     Readyz,
     Nodes,
+    Events,
     Keyspaces,
     /// A keyspace, and what of it.
     Keyspace(&'a str, OfKeyspace),
@@ -78,6 +79,7 @@ impl<'a> Place<'a> {
                 Some(Self::Key(keyspace, key, OfKey::of(verb)?))
             }
             ["nodes"] => Some(Self::Nodes),
+            ["events"] => Some(Self::Events),
             _ => None,
         }
     }
@@ -89,6 +91,7 @@ impl<'a> Place<'a> {
             Self::Livez => &table::LIVEZ,
             Self::Readyz => &table::READYZ,
             Self::Nodes => &table::NODES,
+            Self::Events => &table::EVENTS,
             Self::Keyspaces => &table::KEYSPACES,
             Self::Keyspace(_, OfKeyspace::Itself) => &table::KEYSPACE,
             Self::Keyspace(_, OfKeyspace::Clear) => &table::KEYSPACE_CLEAR,

@@ -72,6 +72,7 @@ routes! {
     LIVEZ = "/livez", open("Whether the process runs");
     READYZ = "/readyz", open("Whether the server takes requests");
     NODES = "/v1/nodes", reads(Get, "The state of each data node");
+    EVENTS = "/v1/events", reads(Get, "What happens, as server-sent events");
     KEYSPACES = "/v1/keyspaces", reads(Get, "The keyspaces, with what they hold");
     KEYSPACE = "/v1/keyspaces/{keyspace}",
         reads(Get, "How the keyspace works"),

@@ -8,6 +8,7 @@ mod life;
 #[cfg(feature = "hyper")]
 mod overload;
 mod routes;
+mod streams;
 mod support;
 mod tiny;
 mod v1;

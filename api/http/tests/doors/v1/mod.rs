@@ -2,6 +2,7 @@
 
 mod access;
 mod batch;
+mod events;
 mod keys;
 mod keyspaces;
 mod verbs;
