@@ -61,7 +61,8 @@ mod tallies;
 
 pub use distcache_bus::{Dispatch, Epoch, Received, Subscription};
 pub use distcache_node::{
-    Cargo, Cause, Clock, Condition, CustomPolicy, Draft, Entry, Eviction, EvictionPolicy, Failure,
-    Flight, KEY_BYTES_MAX, Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus,
-    Selection, Slot, SystemClock, TAGS_MAX, Tick, Value, Version, eviction, number_in,
+    CONTENT_TYPE_BYTES_MAX, Cargo, Cause, Clock, Condition, CustomPolicy, Draft, Entry, Eviction,
+    EvictionPolicy, Failure, Flight, KEY_BYTES_MAX, Label, LabelInvalid, Landed, Landing, Lead,
+    Lifetimes, Look, ManualClock, NodeStatus, Selection, Slot, SystemClock, TAGS_MAX, Tick,
+    VALIDATOR_BYTES_MAX, Value, Version, eviction, number_in,
 };
