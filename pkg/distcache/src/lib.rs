@@ -103,8 +103,9 @@ pub use error::Error;
 
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
-    Cause, Clock, Config, Cursor, Dispatch, ManualClock, Page, RemovalListener, SystemClock, Tick,
-    Value, Version, codes, codes::Code,
+    Cause, Clock, Config, ConfigError, Cursor, Dispatch, Error as CacheError, ManualClock, NodeId,
+    NodeReport, NodeState, NodeStatus, Page, RemovalListener, SystemClock, Tick, Value, Version,
+    codes, codes::Code,
 };
 
 /// The README's code is run as a test, and is no part of the crate.
