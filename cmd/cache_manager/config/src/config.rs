@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache::codes;
-use distcache_http::{Limits, doors};
+use distcache_http::{Limits, ROOT_KEYSPACE, doors};
 
 use crate::fault::{Fault, Faults};
 use crate::origin::Origin;
@@ -16,9 +16,6 @@ use crate::setting::{Section, Setting};
 use crate::tables::{Place, Tables, View};
 use crate::value::Raw;
 use crate::{check, env, file, print, table};
-
-/// The keyspace behind `/`, which is always there.
-pub const DEFAULT_KEYSPACE: &str = "default";
 
 /// What was given on the command line: settings, and the words for them.
 pub type Given = Vec<(&'static Setting, Vec<String>)>;
@@ -66,7 +63,7 @@ impl Config {
     ) -> Result<Self, Faults> {
         let mut faults = Faults::default();
         let mut tables = Tables::default();
-        tables.at(&Place::Keyspace(DEFAULT_KEYSPACE.into()), &Origin::Default);
+        tables.at(&Place::Keyspace(ROOT_KEYSPACE.into()), &Origin::Default);
         if let Some((name, bytes)) = file {
             lay_over(&mut tables, file::parse(name, bytes, &mut faults), &mut faults);
         }

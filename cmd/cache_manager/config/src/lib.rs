@@ -44,7 +44,7 @@ mod env;
 pub use env::CONFIG as CONFIG_VARIABLE;
 
 mod config;
-pub use config::{Config, DEFAULT_KEYSPACE, Given, Inputs};
+pub use config::{Config, Given, Inputs};
 
 mod check;
 

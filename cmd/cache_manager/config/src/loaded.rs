@@ -100,7 +100,7 @@ impl Loaded {
     }
 
     /// The settings of the cache under the engine.
-    fn engine(&self) -> EngineConfig {
+    pub fn engine(&self) -> EngineConfig {
         let view = self.config.common(Section::Engine);
         let default = EngineConfig::default();
         let time = |name| self.config.time(Section::Engine, name);
@@ -110,6 +110,7 @@ impl Loaded {
             capacity_bytes: view.size("capacity").expect("it has a default"),
             entries_max: view.count("max_entries"),
             value_bytes_max: view.size("max_value"),
+            eviction: recipe::policy_named(&view.text("eviction").expect("it has a default")),
             dispatch: if is_worker { Dispatch::Worker } else { Dispatch::Inline },
             inbox_capacity: saturating(view.count("inbox_capacity").expect("it has a default")),
             call_timeout: time("call_timeout"),

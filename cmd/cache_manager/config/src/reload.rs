@@ -77,6 +77,11 @@ impl Loaded {
 }
 
 impl Next {
+    /// Its settings, those that cannot change as they were.
+    pub fn config(&self) -> &Config {
+        self.loaded.config()
+    }
+
     /// Lets the engine work by it, instead of by `before`: all of it, or nothing.
     /// Keyspaces that go, go last: that cannot be taken back, and all else can.
     ///

@@ -105,7 +105,7 @@ pub enum Reload {
 pub struct Flag {
     /// Its long name, without dashes.
     pub name: &'static str,
-    /// What the help calls its value.
+    /// What the help calls its value; empty for a switch, which needs none.
     pub unit: &'static str,
 }
 

@@ -208,8 +208,12 @@ fn switch(raw: &Raw<'_>) -> Option<Result<Value, String>> {
     match raw {
         Raw::Switch(on) => Some(Ok(Value::Switch(*on))),
         Raw::Word(word) => {
-            let on = word.parse().map(Value::Switch);
-            Some(on.map_err(|_neither| said(word, "is neither")))
+            let on = match word.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" => Ok(Value::Switch(true)),
+                "false" | "no" | "off" | "0" => Ok(Value::Switch(false)),
+                _ => Err(said(word, "is neither")),
+            };
+            Some(on)
         }
         Raw::Text(_) | Raw::Number(_) | Raw::List(_) | Raw::Other(_) => None,
     }

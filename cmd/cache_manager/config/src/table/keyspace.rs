@@ -52,6 +52,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .because("so that what was loaded together does not end together"),
     setting(
+        "dated",
+        Switch,
+        Told("true; false for the keyspace `default`"),
+        "Whether it is noted when a value was put",
+    )
+    .because("it takes six bytes of each value; what is loaded is noted always"),
+    setting(
         "negative_ttl",
         Time(NONE),
         Fixed("0s"),

@@ -72,7 +72,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Fixed("false"),
         "Listen where other machines can reach it, without any token",
     )
-    .flag("insecure", "BOOL"),
+    .flag("insecure", ""),
     setting(
         "drain_delay",
         Time(Duration::ZERO),
