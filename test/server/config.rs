@@ -229,13 +229,10 @@ fn the_example_is_right() {
     );
     // What it has as a comment is right too.
     let (_, other) = text.split_once("# The same over PostgreSQL").expect("the other source");
-    let settings: String = other
-        .lines()
-        .filter_map(|line| line.strip_prefix("# "))
-        .skip(0)
-        .filter(|line| line.contains(" = ") || line.starts_with('['))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let lines = other.lines().filter_map(|line| line.strip_prefix("# "));
+    let settings: Vec<_> =
+        lines.filter(|line| line.contains(" = ") || line.starts_with('[')).collect();
+    let settings = settings.join("\n");
     folder.write("users.toml", settings.replace("/etc/distcache/", "").as_bytes());
     folder.write("password", b"open-sesame\n");
     assert_eq!(folder.check(&[]).0, Some(0), "{settings}");

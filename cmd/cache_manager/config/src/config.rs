@@ -103,9 +103,8 @@ impl Config {
     /// Where to listen.
     pub fn address(&self) -> SocketAddr {
         let server = self.common(Section::Server);
-        let port = server.count("port").map_or(DEFAULT_PORT, |port| {
-            u16::try_from(port).expect("the setting's range is that of ports")
-        });
+        let port = server.count("port").and_then(|port| u16::try_from(port).ok());
+        let port = port.unwrap_or(DEFAULT_PORT);
         server.address("listen").unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
@@ -154,14 +153,14 @@ impl Config {
 
     /// What to log.
     pub fn log_filter(&self) -> String {
-        self.common(Section::Log).text("filter").expect("it has a default")
+        self.common(Section::Log).fixed_text("filter")
     }
 
     /// The limits of the door; a body is a value, and no larger.
     pub fn limits(&self, value_bytes_max: u64) -> Limits {
         let limits = self.common(Section::Limits);
-        let bytes = |name| saturating(limits.size(name).expect("it has a default"));
-        let count = |name| saturating(limits.count(name).expect("it has a default"));
+        let bytes = |name| saturating(limits.fixed_size(name));
+        let count = |name| saturating(limits.fixed_count(name));
         let time = |name| self.time(Section::Limits, name);
         let body_bytes = saturating(value_bytes_max);
         let buffered = limits.size("max_buffered").map(saturating);
@@ -182,7 +181,7 @@ impl Config {
     }
 
     pub(crate) fn time(&self, section: Section, name: &str) -> Duration {
-        self.common(section).time(name).expect("it has a default")
+        self.common(section).fixed_time(name)
     }
 }
 

@@ -11,7 +11,10 @@ use crate::origin::Origin;
 /// Displays as one line: `FILE:LINE:COLUMN: DC-nnn what; what would be right`, or
 /// for what is in no file, `DC-nnn NAME: what; what would be right`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct Fault(Box<Parts>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parts {
     origin: Origin,
     code: Code,
     what: String,
@@ -31,18 +34,23 @@ impl Fault {
         let is_outside = matches!(origin, Origin::Flag(_) | Origin::Variable(_));
         let code =
             if is_outside && of_a_setting.contains(&code) { codes::FLAG_INVALID } else { code };
-        Self { origin: origin.clone(), code, what: what.into(), right: right.into() }
+        Self(Box::new(Parts {
+            origin: origin.clone(),
+            code,
+            what: what.into(),
+            right: right.into(),
+        }))
     }
 
     /// Its stable code.
     pub fn code(&self) -> Code {
-        self.code
+        self.0.code
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { origin, code, what, right } = self;
+        let Parts { origin, code, what, right } = &*self.0;
         match origin {
             Origin::Default => write!(f, "{code} {what}; {right}"),
             Origin::Variable(_) | Origin::Flag(_) => {
@@ -92,7 +100,7 @@ impl Faults {
     }
 
     pub(crate) fn sort(&mut self) {
-        self.list.sort_by_key(|fault| match &fault.origin {
+        self.list.sort_by_key(|fault| match &fault.0.origin {
             Origin::WholeFile(_) => (0, 0),
             Origin::File { line, column, .. } => (*line, *column),
             Origin::Default | Origin::Variable(_) | Origin::Flag(_) => (usize::MAX, 0),

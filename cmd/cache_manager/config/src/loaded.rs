@@ -107,12 +107,12 @@ impl Loaded {
         let is_worker = view.text("dispatch").is_some_and(|dispatch| dispatch == WORKER);
         EngineConfig {
             data_nodes: view.count("data_nodes").map_or(default.data_nodes, saturating),
-            capacity_bytes: view.size("capacity").expect("it has a default"),
+            capacity_bytes: view.fixed_size("capacity"),
             entries_max: view.count("max_entries"),
             value_bytes_max: view.size("max_value"),
-            eviction: recipe::policy_named(&view.text("eviction").expect("it has a default")),
+            eviction: recipe::policy_named(&view.fixed_text("eviction")),
             dispatch: if is_worker { Dispatch::Worker } else { Dispatch::Inline },
-            inbox_capacity: saturating(view.count("inbox_capacity").expect("it has a default")),
+            inbox_capacity: saturating(view.fixed_count("inbox_capacity")),
             call_timeout: time("call_timeout"),
             status_every: time("status_every"),
             silence_max: time("silence_max"),

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::origin::Origin;
 use crate::setting::{Preset, Section, Setting};
 use crate::table;
-use crate::tables::{Place, View, default_of, key};
+use crate::tables::{Place, View};
 
 /// Where the comments begin, as far as values are shorter.
 const COMMENT_COLUMN: usize = 44;
@@ -41,21 +41,15 @@ fn view_kind(place: &Place, view: View<'_>) -> Option<crate::SourceKind> {
 }
 
 fn setting_of(text: &mut String, view: View<'_>, setting: &Setting) {
-    let given = view.held(setting.name);
-    let value = given.map(|held| held.value.clone()).or_else(|| default_of(setting));
-    let origin = given.map_or(Origin::Default, |held| held.origin.clone());
-    let line = match value {
-        Some(value) => {
-            let assignment = format!("{} = {value}", key(setting.name));
-            format!("{assignment:COMMENT_COLUMN$}  # {}", one_line(&origin.brief()))
-        }
-        None => {
-            let Preset::Told(what) = setting.preset else { return };
-            let nothing = format!("# {}: {what}", setting.name);
-            format!("{nothing:COMMENT_COLUMN$}  # default")
-        }
+    let name = setting.name;
+    let (what, origin) = if let Some(value) = view.value(name) {
+        (format!("{name} = {value}"), view.origin(name))
+    } else {
+        let Preset::Told(what) = setting.preset else { return };
+        (format!("# {name}: {what}"), Origin::Default)
     };
-    writeln!(text, "{line}").expect("a String takes all text");
+    writeln!(text, "{what:COMMENT_COLUMN$}  # {}", one_line(&origin.brief()))
+        .expect("a String takes all text");
 }
 
 /// A comment ends with its line: the name of a file could have an end in it.

@@ -110,7 +110,7 @@ pub(crate) fn policy_named(name: &str) -> EvictionPolicy {
 }
 
 fn ages(view: View<'_>, mut config: KeyspaceConfig) -> KeyspaceConfig {
-    let time = |name| view.time(name).expect("it has a default");
+    let time = |name| view.fixed_time(name);
     // Six bytes more would move an item of usual size behind `/` into the next class
     // of the allocator, which takes sixteen.
     let is_dated = view.switch("dated").unwrap_or(config.name() != ROOT_KEYSPACE);
@@ -130,8 +130,8 @@ fn ages(view: View<'_>, mut config: KeyspaceConfig) -> KeyspaceConfig {
 }
 
 fn loads(view: View<'_>, mut config: KeyspaceConfig) -> KeyspaceConfig {
-    let time = |name| view.time(name).expect("it has a default");
-    let count = |name| saturating(view.count(name).expect("it has a default"));
+    let time = |name| view.fixed_time(name);
+    let count = |name| saturating(view.fixed_count(name));
     if let Some(limit) = rate_limit(view) {
         config = config.rate_limit(limit);
     }
@@ -154,7 +154,7 @@ fn loads(view: View<'_>, mut config: KeyspaceConfig) -> KeyspaceConfig {
 
 fn rate_limit(view: View<'_>) -> Option<RateLimit> {
     let limit = RateLimit::per_second(view.number("rate_limit_per_second")?);
-    let limit = limit.wait_max(view.time("rate_limit_wait_max").expect("it has a default"));
+    let limit = limit.wait_max(view.fixed_time("rate_limit_wait_max"));
     Some(match view.count("rate_limit_burst") {
         Some(burst) => limit.burst(saturated(burst)),
         None => limit,

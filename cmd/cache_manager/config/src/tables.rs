@@ -231,6 +231,26 @@ impl<'a> View<'a> {
         secret -> crate::Secret = Value::Secret(secret) => secret;
     }
 
+    /// Of a setting that has a default.
+    pub(crate) fn fixed_time(&self, name: &str) -> Duration {
+        self.time(name).expect("it has a default")
+    }
+
+    /// Of a setting that has a default.
+    pub(crate) fn fixed_size(&self, name: &str) -> u64 {
+        self.size(name).expect("it has a default")
+    }
+
+    /// Of a setting that has a default.
+    pub(crate) fn fixed_count(&self, name: &str) -> u64 {
+        self.count(name).expect("it has a default")
+    }
+
+    /// Of a setting that has a default.
+    pub(crate) fn fixed_text(&self, name: &str) -> String {
+        self.text(name).expect("it has a default")
+    }
+
     /// What kind of source this is.
     pub(crate) fn source_kind(&self) -> Option<SourceKind> {
         SourceKind::named(&self.text("kind")?)

@@ -56,7 +56,7 @@ pub(crate) enum Raw<'a> {
     /// A number of the file, in digits.
     Number(String),
     Switch(bool),
-    List(Vec<Raw<'a>>),
+    List(Vec<Self>),
     /// Something that no setting is: a table, a date.
     Other(&'static str),
 }

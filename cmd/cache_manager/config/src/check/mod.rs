@@ -19,7 +19,7 @@ use crate::units::Size;
 pub(crate) fn combinations(config: &Config, faults: &mut Faults) {
     engine(config, faults);
     limits(config, faults);
-    let capacity = config.common(Section::Engine).size("capacity").expect("it has a default");
+    let capacity = config.common(Section::Engine).fixed_size("capacity");
     for name in config.tables.keyspaces() {
         let keyspace = config.tables.view(&Place::Keyspace(name.clone()));
         if let Some(bytes) = keyspace.size("bytes_max").filter(|bytes| capacity < *bytes) {

@@ -74,10 +74,8 @@ fn need(source: View<'_>, names: &[&str], right: &str, faults: &mut Faults) {
 /// Where the values are: in a table, or in what queries give.
 fn rows(source: View<'_>, parameter: &str, shown: &str, faults: &mut Faults) {
     need(source, &group(ROWS), "table or query", faults);
-    let (is_query, others) = match source.is_given("query") {
-        true => (true, OF_A_TABLE),
-        false => (false, OF_A_QUERY),
-    };
+    let is_query = source.is_given("query");
+    let others = if is_query { OF_A_TABLE } else { OF_A_QUERY };
     for name in others.into_iter().filter(|name| source.is_given(name)) {
         faults.add(|| {
             let (one, other) = if is_query { ("query", "table") } else { ("table", "query") };

@@ -43,8 +43,8 @@ mod of_sqlite {
     pub(in crate::source) fn sqlite(view: View<'_>) -> Made {
         let file = view.path("file").ok_or("a file is needed")?;
         let mut builder = Sqlite::builder(file, rows(view)?)
-            .connections(saturating(view.count("connections").expect("it has a default")))
-            .lock_timeout(view.time("lock_timeout").expect("it has a default"));
+            .connections(saturating(view.fixed_count("connections")))
+            .lock_timeout(view.fixed_time("lock_timeout"));
         if view.switch("read_only") == Some(true) {
             builder = builder.read_only();
         }
@@ -79,8 +79,8 @@ mod of_postgres {
         let view = recipe.view();
         let url = recipe.url.as_ref().ok_or("a url is needed")?;
         let mut builder = Postgres::builder(url.reveal(), rows(view)?)
-            .connections(saturating(view.count("connections").expect("it has a default")))
-            .connect_timeout(view.time("connect_timeout").expect("it has a default"));
+            .connections(saturating(view.fixed_count("connections")))
+            .connect_timeout(view.fixed_time("connect_timeout"));
         if let Some(password) = &recipe.password {
             builder = builder.password(password.reveal());
         }
@@ -108,8 +108,7 @@ mod of_files {
 
     pub(in crate::source) fn files(view: View<'_>) -> Made {
         let directory = view.path("directory").ok_or("a directory is needed")?;
-        let mut source = Files::new(&directory)
-            .bytes_max(view.size("file_bytes_max").expect("it has a default"));
+        let mut source = Files::new(&directory).bytes_max(view.fixed_size("file_bytes_max"));
         if let Some(suffix) = view.text("suffix") {
             source = source.suffix(suffix);
         }
@@ -120,6 +119,10 @@ mod of_files {
     }
 }
 
+/// A setting, and what takes it.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+type Way<T> = (&'static str, fn(T, String) -> T);
+
 /// Where in a database the values are.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 fn rows(view: View<'_>) -> Result<distcache_sources::Rows, String> {
@@ -128,7 +131,7 @@ fn rows(view: View<'_>) -> Result<distcache_sources::Rows, String> {
     let text = |name| view.text(name);
     if let Some(sql) = text("query") {
         let mut query = Query::new(sql);
-        let ways: [(&str, fn(Query, String) -> Query); 5] = [
+        let ways: [Way<Query>; 5] = [
             ("query_many", Query::many),
             ("query_store", Query::store),
             ("query_remove", Query::remove),
@@ -143,7 +146,7 @@ fn rows(view: View<'_>) -> Result<distcache_sources::Rows, String> {
     let column = |name| text(name).expect("it has a default");
     let name = text("table").ok_or("a table or a query is needed")?;
     let mut table = Table::new(name, column("key_column"), column("value_column"));
-    let ways: [(&str, fn(Table, String) -> Table); 3] = [
+    let ways: [Way<Table>; 3] = [
         ("schema", Table::schema),
         ("ttl_column", Table::ttl_column),
         ("tags_column", Table::tags_column),

@@ -80,11 +80,11 @@ impl SourceRecipe {
 
     fn write_behind(&self) -> WriteBehind {
         let view = self.view();
-        let time = |name| view.time(name).expect("it has a default");
-        let count = |name| view.count(name).expect("it has a default");
+        let time = |name| view.fixed_time(name);
+        let count = |name| view.fixed_count(name);
         WriteBehind::new()
             .waiting_max(saturating(count("behind_waiting_max")))
-            .waiting_bytes_max(view.size("behind_waiting_bytes_max").expect("it has a default"))
+            .waiting_bytes_max(view.fixed_size("behind_waiting_bytes_max"))
             .delay(time("behind_delay"))
             .batch_max(saturating(count("behind_batch_max")))
             .tries_max(saturated(count("behind_tries_max")))

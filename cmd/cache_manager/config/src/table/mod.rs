@@ -9,7 +9,9 @@ mod source;
 
 pub(crate) use engine::WORKER;
 pub(crate) use server::TINY_HTTP;
-pub(crate) use source::{BEHIND, BLOB_KEYS, CACHE_ONLY, INTEGER_KEYS, ROWS, THROUGH, URL};
+pub(crate) use source::{BEHIND, CACHE_ONLY, ROWS, THROUGH, URL};
+#[cfg(feature = "sqlite")]
+pub(crate) use source::{BLOB_KEYS, INTEGER_KEYS};
 
 use crate::setting::{Section, Setting};
 

@@ -85,9 +85,8 @@ fn piece() -> impl Strategy<Value = String> {
         "9223372036854775808",
     ];
     prop_oneof![
-        4 => prop::sample::select(names).prop_flat_map(move |name| {
-            prop::sample::select(values.to_vec()).prop_map(move |value| format!("{name} = {value}"))
-        }),
+        4 => (prop::sample::select(names), prop::sample::select(values.to_vec()))
+            .prop_map(|(name, value)| format!("{name} = {value}")),
         2 => prop::sample::select(headings.to_vec()).prop_map(str::to_owned),
         1 => any::<String>(),
     ]

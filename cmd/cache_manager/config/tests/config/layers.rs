@@ -1,6 +1,6 @@
 //! A flag wins over a variable, that over the file, and that over the default.
 
-use distcache_config::{Config, Given, table};
+use distcache_config::{Config, Given, Setting, table};
 
 use crate::support::{NAME, printed, variables};
 
@@ -9,7 +9,10 @@ fn config(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> C
 }
 
 fn of(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, String> {
-    let setting = |name: &str| table::flags().find(|one| one.flag.unwrap().name == name).unwrap();
+    let setting = |name: &str| {
+        let is_it = |one: &&Setting| one.flag.is_some_and(|flag| flag.name == name);
+        table::flags().find(is_it).expect("there is such a flag")
+    };
     let flags: Given =
         flags.iter().map(|(name, value)| (setting(name), vec![(*value).to_owned()])).collect();
     Config::of(Some((NAME, file.as_bytes())), &variables(environment), &flags)

@@ -105,7 +105,9 @@ fn a_keyspace_is_called_as_the_engine_allows() {
 
 #[test]
 fn there_are_no_more_keyspaces_than_the_engine_has_places_for() {
-    let many = |count: usize| (0..count).map(|n| format!("[keyspaces.k{n}]\n")).collect::<String>();
+    let many = |count: usize| {
+        (0..count).fold(String::new(), |text, n| text + &format!("[keyspaces.k{n}]\n"))
+    };
     assert!(read(&many(1_023)).is_ok(), "and the default one");
     let told = mistakes(&many(1_024));
     assert_eq!(told, ["DC-124 there are 1025 keyspaces; Remove one first: there can be 1,024."]);

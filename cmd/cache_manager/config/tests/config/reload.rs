@@ -15,8 +15,8 @@ impl Running {
     fn start(text: &str) -> Self {
         let folder = Folder::new();
         folder.write("1", "one").write(NAME, text);
-        let loaded = folder.load().unwrap();
-        let engine = loaded.start().unwrap();
+        let loaded = folder.load().expect("it is right");
+        let engine = loaded.start().expect("it is right");
         Self { folder, loaded, engine }
     }
 
