@@ -263,6 +263,7 @@ impl Keyspace {
             entries: self.len() as u64,
             flights: tally.len_peak as u64,
             waiters: tally.waiters_peak as u64,
+            tag_records: on_store!(&self.store, store => store.tag_records()) as u64,
         })
     }
 
@@ -368,12 +369,12 @@ impl Keyspace {
         let (hash, key) = (flight.hash(), flight.key());
         match cargo {
             Cargo::Entry(entry) => {
-                let is_kept = !flight.has_revoked(&entry)
-                    && on_store!(&mut self.store, store => store.admits(&entry)).is_ok();
-                if !is_kept {
+                let is_revoked = flight.has_revoked(&entry);
+                if is_revoked || on_store!(&mut self.store, store => store.admits(&entry)).is_err()
+                {
                     // What was here before is older than what the source has said.
                     on_store!(&mut self.store, store => store.delete(hash, key, now));
-                    return Landed::Nothing;
+                    return if is_revoked { Landed::Overtaken } else { Landed::Nothing };
                 }
                 entry.set_version(version());
                 // 1. A load begins, in a keyspace with a stale window of an hour.

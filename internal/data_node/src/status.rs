@@ -13,6 +13,8 @@ pub struct NodeStatus {
     pub bytes: u64,
     /// Bytes allowed.
     pub capacity_bytes: u64,
+    /// Bytes that one value may have; of several keyspaces, the most.
+    pub value_bytes_max: u64,
     /// Gets that found a value.
     pub hits: u64,
     /// Gets that found none.
@@ -98,6 +100,8 @@ pub struct Peaks {
     pub flights: u64,
     /// Callers that waited for one load.
     pub waiters: u64,
+    /// Invalidated tags that were remembered.
+    pub tag_records: u64,
 }
 
 impl Peaks {
@@ -109,6 +113,7 @@ impl Peaks {
             entries: self.entries.max(others.entries),
             flights: self.flights.max(others.flights),
             waiters: self.waiters.max(others.waiters),
+            tag_records: self.tag_records.max(others.tag_records),
         }
     }
 }

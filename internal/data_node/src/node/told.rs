@@ -54,6 +54,7 @@ fn add(status: &mut NodeStatus, keyspace: &Keyspace) {
     status.entries += keyspace.len() as u64;
     status.entries_max = status.entries_max.saturating_add(keyspace.limits().entries);
     status.bytes += keyspace.bytes();
+    status.value_bytes_max = status.value_bytes_max.max(keyspace.limits().value_bytes);
     status.flights += keyspace.flights.len() as u64;
     status.peaks = status.peaks.max(&keyspace.peaks());
     status.tag_records += on_store!(&keyspace.store, store => store.tag_records()) as u64;

@@ -7,6 +7,7 @@ mod ends;
 mod herd;
 mod herd_long;
 mod keyspaces;
+mod limits;
 mod listeners;
 mod outage;
 mod races;
@@ -19,6 +20,7 @@ mod stores;
 mod support;
 mod times;
 mod told;
+mod traces;
 mod twins;
 #[cfg(feature = "json")]
 mod typed;
