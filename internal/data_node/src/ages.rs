@@ -47,9 +47,9 @@ mod tests {
     #[test]
     fn an_age_is_counted_up_to_the_first_bound_that_it_does_not_exceed() {
         let mut ages = Ages::default();
-        [0, 1_000, 1_001, 604_800_000, 604_800_001]
-            .into_iter()
-            .for_each(|ms| ages.note(Duration::from_millis(ms)));
+        for ms in [0, 1_000, 1_001, 604_800_000, 604_800_001] {
+            ages.note(Duration::from_millis(ms));
+        }
         assert_eq!(ages.counts, [2, 1, 0, 0, 0, 0, 0, 0, 1, 1]);
         assert_eq!((ages.count(), ages.sum_ms), (5, 1_209_602_002));
         assert_eq!(ages.plus(&ages).count(), 10);

@@ -52,7 +52,9 @@ mod tests {
     #[test]
     fn the_highest_stays_and_each_time_counts() {
         let mark = Watermark::default();
-        [3, 7, 5].into_iter().for_each(|used| mark.note(used));
+        for used in [3, 7, 5] {
+            mark.note(used);
+        }
         mark.reach();
         mark.reach();
         assert_eq!((mark.peak(), mark.reached()), (7, 2));

@@ -72,12 +72,14 @@ mod tests {
     #[test]
     fn a_duration_is_counted_up_to_the_first_bound_that_it_does_not_exceed() {
         let histogram = Histogram::default();
-        [0, 100, 101, 10_000_000, 10_000_001]
-            .into_iter()
-            .for_each(|us| histogram.note(Duration::from_micros(us)));
+        for us in [0, 100, 101, 10_000_000, 10_000_001] {
+            histogram.note(Duration::from_micros(us));
+        }
         let durations = histogram.durations();
         let mut expected = [0; COUNTS];
-        [(0, 2), (1, 1), (15, 1), (16, 1)].into_iter().for_each(|(at, count)| expected[at] = count);
+        for (at, count) in [(0, 2), (1, 1), (15, 1), (16, 1)] {
+            expected[at] = count;
+        }
         assert_eq!(durations.counts, expected);
         assert_eq!((durations.count(), durations.sum_us), (5, 20_000_202));
         assert_eq!(durations.plus(&durations).count(), 10);

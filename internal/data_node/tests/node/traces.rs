@@ -18,10 +18,10 @@ fn trace(node: &DataNode, key: &[u8]) -> Trace {
 }
 
 /// How a key that is not there has gone.
-fn removal(node: &DataNode, key: &[u8]) -> Option<Removal> {
+fn removal(node: &DataNode, key: &[u8]) -> Removal {
     let trace = trace(node, key);
     assert!(trace.held.is_none(), "{trace:?}");
-    trace.removal
+    trace.removal.expect("a removal")
 }
 
 fn dated(key: &[u8], born_ms: u64) -> Entry {
@@ -29,8 +29,8 @@ fn dated(key: &[u8], born_ms: u64) -> Entry {
     draft.born(Tick::from_ms(born_ms)).entry()
 }
 
-fn removed(cause: Cause, at_ms: u64, age_ms: Option<u64>) -> Option<Removal> {
-    Some(Removal { cause, at: Tick::from_ms(at_ms), age: age_ms.map(Duration::from_millis) })
+fn removed(cause: Cause, at_ms: u64, age_ms: Option<u64>) -> Removal {
+    Removal { cause, at: Tick::from_ms(at_ms), age: age_ms.map(Duration::from_millis) }
 }
 
 #[test]
@@ -85,12 +85,12 @@ fn an_end_is_told_as_it_was_before_and_after_somebody_has_freed_the_entry() {
     assert_eq!(removal(&node, b"a"), removed(Cause::Expired, 10, None));
     assert_eq!(removal(&node, b"t"), removed(Cause::Invalidated, 30, None));
     clock.advance(Duration::from_mins(2));
-    assert_eq!(removal(&node, b"i").expect("a removal").cause, Cause::Idle);
+    assert_eq!(removal(&node, b"i").cause, Cause::Idle);
     while node.sweep() {}
     assert_eq!(node.len(), 0);
     assert_eq!(removal(&node, b"a"), removed(Cause::Expired, 120_030, None), "when it was freed");
-    assert_eq!(removal(&node, b"i").expect("a removal").cause, Cause::Idle);
-    assert_eq!(removal(&node, b"t").expect("a removal").cause, Cause::Invalidated);
+    assert_eq!(removal(&node, b"i").cause, Cause::Idle);
+    assert_eq!(removal(&node, b"t").cause, Cause::Invalidated);
 }
 
 #[test]

@@ -138,7 +138,9 @@ fn keyspaces_are_counted_as_they_come_and_go() {
 fn subscribers_that_read_too_slowly_are_seen() {
     let (engine, _) = engine();
     let _slow = engine.events(1);
-    ["a", "b", "c"].map(|name| engine.add_keyspace(KeyspaceConfig::new(name)).unwrap());
+    for name in ["a", "b", "c"] {
+        engine.add_keyspace(KeyspaceConfig::new(name)).unwrap();
+    }
     let lags = engine.lags();
     let events = lags.iter().find(|lag| lag.topic == "engine").unwrap();
     assert_eq!((events.subscribers, events.waiting, events.missed), (1, 1, 2));

@@ -11,6 +11,9 @@ use crate::database::Database;
 use crate::runtimes;
 use crate::support::{Origin, SECOND, keyspace, over};
 
+/// What may be done to a key while it is loaded.
+type Change = fn(&distcache::Keyspace);
+
 #[test]
 fn what_is_held_is_told_with_its_node_and_its_time() {
     let (engine, things, clock) = keyspace(KeyspaceConfig::new("things"));
@@ -133,7 +136,7 @@ fn loads_that_are_refused_are_told_by_who_refused_them() {
 
 #[test]
 fn a_load_that_comes_too_late_for_its_key_is_counted_as_overtaken() {
-    let forgets: [(&str, fn(&distcache::Keyspace)); 3] = [
+    let forgets: [(&str, Change); 3] = [
         ("delete", |things| _ = things.delete(b"a").expect("an answer")),
         ("tag", |things| things.invalidate_tags(&["t"]).expect("an answer")),
         ("put", |things| _ = things.put(b"a", b"2").expect("stored")),
