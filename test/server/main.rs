@@ -9,3 +9,4 @@ mod memory;
 mod readme;
 mod support;
 mod tidy;
+mod tokens;

@@ -106,8 +106,9 @@ pub use error::Error;
 
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
-    AGE_BOUNDS_S, Ages, Bound, Cause, Clock, Config, Cursor, Dispatch, InFlight, Lag, ManualClock,
-    NodeId, Page, Removal, RemovalListener, Stopwatch, SystemClock, Tick, Value, Version, codes,
+    AGE_BOUNDS_S, Ages, Bound, Cause, Clock, Config, ConfigError, Cursor, Dispatch,
+    Error as CacheError, InFlight, Lag, ManualClock, NodeId, NodeReport, NodeState, NodeStatus,
+    Page, Removal, RemovalListener, Stopwatch, SystemClock, Tick, Value, Version, Watermark, codes,
     codes::Code,
 };
 

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use distcache_manager::codes;
+use distcache::codes;
 use tiny_http::{Header, Server, StatusCode};
 
 use super::block_on::block_on;
@@ -223,10 +223,15 @@ impl Headers for TinyHeaders<'_> {
         let found = self.0.iter().find(|header| header.field.equiv(name.as_str()))?;
         Some(found.value.as_str().as_bytes())
     }
+
+    fn each_value_of(&self, name: HeaderName, show: &mut dyn FnMut(&[u8])) {
+        let same = self.0.iter().filter(|header| header.field.equiv(name.as_str()));
+        same.for_each(|header| show(header.value.as_str().as_bytes()));
+    }
 }
 
 fn to_tiny(response: Response) -> tiny_http::Response<Cursor<Bytes>> {
-    let content_type = response.content_type().map(|kind| ("content-type", kind));
+    let content_type = response.content_type().map(|kind| ("content-type", kind.as_ref()));
     let others = response.headers().iter().map(|(name, value)| (*name, value.as_ref()));
     let headers = content_type
         .into_iter()

@@ -369,6 +369,14 @@ fn found_by_peek(peeked: distcache_manager::Peeked) -> Found {
     Found { value: peeked.value, how }
 }
 
+impl Keyspace {
+    /// How much longer a value that was found here stays fresh; `None` if it is
+    /// stale.
+    pub fn ttl_of(&self, found: &Found) -> Option<Ttl> {
+        self.inner.ttl_of(found)
+    }
+}
+
 impl Inner {
     /// How long a value that was found stays fresh.
     pub(crate) fn ttl_of(&self, found: &Found) -> Option<Ttl> {

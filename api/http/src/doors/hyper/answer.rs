@@ -1,12 +1,13 @@
 //! From hyper's request to hyper's response.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
 use bytes::Bytes;
-use distcache_manager::codes;
+use distcache::codes;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
@@ -114,13 +115,22 @@ impl<S> Shared<S> {
 
 fn fill(headers: &mut HeaderMap, response: &Response) {
     headers.clear();
-    if let Some(kind) = response.content_type() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Some(kind) = response.content_type().and_then(in_hyper) {
+        headers.insert(header::CONTENT_TYPE, kind);
     }
     for (name, value) in response.headers() {
-        if let Ok(value) = HeaderValue::from_str(value) {
+        if let Some(value) = in_hyper(value) {
             headers.append(*name, value);
         }
+    }
+}
+
+/// A text that is part of the program is not copied.
+#[expect(clippy::ptr_arg, reason = "it matters which of the two it is")]
+fn in_hyper(value: &Cow<'static, str>) -> Option<HeaderValue> {
+    match value {
+        Cow::Borrowed(fixed) => Some(HeaderValue::from_static(fixed)),
+        Cow::Owned(made) => HeaderValue::from_str(made).ok(),
     }
 }
 
@@ -128,15 +138,27 @@ struct HyperHeaders<'a>(&'a HeaderMap);
 
 impl Headers for HyperHeaders<'_> {
     fn value_of(&self, name: HeaderName) -> Option<&[u8]> {
-        const SEC_FETCH_SITE: header::HeaderName =
-            header::HeaderName::from_static(HeaderName::SecFetchSite.as_str());
-        let value = match name {
-            HeaderName::Accept => self.0.get(header::ACCEPT),
-            HeaderName::ContentType => self.0.get(header::CONTENT_TYPE),
-            HeaderName::Host => self.0.get(header::HOST),
-            HeaderName::Origin => self.0.get(header::ORIGIN),
-            HeaderName::SecFetchSite => self.0.get(SEC_FETCH_SITE),
-        };
-        value.map(HeaderValue::as_bytes)
+        self.0.get(hypers_name(name)).map(HeaderValue::as_bytes)
+    }
+
+    fn each_value_of(&self, name: HeaderName, show: &mut dyn FnMut(&[u8])) {
+        let values = self.0.get_all(hypers_name(name)).iter();
+        values.for_each(|value| show(value.as_bytes()));
+    }
+}
+
+fn hypers_name(name: HeaderName) -> header::HeaderName {
+    const SEC_FETCH_SITE: header::HeaderName =
+        header::HeaderName::from_static(HeaderName::SecFetchSite.as_str());
+    match name {
+        HeaderName::Accept => header::ACCEPT,
+        HeaderName::Authorization => header::AUTHORIZATION,
+        HeaderName::CacheControl => header::CACHE_CONTROL,
+        HeaderName::ContentType => header::CONTENT_TYPE,
+        HeaderName::Host => header::HOST,
+        HeaderName::IfMatch => header::IF_MATCH,
+        HeaderName::IfNoneMatch => header::IF_NONE_MATCH,
+        HeaderName::Origin => header::ORIGIN,
+        HeaderName::SecFetchSite => SEC_FETCH_SITE,
     }
 }

@@ -1,0 +1,3 @@
+//! `/v1`, through both doors.
+
+mod keys;
