@@ -1,6 +1,8 @@
 //! What a door serves.
 
-use crate::{Request, Response};
+use std::sync::Arc;
+
+use crate::{DoorWatch, Request, Response};
 
 /// Answers requests.
 ///
@@ -10,4 +12,10 @@ use crate::{Request, Response};
 pub trait Service: Send + Sync + 'static {
     /// Answers one request.
     fn call(&self, request: Request<'_>) -> impl Future<Output = Response> + Send;
+
+    /// Where its door notes how far its bounds are filled: asked once, when it
+    /// opens. By default nobody looks.
+    fn door_watch(&self) -> Arc<DoorWatch> {
+        Arc::default()
+    }
 }
