@@ -38,6 +38,12 @@ impl Observer {
         }
     }
 
+    /// A request was refused before its body was read.
+    pub(crate) fn note_refused(&self, request: &Request<'_>, status: u16) {
+        let (operation, outcome) = (Operation::of(request), Outcome::of_status(status));
+        self.meter.note(operation, outcome, Duration::ZERO);
+    }
+
     /// A request was answered.
     pub(crate) fn note(
         &self,

@@ -103,7 +103,6 @@ impl Routes {
     }
 
     async fn route(&self, request: &Request<'_>) -> Result<Response, Problem> {
-        self.origins.check(request)?;
         match request.path {
             "/" => self.entry(request).await,
             "/livez" => read_only(request.method, || Ok(Response::text("alive\n"))),
@@ -121,7 +120,6 @@ impl Routes {
         if let Some(response) = options_only(request.method)? {
             return Ok(response);
         }
-        self.allow(request)?;
         let scraped = metrics::scrape(&self.engine, &self.observer).await;
         scraped.map_err(|error| failure::problem(&error))
     }
@@ -142,14 +140,29 @@ impl Routes {
         }
     }
 
-    /// Lets a request through that reads or writes as its method says.
+    fn may_read(&self, request: &Request<'_>) -> Result<(), Problem> {
+        self.origins.check(request)?;
+        let is_for_all = matches!(request.path, "/livez" | "/readyz");
+        if is_for_all || request.method == Method::Options {
+            return Ok(());
+        }
+        self.access.check(request, Right::Read)
+    }
+
+    /// Lets a request through that writes, if its sender may. Who was admitted may
+    /// read.
     fn allow(&self, request: &Request<'_>) -> Result<(), Problem> {
-        let right = if request.method.is_safe() { Right::Read } else { Right::Write };
-        self.access.check(request, right)
+        if request.method.is_safe() { Ok(()) } else { self.access.check(request, Right::Write) }
     }
 }
 
 impl Service for Routes {
+    /// Lets in who may at least read.
+    fn admit(&self, request: &Request<'_>) -> Result<(), Problem> {
+        let admitted = self.may_read(request);
+        admitted.inspect_err(|problem| self.observer.note_refused(request, problem.status()))
+    }
+
     async fn call(&self, request: Request<'_>) -> Response {
         let watch = Stopwatch::start();
         let response = self.route(&request).await.unwrap_or_else(Problem::into_response);

@@ -64,7 +64,8 @@ impl Found {
         self.value.version()
     }
 
-    /// When it was loaded or put, on the engine's clock.
+    /// When it was loaded or put, on the engine's clock; `None` if that was not
+    /// noted ([`KeyspaceConfig::dated`](crate::KeyspaceConfig::dated)).
     pub fn born(&self) -> Option<Tick> {
         self.value.born()
     }

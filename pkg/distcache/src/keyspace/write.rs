@@ -311,7 +311,7 @@ impl Inner {
     ) -> Write<'a> {
         Write {
             expires: self.until(setup, item.until),
-            born: Some(self.manager.now()),
+            born: setup.config.is_dated.then(|| self.manager.now()),
             tags,
             condition: item.condition,
             ..Write::new(item.key, item.value)

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use distcache::codes;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
@@ -36,17 +36,40 @@ pub(super) async fn answer<S: Service>(
     request: HyperRequest<Incoming>,
 ) -> Result<HyperResponse<Outgoing>, BodyLost> {
     let (parts, incoming) = request.into_parts();
+    if let Err(problem) =
+        shared.service.admit(&in_ours(&parts, &HyperHeaders(&parts.headers), Bytes::new()))
+    {
+        let has_body = !incoming.is_end_stream();
+        return Ok(shared.outgoing(unread(problem, has_body), parts));
+    }
     let response = match collect(incoming, &shared.buffers).await {
         Ok(Collected { body, reservation }) => {
             let response = handle(shared, &parts, body).await;
             drop(reservation);
             response
         }
-        // hyper closes the connection: the rest of the body is not read.
-        Err(CollectError::NoRoom) => no_room().header("connection", "close").into_response(),
+        Err(CollectError::NoRoom) => unread(no_room(), true),
         Err(CollectError::Lost) => return Err(BodyLost),
     };
     Ok(shared.outgoing(response, parts))
+}
+
+/// hyper closes the connection where the rest of a body is not read.
+fn unread(problem: Problem, has_body: bool) -> Response {
+    let response = problem.into_response();
+    if has_body { response.with_header("connection", "close") } else { response }
+}
+
+/// Looks at hyper's request as at ours.
+fn in_ours<'a>(parts: &'a Parts, headers: &'a HyperHeaders<'a>, body: Bytes) -> Request<'a> {
+    Request {
+        method: Method::of(parts.method.as_str()),
+        authority: parts.uri.authority().map(Authority::as_str),
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+        headers,
+        body,
+    }
 }
 
 /// Calls the service, unless there are too many requests already.
@@ -57,14 +80,7 @@ async fn handle<S: Service>(shared: &Shared<S>, parts: &Parts, body: Bytes) -> R
         return problem.retry_after(1).into_response();
     };
     let headers = HyperHeaders(&parts.headers);
-    let request = Request {
-        method: Method::of(parts.method.as_str()),
-        authority: parts.uri.authority().map(Authority::as_str),
-        path: parts.uri.path(),
-        query: parts.uri.query(),
-        headers: &headers,
-        body,
-    };
+    let request = in_ours(parts, &headers, body);
     // Called within the future, so that a panic of the call itself is caught too.
     let mut call = pin!(async { shared.service.call(request).await });
     poll_fn(|cx| {

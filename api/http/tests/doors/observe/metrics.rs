@@ -9,6 +9,7 @@ use crate::support::{TestDoor, on_each_door};
 on_each_door! {
     numbers_are_those_of_what_was_done,
     requests_are_counted_by_operation_and_result,
+    who_is_not_let_in_is_counted_too,
     no_key_and_no_value_is_ever_in_the_page,
     there_are_as_many_series_however_many_keys_there_are,
     a_keyspace_may_have_any_name,
@@ -91,6 +92,15 @@ fn requests_are_counted_by_operation_and_result(door: &TestDoor) {
     }
     let times = "distcache_http_request_duration_seconds_count";
     assert_value(&page, times, &[("operation", "get")], 4.0);
+}
+
+fn who_is_not_let_in_is_counted_too(door: &TestDoor) {
+    let Observed { door, .. } = observed(door.kind, []);
+    let cross = "Origin: https://elsewhere.example\r\n";
+    assert_eq!(door.ask("POST", "/?key=a&value=1", cross, b"").status, 403);
+    let (page, _) = scrape(&door);
+    let labels = [("operation", "put"), ("result", "refused")];
+    assert_value(&page, "distcache_http_requests_total", &labels, 1.0);
 }
 
 fn no_key_and_no_value_is_ever_in_the_page(door: &TestDoor) {

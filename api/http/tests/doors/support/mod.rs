@@ -13,7 +13,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use distcache::{Config, Engine, KeyspaceConfig};
 use distcache_http::doors::{self, Door, Kind};
-use distcache_http::{Limits, OriginPolicy, ROOT_KEYSPACE, Readiness, Routes, Service};
+use distcache_http::{Access, Limits, OriginPolicy, ROOT_KEYSPACE, Readiness, Routes, Service};
 
 /// Declares each function as a test of its own for every door.
 macro_rules! on_each_door {
@@ -48,11 +48,16 @@ impl TestDoor {
 
     /// The cache's routes, within other limits.
     pub(crate) fn routes_within(kind: Kind, limits: &Limits) -> Self {
+        Self::routes_for(kind, limits, Access::default())
+    }
+
+    /// The cache's routes, for whom `access` lets in.
+    pub(crate) fn routes_for(kind: Kind, limits: &Limits, access: Access) -> Self {
         let listener = listener();
         let address = listener.local_addr().expect("a bound socket has an address");
         let origins = OriginPolicy::listening_on(address).allow_origin("https://friend.example");
         let readiness = Readiness::default();
-        let routes = Routes::new(engine(), origins).readiness(readiness.clone());
+        let routes = Routes::new(engine(), origins).readiness(readiness.clone()).access(access);
         let door = doors::open(kind, listener, routes, limits).expect("the door opens");
         Self { kind, readiness, door }
     }

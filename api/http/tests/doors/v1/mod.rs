@@ -1,3 +1,4 @@
 //! `/v1`, through both doors.
 
+mod access;
 mod keys;
