@@ -6,6 +6,7 @@ mod entries;
 mod flags;
 mod life;
 mod memory;
+mod observability;
 mod readme;
 mod support;
 mod systemd;

@@ -18,7 +18,7 @@ const SAMPLES_MAX: usize = 361;
 pub(crate) const WINDOWS: [(&str, Duration); 3] =
     [("1m", Duration::from_mins(1)), ("10m", Duration::from_mins(10)), ("60m", HOUR)];
 
-const HOUR: Duration = Duration::from_mins(60);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Samples of every keyspace, and the thread that takes them. It ends when this
 /// is dropped.

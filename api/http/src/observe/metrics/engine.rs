@@ -121,13 +121,16 @@ fn of_keyspaces(told: &[Told]) -> Vec<Family> {
     let mut families = Vec::new();
     for (name, help, part) in COUNTERS {
         let mut family = Family::counter(name, help);
-        told.iter().for_each(|(keyspace, stats)| family.count(vec![label(keyspace)], part(stats)));
+        for (keyspace, stats) in told {
+            family.count(vec![label(keyspace)], part(stats));
+        }
         families.push(family);
     }
     for (name, help, part) in GAUGES {
         let mut family = Family::gauge(name, help);
-        told.iter()
-            .for_each(|(keyspace, stats)| family.measure(vec![label(keyspace)], part(stats)));
+        for (keyspace, stats) in told {
+            family.measure(vec![label(keyspace)], part(stats));
+        }
         families.push(family);
     }
     families.extend(BY_LABEL.iter().map(|parts| by_label(parts, told)));
@@ -164,9 +167,8 @@ fn breakers(told: &[Told]) -> Family {
     let mut family =
         Family::gauge("breaker_open", "Whether the source is left alone because it failed");
     for (keyspace, _) in told {
-        if let Some(state) = keyspace.breaker() {
-            family.measure(vec![label(keyspace)], u64::from(state == BreakerState::Open));
-        }
+        let is_open = keyspace.breaker() == Some(BreakerState::Open);
+        family.measure(vec![label(keyspace)], u64::from(is_open));
     }
     family
 }

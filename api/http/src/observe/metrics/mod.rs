@@ -1,4 +1,4 @@
-//! `/metrics`: what is counted and measured, as OpenMetrics.
+//! `/metrics`: what is counted and measured, as `OpenMetrics`.
 //!
 //! Nothing is registered beforehand, and nothing is global: each scrape asks the
 //! engine and the doors, and writes what they tell. A label is the name of a
@@ -18,7 +18,7 @@ use prometheus_client::registry::Registry;
 use super::Observer;
 use crate::Response;
 
-/// As a scraper asks for it: text of OpenMetrics 1.0.
+/// As a scraper asks for it: text of `OpenMetrics` 1.0.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Everything, as it is now.
