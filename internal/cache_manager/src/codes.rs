@@ -65,7 +65,7 @@ codes! {
     SHUTDOWN_INCOMPLETE = 113, "Some threads did not stop within the shutdown deadline.", "Look in the log for what held them.";
     DRAINING = 114, "The server is draining: it finishes what it has and takes nothing new.", "Send the request to another process.";
     LAST_NODE = 115, "The last data node cannot be removed.", "Add another data node first, or shut the cache down.";
-    TOO_MANY_TAGS = 116, "The value has more tags than a value can have.", "Give at most 63 tags.";
+    TOO_MANY_TAGS = 116, "The value has more tags than a value can have.", "Give at most 31 tags.";
     UNMET = 117, "The key has another value than the condition asks for.", "Read the key, and decide again.";
     NO_NUMBER = 118, "The value is not the decimal text of a 64-bit whole number.", "Delete the key, or put a number first.";
     OVERFLOW = 119, "The sum is not a 64-bit whole number.", "Put a smaller number first.";
@@ -74,6 +74,7 @@ codes! {
     KEYSPACE_NAME_INVALID = 122, "The name of a keyspace is empty, too long, or has a `/` or a control character.", "Choose a name of 1 to 255 bytes without them.";
     KEYSPACE_REFUSED = 123, "The limits of a keyspace do not go together.", "See the detail for both numbers.";
     KEYSPACES_FULL = 124, "There are as many keyspaces as one process can have.", "Remove one first: there can be 1,024.";
+    CONTENT_TYPE_INVALID = 125, "The content type of a value, or the validator by which its source knows it, is not one.", "Give a content type of 1 to 255 visible ASCII characters and spaces, and a validator of 1 to 512 bytes; or leave it out.";
     SOURCE_FAILED = 131, "The data source failed; nothing of that is kept.", "Look at the detail and at the source; the next read tries again.";
     SOURCE_TIMED_OUT = 132, "The data source gave no answer within the load timeout.", "Look at the source, or raise the keyspace's load timeout.";
     SOURCE_PANICKED = 133, "The data source panicked.", "Report the panic message to whoever wrote the source.";

@@ -64,9 +64,9 @@ mod tallies;
 
 pub use distcache_bus::{Dispatch, Epoch, Lag, Received, Stopwatch, Subscription, Watermark};
 pub use distcache_node::{
-    AGE_BOUNDS_S, Ages, Cargo, Cause, Clock, Condition, CustomPolicy, Draft, Entry, Eviction,
-    EvictionPolicy, Failure, Flight, Held, InFlight, KEY_BYTES_MAX, Landed, Landing, Lead,
-    Lifetimes, Look, ManualClock, NodeStatus, Peaks, REMOVALS_MAX, Reached, Removal, Selection,
-    Slot, SystemClock, TAG_RECORDS_MAX, TAGS_MAX, Tick, Trace, Value, Version, WAITERS_MAX,
-    eviction, number_in,
+    AGE_BOUNDS_S, Ages, CONTENT_TYPE_BYTES_MAX, Cargo, Cause, Clock, Condition, CustomPolicy,
+    Draft, Entry, Eviction, EvictionPolicy, Failure, Flight, Held, InFlight, KEY_BYTES_MAX, Label,
+    LabelInvalid, Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus, Peaks,
+    REMOVALS_MAX, Reached, Removal, Selection, Slot, SystemClock, TAG_RECORDS_MAX, TAGS_MAX, Tick,
+    Trace, VALIDATOR_BYTES_MAX, Value, Version, WAITERS_MAX, eviction, number_in,
 };

@@ -33,6 +33,9 @@ pub use clock::{Clock, ManualClock, SystemClock, Tick};
 mod version;
 pub use version::Version;
 
+mod label;
+pub use label::{CONTENT_TYPE_BYTES_MAX, Label, LabelInvalid, VALIDATOR_BYTES_MAX};
+
 mod draft;
 pub use draft::{Draft, KEY_BYTES_MAX, KeyTooLong, TooManyTags};
 

@@ -106,10 +106,10 @@ pub use error::Error;
 
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
-    AGE_BOUNDS_S, Ages, Bound, Cause, Clock, Config, ConfigError, Cursor, Dispatch,
-    Error as CacheError, InFlight, Lag, ManualClock, NodeId, NodeReport, NodeState, NodeStatus,
-    Page, Removal, RemovalListener, Stopwatch, SystemClock, Tick, Value, Version, Watermark, codes,
-    codes::Code,
+    AGE_BOUNDS_S, Ages, Bound, CONTENT_TYPE_BYTES_MAX, Cause, Clock, Config, ConfigError, Cursor,
+    Dispatch, Error as CacheError, InFlight, Lag, ManualClock, NodeId, NodeReport, NodeState,
+    NodeStatus, Page, Removal, RemovalListener, Stopwatch, SystemClock, Tick, VALIDATOR_BYTES_MAX,
+    Value, Version, Watermark, codes, codes::Code,
 };
 
 /// The README's code is run as a test, and is no part of the crate.

@@ -70,6 +70,13 @@ impl Found {
         self.value.born()
     }
 
+    /// What its bytes are, if that was said when it was put or loaded:
+    /// [`Item::content_type`](crate::Item::content_type),
+    /// [`Loaded::content_type`](crate::Loaded::content_type).
+    pub fn content_type(&self) -> Option<&str> {
+        self.value.label().content_type()
+    }
+
     /// When it ends for good: the stale window included.
     pub(crate) fn expires(&self) -> Tick {
         self.value.expires()

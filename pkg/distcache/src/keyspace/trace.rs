@@ -29,7 +29,7 @@ pub struct Trace {
 }
 
 /// What is held of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Held {
     /// Its version.
@@ -42,6 +42,8 @@ pub struct Held {
     pub ttl: Option<Ttl>,
     /// Whether it is the word that there is no value.
     pub is_absent: bool,
+    /// Of what type the value is, if that was said.
+    pub content_type: Option<Box<str>>,
     /// Bytes of the value.
     pub value_bytes: u64,
     /// Bytes that it takes from memory, key and overhead included.
@@ -109,6 +111,7 @@ impl Inner {
             freshness,
             ttl: self.ttl_of(&found),
             is_absent,
+            content_type: found.content_type().map(Into::into),
             value_bytes: found.len() as u64,
             heap_bytes,
             tags: found.tags().count(),

@@ -420,7 +420,7 @@ mod tests {
 
     fn keep(behind: &Behind, key: &[u8]) {
         let (born, fresh_until) = (Tick::ZERO, Tick::NEVER);
-        let written = Written { value: b"1", born, fresh_until, tags: &[] };
+        let written = Written { value: b"1", content_type: None, born, fresh_until, tags: &[] };
         behind.keep(key, Some(written)).expect("there is room");
     }
 

@@ -11,7 +11,7 @@ mod behind;
 pub(crate) use behind::{Forget, Outcome};
 
 mod kept;
-pub(crate) use kept::{Kept, Wanted, Written};
+pub(crate) use kept::{Kept, KeptValue, Wanted, Written};
 
 mod on_runtime;
 pub(crate) use on_runtime::OnRuntime;

@@ -2,6 +2,7 @@
 
 mod async_stores;
 mod asynchronous;
+mod content_types;
 mod database;
 mod ends;
 mod herd;

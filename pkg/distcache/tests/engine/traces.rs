@@ -28,10 +28,18 @@ fn what_is_held_is_told_with_its_node_and_its_time() {
     assert_eq!((held.version, held.born), (version, Some(Tick::from_ms(1_000))));
     assert_eq!((held.freshness, held.ttl), (Freshness::Fresh, Some(Ttl::For(SECOND * 7))));
     assert_eq!((held.tags, held.value_bytes, held.is_absent), (1, 5, false));
-    assert!(5 < held.heap_bytes);
+    assert!(5 < held.heap_bytes && held.content_type.is_none());
     assert!(trace.removal.is_none() && trace.load.is_none() && !trace.write_waits);
     let by_task = runtimes::current_thread().block_on(things.trace_async(b"a")).unwrap();
     assert_eq!(by_task.held, Some(held));
+}
+
+#[test]
+fn the_type_of_a_value_is_told() {
+    let (_engine, things, _) = keyspace(KeyspaceConfig::new("things"));
+    things.put_item(&Item::new(b"a", b"{}").content_type("application/json")).unwrap();
+    let held = things.trace(b"a").unwrap().held.unwrap();
+    assert_eq!(held.content_type.as_deref(), Some("application/json"));
 }
 
 #[test]

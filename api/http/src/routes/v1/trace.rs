@@ -37,6 +37,7 @@ struct HeldView {
     /// Null for a value that stays until it is evicted, and for a stale one.
     ttl_ms: Option<u64>,
     stale_ms: Option<u64>,
+    content_type: Option<Box<str>>,
     value_bytes: u64,
     memory_bytes: u64,
     tags: usize,
@@ -87,6 +88,7 @@ impl HeldView {
             age_ms: held.born.map(|born| ms(now.since(born))),
             ttl_ms,
             stale_ms,
+            content_type: held.content_type.clone(),
             value_bytes: held.value_bytes,
             memory_bytes: held.heap_bytes,
             tags: held.tags,
