@@ -119,6 +119,7 @@ codes! {
     CONDITION_INVALID = 228, "An `If-Match` or `If-None-Match` is malformed, or not for this request.", "See the detail; a tag is what `ETag` said, quotes included.";
     NOT_CACHED = 229, "The cache does not hold this key, and was asked for nothing else.", "Leave `Cache-Control: only-if-cached` out to have it loaded.";
     PARAMETER_INVALID = 230, "A parameter of the query is not what it ought to be.", "See the detail for what would be right.";
+    WARMING_UP = 231, "Keys that are to be warm are still being loaded.", "Wait until `/readyz` says that it is ready.";
 
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";

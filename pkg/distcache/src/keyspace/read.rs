@@ -43,6 +43,10 @@ impl Found {
         Self { value, how: How::Hit }
     }
 
+    pub(super) fn come_by(value: Value, how: How) -> Self {
+        Self { value, how }
+    }
+
     /// How it was come by.
     pub fn how(&self) -> How {
         self.how

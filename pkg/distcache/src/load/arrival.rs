@@ -132,7 +132,7 @@ impl Arrival {
         match landed {
             Landed::Stored(value) => Landing::Value(value),
             Landed::Stale(value) => Landing::Stale(value),
-            Landed::Nothing => self.otherwise,
+            Landed::Overtaken | Landed::Nothing => self.otherwise,
         }
     }
 }

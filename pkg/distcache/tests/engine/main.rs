@@ -8,6 +8,7 @@ mod ends;
 mod herd;
 mod herd_long;
 mod keyspaces;
+mod limits;
 mod listeners;
 mod outage;
 mod races;
@@ -20,6 +21,7 @@ mod stores;
 mod support;
 mod times;
 mod told;
+mod traces;
 mod twins;
 #[cfg(feature = "json")]
 mod typed;
