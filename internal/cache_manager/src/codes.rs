@@ -65,7 +65,7 @@ codes! {
     SHUTDOWN_INCOMPLETE = 113, "Some threads did not stop within the shutdown deadline.", "Look in the log for what held them.";
     DRAINING = 114, "The server is draining: it finishes what it has and takes nothing new.", "Send the request to another process.";
     LAST_NODE = 115, "The last data node cannot be removed.", "Add another data node first, or shut the cache down.";
-    TOO_MANY_TAGS = 116, "The value has more tags than a value can have.", "Give at most 63 tags.";
+    TOO_MANY_TAGS = 116, "The value has more tags than a value can have.", "Give at most 31 tags.";
     UNMET = 117, "The key has another value than the condition asks for.", "Read the key, and decide again.";
     NO_NUMBER = 118, "The value is not the decimal text of a 64-bit whole number.", "Delete the key, or put a number first.";
     OVERFLOW = 119, "The sum is not a 64-bit whole number.", "Put a smaller number first.";
@@ -74,6 +74,7 @@ codes! {
     KEYSPACE_NAME_INVALID = 122, "The name of a keyspace is empty, too long, or has a `/` or a control character.", "Choose a name of 1 to 255 bytes without them.";
     KEYSPACE_REFUSED = 123, "The limits of a keyspace do not go together.", "See the detail for both numbers.";
     KEYSPACES_FULL = 124, "There are as many keyspaces as one process can have.", "Remove one first: there can be 1,024.";
+    CONTENT_TYPE_INVALID = 125, "The content type of a value, or the validator by which its source knows it, is not one.", "Give a content type of 1 to 255 visible ASCII characters and spaces, and a validator of 1 to 512 bytes; or leave it out.";
     SOURCE_FAILED = 131, "The data source failed; nothing of that is kept.", "Look at the detail and at the source; the next read tries again.";
     SOURCE_TIMED_OUT = 132, "The data source gave no answer within the load timeout.", "Look at the source, or raise the keyspace's load timeout.";
     SOURCE_PANICKED = 133, "The data source panicked.", "Report the panic message to whoever wrote the source.";
@@ -118,13 +119,12 @@ codes! {
     CONDITION_INVALID = 228, "An `If-Match` or `If-None-Match` is malformed, or not for this request.", "See the detail; a tag is what `ETag` said, quotes included.";
     NOT_CACHED = 229, "The cache does not hold this key, and was asked for nothing else.", "Leave `Cache-Control: only-if-cached` out to have it loaded.";
     PARAMETER_INVALID = 230, "A parameter of the query is not what it ought to be.", "See the detail for what would be right.";
-    BODY_INVALID = 231, "The body is not the JSON that this request takes.", "See the detail for where, and for what would be right.";
-    BATCH_TOO_LARGE = 232, "The batch has more keys than one request may have.", "Send several batches, of at most 1,000 keys each.";
-    ANSWER_FULL = 233, "The value does not fit into the answer of the batch any more.", "Ask for it alone, or with fewer others.";
-    KEYSPACE_OF_ROOT = 234, "The keyspace `default` is behind `/` and cannot be removed.", "Forget what it holds: POST /v1/keyspaces/default/clear.";
-    STREAMS_FULL = 235, "As many streams of events are open as the server takes.", "Close one, or retry after the time in `Retry-After`.";
-    SETTING_UNKNOWN = 236, "A keyspace has no setting of this name.", "See the detail for the nearest right name.";
-    SETTING_INVALID = 237, "A setting of a keyspace is not what it ought to be.", "See the detail for what would be right.";
+    WARMING_UP = 231, "Keys that are to be warm are still being loaded.", "Wait until `/readyz` says that it is ready.";
+    BODY_INVALID = 232, "The body is not the JSON that this request takes.", "See the detail for where, and for what would be right.";
+    BATCH_TOO_LARGE = 233, "The batch has more keys than one request may have.", "Send several batches, of at most 1,000 keys each.";
+    ANSWER_FULL = 234, "The value does not fit into the answer of the batch any more.", "Ask for it alone, or with fewer others.";
+    KEYSPACE_OF_ROOT = 235, "The keyspace `default` is behind `/` and cannot be removed.", "Forget what it holds: POST /v1/keyspaces/default/clear.";
+    STREAMS_FULL = 236, "As many streams of events are open as the server takes.", "Close one, or retry after the time in `Retry-After`.";
 
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";
@@ -134,6 +134,19 @@ codes! {
     DOOR_NOT_BUILT = 305, "This program was built without that HTTP server.", "Build it with `--features hyper`, or use `--http-server tiny_http`.";
     NOT_READY = 306, "The server has started but does not answer its own `/readyz` with 200.", "See the detail; the process may lack open files (`ulimit -n`) or processor time.";
     TOKEN_FILE_INVALID = 307, "A file of tokens cannot be used.", "Write one token a line, of 16 to 512 visible ASCII characters.";
+
+    // 32x: the configuration.
+    CONFIG_UNREADABLE = 320, "The configuration file cannot be read.", "Give a file of UTF-8 text, at most 1 MiB, that the server's user may read.";
+    CONFIG_SYNTAX = 321, "The configuration file is not TOML.", "Mend the text at the line and column that are named.";
+    SETTING_UNKNOWN = 322, "There is no setting of this name.", "Look for a typing error; `cmd/cache_manager/CONFIG.md` lists every setting.";
+    SETTING_INVALID = 323, "A setting has a value that it cannot have.", "Give one that the message names.";
+    SETTINGS_CONFLICT = 324, "Settings do not go together, or one of them is missing.", "Change or give what the message names.";
+    NAMED_FILE_UNREADABLE = 325, "A file, directory or variable that a setting names cannot be read.", "See that it is there, not empty, and may be read by the server's user.";
+    SETTING_WITHOUT_EFFECT = 326, "A setting is allowed and has no effect as things are.", "Leave it out, or give what it needs.";
+    SECRET_IN_FILE = 327, "A secret stands in the configuration file itself.", "Put it into a file of its own, or into a variable.";
+    RESTART_NEEDED = 328, "A setting was changed that holds from the next start only.", "Restart the server when it suits.";
+    RELOAD_REFUSED = 329, "The configuration was not reloaded; everything is as it was.", "Mend what the lines before say, and send SIGHUP again.";
+    SOURCE_UNREACHABLE = 330, "A source does not answer, or does not understand its statements.", "Look at the detail and at the source.";
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ fn there_are_only_so_many_streams_and_one_that_ends_makes_room() {
     let (hub, engine) = (Hub::default(), engine());
     let mut streams: Vec<_> = (0..CLIENTS_MAX).map(|_| open(&hub, &engine, false)).collect();
     let problem = hub.open(&engine, false).expect_err("there is no room");
-    assert_eq!((problem.status(), problem.code().to_string()), (503, "DC-235".to_owned()));
+    assert_eq!((problem.status(), problem.code().to_string()), (503, "DC-236".to_owned()));
     streams.pop();
     drop(open(&hub, &engine, false));
 }

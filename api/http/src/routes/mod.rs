@@ -1,19 +1,31 @@
 //! The paths of the cache.
 
+mod admin;
 mod entry;
 mod failure;
 mod json;
 mod nodes;
+mod peer;
 mod place;
+mod ready;
 mod table;
 mod v1;
 
-use distcache::{Engine, Keyspace, codes};
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache::{Engine, Keyspace, Stopwatch, codes};
+use serde::Serialize;
 
 use crate::escapes::decode;
 use crate::etag::Tagger;
 use crate::events::Hub;
-use crate::{Access, Method, OriginPolicy, Problem, Readiness, Request, Response, Right, Service};
+use crate::observe::{Observer, SlowLog, metrics};
+use crate::{
+    Access, DoorWatch, History, Method, OriginPolicy, Problem, Readiness, Request, Response, Right,
+    Service,
+};
+use admin::OfAdmin;
 use place::Place;
 pub use table::{Operation, ROUTES, Route};
 
@@ -28,7 +40,11 @@ pub const ROOT_KEYSPACE: &str = "default";
 /// | `/?key=K&value=V[&ttl=S]` | POST | 200 `{"key","value"}` |
 /// | `/?key=K` | DELETE | 200 `{"key"}` |
 /// | `/livez` | GET, HEAD | 200 while the process runs |
-/// | `/readyz` | GET, HEAD | 200, or 503 while draining |
+/// | `/readyz` | GET, HEAD | 200, with what is wrong if anything is; or 503 |
+/// | `/metrics` | GET, HEAD | 200 with `OpenMetrics` |
+/// | `/v1/status` | GET, HEAD | 200 with what runs, and how its keyspaces do |
+/// | `/v1/limits` | GET, HEAD | 200 with every bound, its use, its peak |
+/// | `/v1/trace/{ks}/{key}` | GET, HEAD | 200 with where a key is, or why it is not |
 /// | `/v1/nodes` | GET, HEAD | 200 with the state of each data node |
 /// | `/v1/keyspaces/{ks}/keys/{key}` | GET, HEAD | 200 with the bytes; 304 |
 /// | the same | PUT | 204, the body is the value; 412 |
@@ -45,7 +61,7 @@ pub const ROOT_KEYSPACE: &str = "default";
 ///
 /// - A key that is not there, and cannot be loaded, is 404, for GET and for DELETE.
 /// - OPTIONS is answered 204 with `Allow`, other methods 405.
-/// - The query of `/livez`, `/readyz` and `/v1/nodes` is ignored: health checkers
+/// - The query of whatever tells how the server is is ignored: health checkers
 ///   append things.
 /// - Who may read or write is told by [`Access`]; `/livez` and `/readyz` are for all.
 ///
@@ -59,6 +75,7 @@ pub struct Routes {
     tagger: Tagger,
     changes: v1::Changes,
     events: Hub,
+    observer: Observer,
 }
 
 impl Routes {
@@ -66,8 +83,8 @@ impl Routes {
     pub fn new(engine: Engine, origins: OriginPolicy) -> Self {
         let (readiness, access) = (Readiness::default(), Access::default());
         let (tagger, changes) = (Tagger::random(), v1::Changes::default());
-        let events = Hub::default();
-        Self { engine, readiness, origins, access, tagger, changes, events }
+        let (events, observer) = (Hub::default(), Observer::new());
+        Self { engine, readiness, origins, access, tagger, changes, events, observer }
     }
 
     /// Says at `/readyz` what `readiness` says.
@@ -82,7 +99,22 @@ impl Routes {
         Self { access, ..self }
     }
 
-    async fn route(&self, request: Request<'_>) -> Result<Response, Problem> {
+    /// Tells of the last hour what `history` knows of it.
+    #[must_use]
+    pub fn history(mut self, history: History) -> Self {
+        self.observer.history = Some(history);
+        self
+    }
+
+    /// Writes requests into the log that take so long or longer; without their
+    /// keys, and ten a second at most. Default 1 s.
+    #[must_use]
+    pub fn slow_after(mut self, time: Duration) -> Self {
+        self.observer.slow = SlowLog::new(time);
+        self
+    }
+
+    async fn route(&self, request: &Request<'_>) -> Result<Response, Problem> {
         if request.method == Method::Options && request.path == "*" {
             return Ok(allowing(&table::ROOT));
         }
@@ -94,7 +126,7 @@ impl Routes {
         if route.operation(request.method).is_none() {
             return Err(not_allowed(route));
         }
-        self.answer(place, &request).await
+        self.answer(place, request).await
     }
 
     /// Answers a request whose method is one of the place.
@@ -102,12 +134,23 @@ impl Routes {
         match place {
             Place::Root => self.entry(request).await,
             Place::Livez => Ok(Response::text("alive\n")),
-            Place::Readyz => self.ready(),
+            Place::Readyz => ready::report(&self.engine, &self.readiness),
+            Place::Metrics => self.metrics().await,
             Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
+            Place::Status => v1::status::report(&self.engine, &self.observer).await,
+            Place::Limits => v1::limits::report(&self.engine, &self.observer).await,
+            Place::Trace(keyspace, key) => {
+                v1::trace::report(&self.keyspace(keyspace)?, &decode(key)?).await
+            }
             Place::Events => {
                 self.check_not_draining()?;
                 v1::open_events(&self.events, &self.engine, request)
             }
+            Place::Peer(keyspace, key) => peer::get(&self.keyspace(keyspace)?, key, request).await,
+            Place::Admin(OfAdmin::Peers) => Ok(admin::peers(self.origins.address())),
+            Place::Admin(OfAdmin::Keyspaces) => admin::keyspaces(&self.engine).await,
+            Place::Admin(OfAdmin::Healthz) => Ok(admin::healthz()),
+            Place::Admin(OfAdmin::Readyz) => Ok(admin::readyz(&self.engine, &self.readiness)),
             Place::Keyspaces => self.spaces(request).list().await,
             Place::Keyspace(name, of_keyspace) => {
                 self.spaces(request).answer(name, of_keyspace).await
@@ -149,20 +192,13 @@ impl Routes {
         self.engine.keyspace(&name).map_err(|error| failure::problem(&error))
     }
 
-    fn ready(&self) -> Result<Response, Problem> {
-        self.check_not_draining()?;
-        Ok(Response::text("ready\n"))
+    async fn metrics(&self) -> Result<Response, Problem> {
+        let scraped = metrics::scrape(&self.engine, &self.observer).await;
+        scraped.map_err(|error| failure::problem(&error))
     }
 
-    fn check_not_draining(&self) -> Result<(), Problem> {
-        let is_draining = self.readiness.is_draining();
-        if is_draining { Err(Problem::new(503, codes::DRAINING)) } else { Ok(()) }
-    }
-}
-
-impl Service for Routes {
     /// Lets in who may do what is asked; or may read, where there is nothing to do.
-    fn admit(&self, request: &Request<'_>) -> Result<(), Problem> {
+    fn check(&self, request: &Request<'_>) -> Result<(), Problem> {
         self.origins.check(request)?;
         if request.method == Method::Options {
             return Ok(());
@@ -175,9 +211,35 @@ impl Service for Routes {
         }
     }
 
-    async fn call(&self, request: Request<'_>) -> Response {
-        self.route(request).await.unwrap_or_else(Problem::into_response)
+    fn check_not_draining(&self) -> Result<(), Problem> {
+        let is_draining = self.readiness.is_draining();
+        if is_draining { Err(Problem::new(503, codes::DRAINING)) } else { Ok(()) }
     }
+}
+
+impl Service for Routes {
+    fn admit(&self, request: &Request<'_>) -> Result<(), Problem> {
+        let admitted = self.check(request);
+        admitted.inspect_err(|problem| self.observer.note_refused(request, problem.status()))
+    }
+
+    async fn call(&self, request: Request<'_>) -> Response {
+        let watch = Stopwatch::start();
+        let response = self.route(&request).await.unwrap_or_else(Problem::into_response);
+        self.observer.note(&self.engine, &request, &response, watch.elapsed());
+        response
+    }
+
+    fn door_watch(&self) -> Arc<DoorWatch> {
+        Arc::clone(&self.observer.door)
+    }
+}
+
+/// 200 with a document of texts and numbers.
+fn document(document: &impl Serialize) -> Response {
+    let mut bytes = serde_json::to_vec(document).expect("texts and numbers are JSON");
+    bytes.push(b'\n');
+    Response::json(bytes)
 }
 
 fn allowing(route: &Route) -> Response {

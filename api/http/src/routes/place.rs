@@ -4,6 +4,7 @@
 //! keyspace or a key may hold any byte: a slash is written `%2F`, a plus may be
 //! written as it is, and neither `.` nor `..` nor an empty segment is folded.
 
+use super::admin::OfAdmin;
 use super::table::{self, Route};
 use super::v1::{OfBatch, OfKeyspace};
 
@@ -13,9 +14,17 @@ pub(super) enum Place<'a> {
     Root,
     Livez,
     Readyz,
+    Metrics,
+    Status,
+    Limits,
+    /// A keyspace and a key.
+    Trace(&'a str, &'a str),
     Nodes,
     Events,
     Keyspaces,
+    /// A keyspace, and a key that may have slashes.
+    Peer(&'a str, &'a str),
+    Admin(OfAdmin),
     /// A keyspace, and what of it.
     Keyspace(&'a str, OfKeyspace),
     /// A keyspace, and what is done to many of its keys.
@@ -40,6 +49,9 @@ const SEGMENTS_MAX: usize = 7;
 impl<'a> Place<'a> {
     /// The place of a path; `None` if there is nothing.
     pub(super) fn of(path: &'a str) -> Option<Self> {
+        if let Some(path) = path.strip_prefix("/_distcache/") {
+            return Self::of_peer(path);
+        }
         let mut segments = [""; SEGMENTS_MAX];
         let mut count = 0;
         for segment in path.strip_prefix('/')?.split('/') {
@@ -49,9 +61,22 @@ impl<'a> Place<'a> {
         match segments[..count] {
             [""] => Some(Self::Root),
             ["livez"] => Some(Self::Livez),
+            ["metrics"] => Some(Self::Metrics),
             ["readyz"] => Some(Self::Readyz),
             ["v1", ref rest @ ..] => Self::of_v1(rest),
             _ => None,
+        }
+    }
+
+    /// The admin routes first: of a keyspace `admin`, the keys of these names are
+    /// read under `/v1`.
+    fn of_peer(path: &'a str) -> Option<Self> {
+        match path {
+            "admin/peers" => Some(Self::Admin(OfAdmin::Peers)),
+            "admin/keyspaces" => Some(Self::Admin(OfAdmin::Keyspaces)),
+            "admin/healthz" => Some(Self::Admin(OfAdmin::Healthz)),
+            "admin/readyz" => Some(Self::Admin(OfAdmin::Readyz)),
+            _ => path.split_once('/').map(|(keyspace, key)| Self::Peer(keyspace, key)),
         }
     }
 
@@ -78,6 +103,9 @@ impl<'a> Place<'a> {
             ["keyspaces", keyspace, "keys", key, verb] => {
                 Some(Self::Key(keyspace, key, OfKey::of(verb)?))
             }
+            ["status"] => Some(Self::Status),
+            ["limits"] => Some(Self::Limits),
+            ["trace", keyspace, key] => Some(Self::Trace(keyspace, key)),
             ["nodes"] => Some(Self::Nodes),
             ["events"] => Some(Self::Events),
             _ => None,
@@ -90,8 +118,17 @@ impl<'a> Place<'a> {
             Self::Root => &table::ROOT,
             Self::Livez => &table::LIVEZ,
             Self::Readyz => &table::READYZ,
+            Self::Metrics => &table::METRICS,
+            Self::Status => &table::STATUS,
+            Self::Limits => &table::LIMITS,
+            Self::Trace(..) => &table::TRACE,
             Self::Nodes => &table::NODES,
             Self::Events => &table::EVENTS,
+            Self::Peer(..) => &table::PEER,
+            Self::Admin(OfAdmin::Peers) => &table::ADMIN_PEERS,
+            Self::Admin(OfAdmin::Keyspaces) => &table::ADMIN_KEYSPACES,
+            Self::Admin(OfAdmin::Healthz) => &table::ADMIN_HEALTHZ,
+            Self::Admin(OfAdmin::Readyz) => &table::ADMIN_READYZ,
             Self::Keyspaces => &table::KEYSPACES,
             Self::Keyspace(_, OfKeyspace::Itself) => &table::KEYSPACE,
             Self::Keyspace(_, OfKeyspace::Clear) => &table::KEYSPACE_CLEAR,

@@ -71,6 +71,10 @@ routes! {
         writes(Delete, "Forgets `?key=`");
     LIVEZ = "/livez", open("Whether the process runs");
     READYZ = "/readyz", open("Whether the server takes requests");
+    METRICS = "/metrics", reads(Get, "Counts and times, as OpenMetrics");
+    STATUS = "/v1/status", reads(Get, "What runs, and how its keyspaces do");
+    LIMITS = "/v1/limits", reads(Get, "Every bound, its use and its peak");
+    TRACE = "/v1/trace/{keyspace}/{key}", reads(Get, "Where a key is, or why it is not");
     NODES = "/v1/nodes", reads(Get, "The state of each data node");
     EVENTS = "/v1/events", reads(Get, "What happens, as server-sent events");
     KEYSPACES = "/v1/keyspaces", reads(Get, "The keyspaces, with what they hold");
@@ -105,6 +109,12 @@ routes! {
         writes(Post, "Adds to the number that is the value");
     KEY_INVALIDATE = "/v1/keyspaces/{keyspace}/keys/{key}/invalidate",
         writes(Post, "Forgets the value in the cache alone");
+    PEER = "/_distcache/{keyspace}/{key}",
+        reads(Get, "The value as a protobuf message, or as bytes");
+    ADMIN_PEERS = "/_distcache/admin/peers", reads(Get, "This process");
+    ADMIN_KEYSPACES = "/_distcache/admin/keyspaces", reads(Get, "The keyspaces and their counts");
+    ADMIN_HEALTHZ = "/_distcache/admin/healthz", open("Whether the process runs");
+    ADMIN_READYZ = "/_distcache/admin/readyz", open("Whether the server takes requests");
 }
 
 #[cfg(test)]

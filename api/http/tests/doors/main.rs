@@ -5,9 +5,11 @@ mod entries;
 #[cfg(feature = "hyper")]
 mod hostile;
 mod life;
+mod observe;
 #[cfg(feature = "hyper")]
 mod overload;
 mod routes;
+mod seeds;
 mod streams;
 mod support;
 mod tiny;

@@ -48,8 +48,7 @@ impl Call<'_> {
         if known.is_some_and(|known| known.has(found.version())) {
             return Ok(self.described(Response::empty(304), &found));
         }
-        let response = Response::octets(Bytes::new());
-        let described = self.described(response, &found);
+        let described = self.described(of_its_type(&found), &found);
         Ok(described.with_body(Bytes::from_owner(found.into_value())))
     }
 
@@ -93,6 +92,8 @@ impl Call<'_> {
         let (until, tags) = (pairs.take_ttl()?, pairs.take_all("tag"));
         pairs.finish("a PUT takes `ttl` and `tag`")?;
         let item = Item::new(self.key, &self.request.body).until(until);
+        let content_type = self.content_type()?;
+        let item = content_type.into_iter().fold(item, Item::content_type);
         let item = tags.iter().fold(item, |item, tag| item.tag(tag));
         let item = self.under_condition(item).await?;
         let version = match self.keyspace.put_item_async(&item).await {
@@ -100,6 +101,17 @@ impl Call<'_> {
             Err(error) => return Err(self.put_failed(&error)),
         };
         Ok(Response::empty(204).with_header("etag", self.tagger.tag(version)))
+    }
+
+    /// What the client says that its bytes are.
+    fn content_type(&self) -> Result<Option<&str>, Problem> {
+        let Some(value) = self.request.headers.value_of(HeaderName::ContentType) else {
+            return Ok(None);
+        };
+        str::from_utf8(value).map(Some).map_err(|error| {
+            let detail = format!("`Content-Type` is not ASCII: {error}");
+            Problem::new(400, codes::CONTENT_TYPE_INVALID).detail(detail)
+        })
     }
 
     /// Puts `If-Match` and `If-None-Match` into the item's own words.
@@ -159,6 +171,11 @@ impl Call<'_> {
     }
 }
 
+/// How a value was come by, as `Cache-Status` says it.
+pub(in crate::routes) fn cache_status(keyspace: &Keyspace, found: &Found) -> String {
+    CacheStatus { found, ttl: keyspace.ttl_of(found), now: keyspace.now() }.to_string()
+}
+
 /// Whether `Cache-Control: only-if-cached` is asked for (RFC 9111, 5.2.1.7). The
 /// other directives of a request could make every client a load of the source:
 /// they are left unheard.
@@ -171,8 +188,20 @@ fn only_if_cached(request: &Request<'_>) -> bool {
     is_wanted
 }
 
-pub(super) fn not_found() -> Problem {
+pub(in crate::routes) fn not_found() -> Problem {
     Problem::new(404, codes::NOT_FOUND).header("cache-status", cache_status::ABSENT)
+}
+
+/// 200, of the type that was put or loaded with the value.
+///
+/// A value that is a page must not act as one of ours: a script in it could write
+/// whatever the reader's browser may. So it is kept apart.
+fn of_its_type(found: &Found) -> Response {
+    match found.content_type() {
+        Some(kind) => Response::of_type(200, kind.to_owned(), Bytes::new())
+            .with_header("content-security-policy", "sandbox"),
+        None => Response::octets(Bytes::new()),
+    }
 }
 
 fn load_failed(error: &Error) -> Problem {

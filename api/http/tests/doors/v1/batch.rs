@@ -10,6 +10,7 @@ on_each_door! {
     each_key_has_its_result_in_order,
     keys_and_values_are_any_bytes,
     an_item_has_its_own_ttl_tags_and_condition,
+    a_content_type_makes_the_round,
     misses_are_loaded_and_one_failure_is_its_own,
     a_version_of_a_batch_is_that_of_an_etag,
     what_does_not_fit_into_the_answer_is_asked_for_alone,
@@ -101,6 +102,20 @@ fn an_item_has_its_own_ttl_tags_and_condition(door: &TestDoor) {
     assert_eq!((&refused["status"], &refused["code"]), (&json!("error"), &json!("DC-116")));
 }
 
+fn a_content_type_makes_the_round(door: &TestDoor) {
+    let kind = "text/plain; x=\"y\"";
+    let items = json!({"items": [
+        {"key": "a", "value": "1", "content_type": kind},
+        {"key": "b", "value": "1", "content_type": "k\u{f6}ln"},
+        {"key": "c", "value": "1"},
+    ]});
+    let stored = results(door, "put", &items);
+    assert_eq!(each(&stored, "status"), ["stored", "error", "stored"]);
+    let found = results(door, "get", &json!({"keys": ["a", "b", "c"]}));
+    assert_eq!(each(&found, "content_type"), [kind, "", ""]);
+    assert_eq!(door.ask("GET", &path(b"a"), "", b"").header("content-type"), Some(kind));
+}
+
 fn misses_are_loaded_and_one_failure_is_its_own(door: &TestDoor) {
     let keys = json!({"keys": ["user1", "broken", "nobody", "user1"]});
     let reply = ask(door, "users", "get", &keys).json();
@@ -134,7 +149,7 @@ fn what_does_not_fit_into_the_answer_is_asked_for_alone(door: &TestDoor) {
     let found = results(door, "get", &json!({"keys": keys}));
     let status = each(&found, "status");
     assert_eq!(status[..4], ["found", "found", "error", "error"]);
-    assert_eq!(each(&found, "code")[2], "DC-233");
+    assert_eq!(each(&found, "code")[2], "DC-234");
     assert!(each(&found, "detail")[2].contains("3145728"));
     assert_eq!(status[900], "found", "what is small still fits");
     assert_eq!(door.ask("GET", &path(b"large"), "", b"").body.len(), large.len());
@@ -142,7 +157,7 @@ fn what_does_not_fit_into_the_answer_is_asked_for_alone(door: &TestDoor) {
     // thousand times to see that.
     assert_eq!(door.ask("PUT", &path(b"zeros"), "", &vec![0; 2 << 20]).status, 204);
     let zeros = results(door, "get", &json!({"keys": vec!["zeros"; 1_000]}));
-    assert_eq!(each(&zeros, "code"), vec!["DC-233"; 1_000]);
+    assert_eq!(each(&zeros, "code"), vec!["DC-234"; 1_000]);
 }
 
 fn a_batch_has_at_most_a_thousand_keys(door: &TestDoor) {
@@ -150,12 +165,12 @@ fn a_batch_has_at_most_a_thousand_keys(door: &TestDoor) {
     assert_eq!(results(door, "get", &keys(1_000)).len(), 1_000);
     for does in ["get", "delete"] {
         let reply = ask(door, "default", does, &keys(1_001));
-        assert_eq!(status_and_code(&reply), (413, "DC-232".to_owned()), "{does}");
+        assert_eq!(status_and_code(&reply), (413, "DC-233".to_owned()), "{does}");
         assert!(reply.json()["detail"].as_str().is_some_and(|detail| detail.contains("1001")));
     }
     let items = vec![json!({"key": "a", "value": ""}); 1_001];
     let reply = ask(door, "default", "put", &json!({"items": items}));
-    assert_eq!(status_and_code(&reply), (413, "DC-232".to_owned()));
+    assert_eq!(status_and_code(&reply), (413, "DC-233".to_owned()));
     assert_eq!(door.ask("GET", &path(b"a"), "", b"").status, 404);
 }
 
@@ -178,7 +193,7 @@ fn a_body_of_another_shape_changes_nothing(door: &TestDoor) {
         "{\"items\":[{\"key\":\"a\",\"value\":{\"base64\":\"!\"}}]}",
         "{\"keys\":[\"a\"]}",
     ] {
-        assert_eq!(status_and_code(&put(bad)), (400, "DC-231".to_owned()), "{bad}");
+        assert_eq!(status_and_code(&put(bad)), (400, "DC-232".to_owned()), "{bad}");
     }
     let empty = put("{\"items\":[{\"key\":\"a\",\"value\":\"\"},{\"key\":\"\",\"value\":\"\"}]}");
     assert_eq!(status_and_code(&empty), (400, "DC-204".to_owned()));

@@ -93,7 +93,7 @@ fn there_are_only_so_many_streams(door: &TestDoor) {
     let max = if door.kind == Kind::TinyHttp { 2 } else { 64 };
     let mut streams: Vec<_> = (0..max).map(|_| Events::open(door, "")).collect();
     let refused = door.ask("GET", "/v1/events", "", b"");
-    assert_eq!(status_and_code(&refused), (503, "DC-235".to_owned()));
+    assert_eq!(status_and_code(&refused), (503, "DC-236".to_owned()));
     assert!(refused.header("retry-after").is_some());
     // Others are served all the while.
     assert_eq!(door.ask("GET", "/livez", "", b"").status, 200);

@@ -16,6 +16,7 @@ on_each_door! {
     a_missing_value_is_loaded_and_told_so,
     a_failing_source_is_a_bad_gateway,
     only_if_cached_loads_nothing,
+    a_content_type_comes_back_with_the_value,
     head_tells_what_get_tells,
     every_method_is_answered,
 }
@@ -184,6 +185,30 @@ fn only_if_cached_loads_nothing(door: &TestDoor) {
     assert_eq!(status_and_code(&reply), (504, "DC-229".to_owned()));
     assert_eq!(door.ask("GET", target, "", b"").status, 200);
     assert_eq!(door.ask("GET", target, cached, b"").body, b"loaded user2");
+}
+
+fn a_content_type_comes_back_with_the_value(door: &TestDoor) {
+    let put =
+        |kind: &str| door.ask("PUT", &path(b"a"), &format!("Content-Type: {kind}\r\n"), b"<p>");
+    assert_eq!(put("text/html; charset=utf-8").status, 204);
+    let found = door.ask("GET", &path(b"a"), "", b"");
+    assert_eq!(found.header("content-type"), Some("text/html; charset=utf-8"));
+    // Shown in a browser, it acts as a page of nobody.
+    assert_eq!(found.header("content-security-policy"), Some("sandbox"));
+    assert_eq!(found.header("x-content-type-options"), Some("nosniff"));
+    let same = format!("If-None-Match: {}\r\n", tag_of(&found));
+    assert_eq!(door.ask("GET", &path(b"a"), &same, b"").header("content-type"), None);
+
+    let long = "c".repeat(256);
+    for bad in ["", "a\tb", &long] {
+        let reply = put(bad);
+        assert_eq!(reply.status, 400, "{bad}");
+    }
+    assert_eq!(door.ask("GET", &path(b"a"), "", b"").body, b"<p>");
+    assert_eq!(door.ask("PUT", &path(b"a"), "", b"1").status, 204);
+    let found = door.ask("GET", &path(b"a"), "", b"");
+    assert_eq!(found.header("content-type"), Some("application/octet-stream"));
+    assert_eq!(found.header("content-security-policy"), None);
 }
 
 fn head_tells_what_get_tells(door: &TestDoor) {

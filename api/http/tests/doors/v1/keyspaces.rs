@@ -106,26 +106,26 @@ fn a_wrong_setting_is_named_and_changes_nothing(door: &TestDoor) {
         (reply.status, reply.code(), detail)
     };
     let (status, code, detail) = problem(&put(door, "a", &json!({"tll_ms": 1})));
-    assert_eq!((status, &*code), (400, "DC-236"));
+    assert_eq!((status, &*code), (400, "DC-322"));
     assert!(detail.contains("`ttl_ms`"), "{detail}");
     let (status, code, detail) = problem(&put(door, "a", &json!({"ttl_ms": -1})));
-    assert_eq!((status, &*code), (400, "DC-237"));
+    assert_eq!((status, &*code), (400, "DC-323"));
     assert!(detail.contains("`ttl_ms`"), "{detail}");
     let (status, code, _) = problem(&door.ask("PUT", &at("a"), "", b"[1]"));
-    assert_eq!((status, &*code), (400, "DC-231"));
+    assert_eq!((status, &*code), (400, "DC-232"));
     // Too little for the tables of two data nodes.
     let (status, code, _) = problem(&put(door, "a", &json!({"bytes_max": 1})));
     assert_eq!((status, &*code), (400, "DC-123"));
     assert_eq!(door.ask("GET", &at("a"), "", b"").status, 404);
     put(door, "a", &json!({}));
     let both = json!({"read_timeout_ms": 9, "evictoin": "lru"});
-    assert_eq!(patch(door, "a", &both).code(), "DC-236");
+    assert_eq!(patch(door, "a", &both).code(), "DC-322");
     assert_eq!(settings(door, "a")["read_timeout_ms"], 5_000);
 }
 
 fn the_keyspace_behind_the_root_stays(door: &TestDoor) {
     let refused = door.ask("DELETE", &at("default"), "", b"");
-    assert_eq!(status_and_code(&refused), (409, "DC-234".to_owned()));
+    assert_eq!(status_and_code(&refused), (409, "DC-235".to_owned()));
     assert_eq!(door.ask("POST", "/?key=a&value=1", "", b"").status, 200);
 }
 
@@ -254,7 +254,7 @@ fn stats_count_what_happens(door: &TestDoor) {
     assert_eq!((number("hits"), number("gets"), number("entries")), (1, 3, 1));
     assert_eq!((number("loads"), number("loads_found"), number("load_failures")), (2, 1, 1));
     assert_eq!((number("warm_keys"), number("store_lost")), (0, 0));
-    assert_eq!(stats["circuit"], Value::Null);
+    assert_eq!(stats["breaker"], Value::Null);
 }
 
 fn a_source_is_told_of_and_not_set_here(door: &TestDoor) {
@@ -265,7 +265,7 @@ fn a_source_is_told_of_and_not_set_here(door: &TestDoor) {
     let loaded = door.ask("GET", "/v1/keyspaces/users/keys/user9", "", b"");
     assert_eq!(loaded.body, b"loaded user9");
     let refused = patch(door, "users", &json!({"source": "postgres://me:secret@db/"}));
-    assert_eq!(status_and_code(&refused), (400, "DC-236".to_owned()));
+    assert_eq!(status_and_code(&refused), (400, "DC-322".to_owned()));
     let text = String::from_utf8_lossy(&refused.body).into_owned();
     assert!(text.contains("configuration") && !text.contains("secret"), "{text}");
 }

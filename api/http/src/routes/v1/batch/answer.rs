@@ -50,6 +50,9 @@ impl Results {
         };
         self.member("how", how);
         self.version(found.version());
+        if let Some(content_type) = found.content_type() {
+            self.text("content_type", content_type);
+        }
         self.out.extend_from_slice(b",\"value\":");
         if self.takes(found) {
             self.end();
@@ -97,8 +100,7 @@ impl Results {
         self.begin("error");
         self.member("code", code);
         let end = detail.char_indices().nth(DETAIL_CHARS_MAX).map_or(detail.len(), |(at, _)| at);
-        self.out.extend_from_slice(b",\"detail\":");
-        serde_json::to_writer(&mut self.out, &detail[..end]).expect("a Vec takes all bytes");
+        self.text("detail", &detail[..end]);
         self.end();
     }
 
@@ -111,6 +113,12 @@ impl Results {
 
     fn end(&mut self) {
         self.out.push(b'}');
+    }
+
+    /// A member of any text.
+    fn text(&mut self, name: &str, text: &str) {
+        write!(self.out, ",\"{name}\":").expect("a Vec takes all bytes");
+        serde_json::to_writer(&mut self.out, text).expect("a Vec takes all bytes");
     }
 
     /// A member whose text needs no escape.

@@ -48,7 +48,7 @@ struct Items<'a> {
 }
 
 const ITEMS_LIKE: &str = "{\"items\":[{\"key\":\"text\",\"value\":{\"base64\":\"...\"},\
-    \"ttl\":SECONDS or \"none\",\"tags\":[\"...\"],\"if_match\":\"VERSION\" or \"*\",\
+    \"ttl\":SECONDS or \"none\",\"tags\":[\"...\"],\"content_type\":\"...\",\"if_match\":\"VERSION\" or \"*\",\
     \"if_none_match\":\"*\"}]}, where key and value must be, and a version is what a batch said";
 
 /// One value to be put.
@@ -63,6 +63,8 @@ pub(super) struct Put<'a> {
     ttl: Lifetime,
     #[serde(default)]
     tags: List<String, TAGS_MAX>,
+    #[serde(default)]
+    content_type: Option<String>,
     #[serde(default)]
     if_match: Option<String>,
     #[serde(default)]
@@ -89,6 +91,8 @@ impl<'a> Puts<'a> {
 impl Put<'_> {
     pub(super) fn item(&self, tagger: Tagger) -> Item<'_> {
         let item = Item::new(&self.key.0, &self.value.0).until(self.ttl.0);
+        let content_type = self.content_type.as_deref();
+        let item = content_type.into_iter().fold(item, Item::content_type);
         // One more than can be is told by the engine, for this key alone.
         let item = self.tags.kept.iter().fold(item, |item, tag| item.tag(tag));
         match (self.if_match.as_deref(), &self.if_none_match) {

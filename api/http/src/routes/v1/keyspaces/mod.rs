@@ -80,7 +80,7 @@ struct Described<'a> {
     /// Whether writes go to a store.
     store: bool,
     /// What the circuit breaker of its source does.
-    circuit: Option<&'static str>,
+    breaker: Option<&'static str>,
     settings: Settings,
 }
 
@@ -184,17 +184,17 @@ fn described(status: u16, keyspace: &Keyspace) -> Response {
         name: keyspace.name(),
         source: config.has_source(),
         store: config.has_store(),
-        circuit: keyspace.breaker().map(circuit),
+        breaker: keyspace.breaker().map(breaker),
         settings,
     };
     json(status, &described)
 }
 
-fn circuit(state: BreakerState) -> &'static str {
+fn breaker(state: BreakerState) -> &'static str {
     match state {
         BreakerState::Closed => "closed",
         BreakerState::Open => "open",
-        BreakerState::HalfOpen => "half-open",
+        BreakerState::HalfOpen => "half_open",
     }
 }
 

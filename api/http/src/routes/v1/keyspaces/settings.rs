@@ -327,7 +327,7 @@ mod tests {
             ("source", "configuration"),
         ] {
             let problem = changed(&format!("{{\"{wrong}\":1}}")).unwrap_err();
-            assert!(problem.contains("DC-236") && problem.contains(right), "{problem}");
+            assert!(problem.contains("DC-322") && problem.contains(right), "{problem}");
         }
     }
 
@@ -345,7 +345,7 @@ mod tests {
             (r#"{"circuit_breaker":{"failures":0,"reset_after_ms":1}}"#, "failures"),
         ] {
             let problem = changed(body).unwrap_err();
-            assert!(problem.contains("DC-237") && problem.contains(name), "{problem}");
+            assert!(problem.contains("DC-323") && problem.contains(name), "{problem}");
         }
         let long = format!("{{\"eviction\":\"{}\"}}", "x".repeat(SETTINGS_BYTES_MAX));
         assert!(changed(&long).unwrap_err().contains("16384"));

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::super::failure;
-use super::{Spaces, circuit, json};
+use super::{Spaces, breaker, json};
 use crate::pairs::Pairs;
 use crate::{Problem, Response, octets};
 
@@ -91,7 +91,7 @@ impl Spaces<'_> {
         let stats = keyspace.stats_async().await.map_err(|error| failure::problem(&error))?;
         let numbers = stats.members().map(|(name, number)| (name.to_owned(), number.into()));
         let mut document: Map<String, Value> = numbers.collect();
-        document.insert("circuit".to_owned(), keyspace.breaker().map(circuit).into());
+        document.insert("breaker".to_owned(), keyspace.breaker().map(breaker).into());
         let warming = keyspace.warming();
         for (name, number) in [
             ("warm_keys", warming.keys),
