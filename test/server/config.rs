@@ -2,7 +2,9 @@
 
 use tempfile::TempDir;
 
-use crate::support::{Process, Server, path_of};
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+use crate::support::path_of;
+use crate::support::{Process, Server};
 
 /// A folder with a configuration file.
 pub(crate) struct Folder(TempDir);
