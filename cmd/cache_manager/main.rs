@@ -22,7 +22,7 @@ use std::thread;
 
 use distcache::{Engine, codes};
 use distcache_config::{Config, Faults, Inputs, Loaded};
-use distcache_http::{Access, OriginPolicy, Readiness, Routes, doors};
+use distcache_http::{Access, History, OriginPolicy, Readiness, Routes, doors};
 use facts::Facts;
 use failure::{Failure, with_causes};
 use flags::Task;
@@ -141,7 +141,9 @@ fn routes(config: &Config, listener: &TcpListener, engine: &Engine) -> Result<Ro
     for host in config.allow_host() {
         origins = origins.allow_host(host);
     }
-    Ok(Routes::new(engine.clone(), origins))
+    let history = History::start(engine);
+    let history = history.map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
+    Ok(Routes::new(engine.clone(), origins).history(history))
 }
 
 /// Says so when clients are answered, and what to try first.

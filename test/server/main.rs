@@ -7,6 +7,7 @@ mod entries;
 mod flags;
 mod life;
 mod memory;
+mod observability;
 mod readme;
 mod reload;
 mod support;

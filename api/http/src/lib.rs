@@ -13,7 +13,8 @@
 //! - [`guard`] checks the bytes of a connection before hyper sees them.
 //! - [`Routes`] are the paths of the cache, [`OriginPolicy`] keeps web pages of
 //!   other sites out, [`Access`] knows the tokens, [`Readiness`] is what `/readyz`
-//!   says.
+//!   says. [`History`] is what `/v1/status` tells of the last hour, [`DoorWatch`]
+//!   what `/v1/limits` does of a door's bounds.
 //! - [`Problem`] is every error a client sees: RFC 9457, with a stable code of
 //!   [`distcache::codes`].
 #![forbid(unsafe_code)]
@@ -47,6 +48,9 @@ pub use origin::OriginPolicy;
 
 mod readiness;
 pub use readiness::Readiness;
+
+mod observe;
+pub use observe::{DoorWatch, History};
 
 mod routes;
 pub use routes::{ROOT_KEYSPACE, Routes};

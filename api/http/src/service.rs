@@ -1,6 +1,8 @@
 //! What a door serves.
 
-use crate::{Problem, Request, Response};
+use std::sync::Arc;
+
+use crate::{DoorWatch, Problem, Request, Response};
 
 /// Answers requests.
 ///
@@ -20,4 +22,10 @@ pub trait Service: Send + Sync + 'static {
 
     /// Answers one request that was admitted.
     fn call(&self, request: Request<'_>) -> impl Future<Output = Response> + Send;
+
+    /// Where its door notes how far its bounds are filled: asked once, when it
+    /// opens. By default nobody looks.
+    fn door_watch(&self) -> Arc<DoorWatch> {
+        Arc::default()
+    }
 }

@@ -65,7 +65,7 @@ codes! {
     SHUTDOWN_INCOMPLETE = 113, "Some threads did not stop within the shutdown deadline.", "Look in the log for what held them.";
     DRAINING = 114, "The server is draining: it finishes what it has and takes nothing new.", "Send the request to another process.";
     LAST_NODE = 115, "The last data node cannot be removed.", "Add another data node first, or shut the cache down.";
-    TOO_MANY_TAGS = 116, "The value has more tags than a value can have.", "Give at most 63 tags.";
+    TOO_MANY_TAGS = 116, "The value has more tags than a value can have.", "Give at most 31 tags.";
     UNMET = 117, "The key has another value than the condition asks for.", "Read the key, and decide again.";
     NO_NUMBER = 118, "The value is not the decimal text of a 64-bit whole number.", "Delete the key, or put a number first.";
     OVERFLOW = 119, "The sum is not a 64-bit whole number.", "Put a smaller number first.";
@@ -74,6 +74,7 @@ codes! {
     KEYSPACE_NAME_INVALID = 122, "The name of a keyspace is empty, too long, or has a `/` or a control character.", "Choose a name of 1 to 255 bytes without them.";
     KEYSPACE_REFUSED = 123, "The limits of a keyspace do not go together.", "See the detail for both numbers.";
     KEYSPACES_FULL = 124, "There are as many keyspaces as one process can have.", "Remove one first: there can be 1,024.";
+    CONTENT_TYPE_INVALID = 125, "The content type of a value, or the validator by which its source knows it, is not one.", "Give a content type of 1 to 255 visible ASCII characters and spaces, and a validator of 1 to 512 bytes; or leave it out.";
     SOURCE_FAILED = 131, "The data source failed; nothing of that is kept.", "Look at the detail and at the source; the next read tries again.";
     SOURCE_TIMED_OUT = 132, "The data source gave no answer within the load timeout.", "Look at the source, or raise the keyspace's load timeout.";
     SOURCE_PANICKED = 133, "The data source panicked.", "Report the panic message to whoever wrote the source.";
@@ -118,6 +119,7 @@ codes! {
     CONDITION_INVALID = 228, "An `If-Match` or `If-None-Match` is malformed, or not for this request.", "See the detail; a tag is what `ETag` said, quotes included.";
     NOT_CACHED = 229, "The cache does not hold this key, and was asked for nothing else.", "Leave `Cache-Control: only-if-cached` out to have it loaded.";
     PARAMETER_INVALID = 230, "A parameter of the query is not what it ought to be.", "See the detail for what would be right.";
+    WARMING_UP = 231, "Keys that are to be warm are still being loaded.", "Wait until `/readyz` says that it is ready.";
 
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";

@@ -487,6 +487,14 @@ impl KeyspaceConfig {
         self
     }
 
+    pub(crate) fn flights_max_per_node(&self) -> usize {
+        self.spec.flights_max
+    }
+
+    pub(crate) fn entries_max_or_none(&self) -> Option<u64> {
+        self.spec.entries_max.filter(|max| *max != u64::MAX)
+    }
+
     pub(crate) fn lifetimes(&self) -> Lifetimes {
         self.spec.lifetimes
     }

@@ -38,7 +38,8 @@ use tiny_http::{Header, Server, StatusCode};
 use super::block_on::block_on;
 use super::{OpenError, panics};
 use crate::guard::{Framing, Head, Violation};
-use crate::{HeaderName, Headers, Limits, Method, Problem, Request, Response, Service};
+use crate::observe::Kept;
+use crate::{DoorWatch, HeaderName, Headers, Limits, Method, Problem, Request, Response, Service};
 
 /// More than cores, because each is held by one request at a time, however slow
 /// its client is.
@@ -74,9 +75,11 @@ pub(super) fn open(
         workers: Vec::with_capacity(WORKERS),
         ended,
     };
+    let watch = service.door_watch();
+    watch.open(limits, Kept::Body);
     let service = Arc::new(service);
     for number in 0..WORKERS {
-        door.start_worker(number, &service, limits.body_bytes, &alive)?;
+        door.start_worker(number, &service, &watch, limits.body_bytes, &alive)?;
     }
     Ok(door)
 }
@@ -86,6 +89,7 @@ impl Door {
         &mut self,
         number: usize,
         service: &Arc<S>,
+        watch: &Arc<DoorWatch>,
         body_max: usize,
         alive: &Sender<()>,
     ) -> Result<(), OpenError> {
@@ -94,6 +98,7 @@ impl Door {
             server,
             stopping: Arc::clone(&self.stopping),
             service: Arc::clone(service),
+            watch: Arc::clone(watch),
             body_max,
             _alive: alive.clone(),
         };
@@ -131,6 +136,7 @@ struct Worker<S> {
     server: Arc<Server>,
     stopping: Arc<AtomicBool>,
     service: Arc<S>,
+    watch: Arc<DoorWatch>,
     body_max: usize,
     /// Dropped when the worker ends.
     _alive: Sender<()>,
@@ -167,7 +173,8 @@ impl<S: Service> Worker<S> {
 
     /// The whole body, unless the head is refused; a refused body is not read.
     fn read_body(&self, request: &mut tiny_http::Request) -> Result<Bytes, Problem> {
-        let framing = check_head(request, self.body_max).map_err(Violation::problem)?;
+        let framing =
+            check_head(request, self.body_max).map_err(|violation| self.refused(violation))?;
         if framing == Framing::Length(0) {
             return Ok(Bytes::new());
         }
@@ -175,9 +182,14 @@ impl<S: Service> Worker<S> {
         let one_too_many = self.body_max as u64 + 1;
         match request.as_reader().take(one_too_many).read_to_end(&mut body) {
             Ok(_) if body.len() <= self.body_max => Ok(body.into()),
-            Ok(_) => Err(Violation::BodyTooLarge { max: self.body_max }.problem()),
+            Ok(_) => Err(self.refused(Violation::BodyTooLarge { max: self.body_max })),
             Err(_) => Err(Violation::Chunk.problem()),
         }
+    }
+
+    fn refused(&self, violation: Violation) -> Problem {
+        self.watch.refused(violation);
+        violation.problem()
     }
 
     fn answer(&self, request: &tiny_http::Request, body: Bytes) -> Response {

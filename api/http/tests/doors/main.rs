@@ -5,6 +5,7 @@ mod entries;
 #[cfg(feature = "hyper")]
 mod hostile;
 mod life;
+mod observe;
 #[cfg(feature = "hyper")]
 mod overload;
 mod routes;

@@ -5,3 +5,4 @@ mod keyspaces;
 mod lifetimes;
 mod loads;
 mod support;
+mod traces;

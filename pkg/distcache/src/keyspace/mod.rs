@@ -1,17 +1,22 @@
 //! A keyspace as callers hold it.
 
+mod bounds;
 mod forget;
 mod inner;
 mod item;
 mod many;
+mod marks;
 mod read;
 mod stats;
+mod trace;
 mod write;
 
 pub(crate) use inner::{Inner, Setup};
 pub use item::{Item, Until};
+pub(crate) use marks::{BehindMarks, Marks, QueueMarks};
 pub use read::{Found, How, Ttl};
 pub use stats::KeyspaceStats;
+pub use trace::{Freshness, Held, Trace};
 
 use std::fmt;
 use std::sync::Arc;

@@ -43,6 +43,10 @@ impl Found {
         Self { value, how: How::Hit }
     }
 
+    pub(super) fn come_by(value: Value, how: How) -> Self {
+        Self { value, how }
+    }
+
     /// How it was come by.
     pub fn how(&self) -> How {
         self.how
@@ -64,6 +68,13 @@ impl Found {
     /// noted ([`KeyspaceConfig::dated`](crate::KeyspaceConfig::dated)).
     pub fn born(&self) -> Option<Tick> {
         self.value.born()
+    }
+
+    /// What its bytes are, if that was said when it was put or loaded:
+    /// [`Item::content_type`](crate::Item::content_type),
+    /// [`Loaded::content_type`](crate::Loaded::content_type).
+    pub fn content_type(&self) -> Option<&str> {
+        self.value.label().content_type()
     }
 
     /// When it ends for good: the stale window included.

@@ -6,10 +6,13 @@
 
 mod cache_status;
 mod key;
+mod limits;
+mod status;
+mod trace;
 
 use distcache::{Keyspace, codes};
 
-use super::{Routes, failure, nodes, read_only};
+use super::{Routes, failure, nodes, options_only};
 use crate::escapes::decode;
 use crate::{Method, Problem, Request, Response};
 
@@ -18,13 +21,41 @@ impl Routes {
     pub(super) async fn v1(&self, path: &str, request: &Request<'_>) -> Result<Response, Problem> {
         let mut segments = path.split('/');
         match segments.next() {
-            Some("nodes") => {
+            Some(what @ ("nodes" | "status" | "limits")) => {
                 end(segments)?;
-                read_only(request.method, || Ok(nodes::report(&self.engine.manager().nodes())))
+                self.told(what, request).await
             }
+            Some("trace") => self.trace(segments, request).await,
             Some("keyspaces") => self.keyspaces(segments, request).await,
             _ => Err(unknown()),
         }
+    }
+
+    /// What the server tells of itself.
+    async fn told(&self, what: &str, request: &Request<'_>) -> Result<Response, Problem> {
+        if let Some(response) = options_only(request.method)? {
+            return Ok(response);
+        }
+        match what {
+            "status" => status::report(&self.engine, &self.observer).await,
+            "limits" => limits::report(&self.engine, &self.observer).await,
+            _ => Ok(nodes::report(&self.engine.manager().nodes())),
+        }
+    }
+
+    async fn trace(
+        &self,
+        mut segments: std::str::Split<'_, char>,
+        request: &Request<'_>,
+    ) -> Result<Response, Problem> {
+        let (Some(name), Some(key)) = (segments.next(), segments.next()) else {
+            return Err(unknown());
+        };
+        end(segments)?;
+        if let Some(response) = options_only(request.method)? {
+            return Ok(response);
+        }
+        trace::report(&self.keyspace(name)?, &decode(key)?).await
     }
 
     async fn keyspaces(

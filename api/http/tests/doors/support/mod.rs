@@ -119,3 +119,12 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
         text
     })
 }
+
+/// Waits for something that other threads bring about.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waited = distcache::Stopwatch::start();
+    while !is_so() {
+        assert!(waited.elapsed() < client::PATIENCE, "{what}: not in time");
+        std::thread::yield_now();
+    }
+}
