@@ -4,14 +4,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use distcache::{Config, Dispatch, codes};
 use distcache_http::{Limits, doors};
-use distcache_manager::{Config, Dispatch, codes};
 
 /// Everything that was decided by the flags, the machine and the defaults.
 /// Displays as lines, each a name and what it is, and each ended.
 pub(crate) struct Facts<'a> {
     pub(crate) address: SocketAddr,
     pub(crate) server: doors::Kind,
+    /// Whether everybody who can reach it may do everything.
+    pub(crate) is_open: bool,
     pub(crate) config: &'a Config,
     pub(crate) limits: &'a Limits,
     pub(crate) shutdown_timeout: Duration,
@@ -82,12 +84,12 @@ impl Facts<'_> {
 
     /// What could be misused, and the flag that changes it.
     fn write_dangers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.address.ip().to_canonical().is_loopback() {
-            line(f, "unsafe", "every program on this machine may read and write (--listen)")?;
-        } else {
+        if self.is_open && self.address.ip().to_canonical().is_loopback() {
+            line(f, "unsafe", "every program on this machine may read and write (--token-file)")?;
+        } else if self.is_open {
             let (code, exposed, remedy) =
                 (codes::EXPOSED, codes::EXPOSED.meaning(), codes::EXPOSED.remedy());
-            line(f, "unsafe", format_args!("{code} {exposed} {remedy} (--listen)"))?;
+            line(f, "unsafe", format_args!("{code} {exposed} {remedy} (--insecure)"))?;
         }
         if self.server == doors::Kind::TinyHttp {
             let text = "tiny_http has no other limits: a hostile client can end this process";

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
-use distcache_manager::codes::{self, Code};
+use distcache::codes::{self, Code};
 
 /// Requests were cut off, or threads left behind.
 const EXIT_INCOMPLETE: u8 = 1;

@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use distcache::{Config, Dispatch, EvictionPolicy};
 use distcache_http::{Limits, doors};
-use distcache_manager::{Config, Dispatch, EvictionPolicy};
 
 /// A cache server: values by key, in memory, over HTTP.
 ///
@@ -76,6 +78,19 @@ pub(crate) struct Flags {
     /// A Host name to answer to on a loopback address; repeatable
     #[arg(long, value_name = "HOST", env = "DISTCACHE_ALLOW_HOST", value_delimiter = ',')]
     pub(crate) allow_host: Vec<String>,
+
+    /// A file of tokens, one a line: only who sends one may read and write
+    #[arg(long, value_name = "FILE", env = "DISTCACHE_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// A file of tokens, one a line: who sends one may read
+    #[arg(long, value_name = "FILE", env = "DISTCACHE_READ_TOKEN_FILE")]
+    pub(crate) read_token_file: Option<PathBuf>,
+
+    /// Listen where other machines can reach it, without any token
+    #[arg(long, env = "DISTCACHE_INSECURE", value_parser = BoolishValueParser::new(),
+          action = ArgAction::SetTrue)]
+    pub(crate) insecure: bool,
 
     #[command(flatten)]
     limits: LimitFlags,

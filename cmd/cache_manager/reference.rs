@@ -31,14 +31,16 @@ fn document() -> String {
 
 fn row(text: &mut String, arg: &Arg) {
     let long = arg.get_long().expect("every flag has a long name");
-    let value = arg.get_value_names().expect("every flag takes a value")[0].as_str();
+    let takes_value = arg.get_action().takes_values();
+    let value = arg.get_value_names().filter(|_| takes_value).unwrap_or_default();
+    let value = value.iter().fold(String::new(), |text, name| text + " " + name);
     let variable = arg.get_env().and_then(|name| name.to_str()).expect("filtered for it");
     let help = arg.get_help().expect("every flag is explained").to_string().replace('\n', " ");
     // A default that depends on something is told in the text.
     let (what, told) = help.split_once(" [default: ").unwrap_or((&help, "none"));
     let fixed = arg.get_default_values().iter().find_map(|value| value.to_str());
     let default = fixed.unwrap_or_else(|| told.trim_end_matches(']'));
-    writeln!(text, "| `--{long} {value}` | `{variable}` | {default} | {what} |")
+    writeln!(text, "| `--{long}{value}` | `{variable}` | {default} | {what} |")
         .expect("a String takes all text");
 }
 

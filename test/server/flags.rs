@@ -20,7 +20,7 @@ fn refusal_in(variables: &[(&str, &str)], arguments: &[&str]) -> String {
 }
 
 /// Checks that flags are refused in one line that has each of `parts`.
-fn refused(arguments: &[&str], parts: &[&str]) {
+pub(crate) fn refused(arguments: &[&str], parts: &[&str]) {
     let line = refusal(arguments);
     for part in parts {
         assert!(line.contains(part), "no {part:?} in what {arguments:?} is told: {line}");
@@ -45,8 +45,10 @@ fn the_help_begins_with_what_the_program_is() {
 
 /// The part of the help that explains one flag.
 fn explanation<'a>(help: &'a str, flag: &str) -> &'a str {
-    let start = help.find(&format!("--{flag} <")).unwrap_or_else(|| panic!("--{flag} is missing"));
-    let rest = &help[start..];
+    const INDENT: &str = "      ";
+    let start = help.find(&format!("{INDENT}--{flag}"));
+    let start = start.unwrap_or_else(|| panic!("--{flag} is missing"));
+    let rest = &help[start + INDENT.len()..];
     &rest[..rest[2..].find("      --").map_or(rest.len(), |end| end + 2)]
 }
 
@@ -66,6 +68,9 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
         ("log", "FILTER", "info"),
         ("allow-origin", "ORIGIN", ""),
         ("allow-host", "HOST", ""),
+        ("token-file", "FILE", ""),
+        ("read-token-file", "FILE", ""),
+        ("insecure", "", ""),
         ("max-request-line", "SIZE", "8KiB"),
         ("max-header-bytes", "SIZE", "16KiB"),
         ("max-headers", "NUMBER", "100"),
@@ -81,7 +86,8 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
     ];
     for (flag, unit, default) in flags {
         let text = explanation(&help, flag);
-        assert!(text.starts_with(&format!("--{flag} <{unit}>")), "{text}");
+        let unit = if unit.is_empty() { String::new() } else { format!(" <{unit}>") };
+        assert!(text.starts_with(&format!("--{flag}{unit}\n")), "{text}");
         let told = format!("[default: {default}");
         assert!(default.is_empty() || text.contains(&told), "no {told:?} in {text}");
         let variable = format!("DISTCACHE_{}", flag.to_uppercase().replace('-', "_"));
@@ -252,16 +258,16 @@ fn a_server_that_is_not_built_in_is_refused() {
 
 #[test]
 fn tiny_http_is_refused_where_other_machines_could_reach_it() {
-    let arguments = ["--listen", "0.0.0.0:0", "--http-server", "tiny_http"];
+    let arguments = ["--listen", "0.0.0.0:0", "--http-server", "tiny_http", "--insecure"];
     refused(&arguments, &["DC-303", "loopback", "0.0.0.0"]);
 }
 
 #[cfg(feature = "hyper")]
 #[test]
 fn an_address_that_other_machines_can_reach_is_warned_of() {
-    let server = Server::of(Process::start(&["--listen", "0.0.0.0:0"]));
+    let server = Server::of(Process::start(&["--listen", "0.0.0.0:0", "--insecure"]));
     let warning = server.stdout.wait_for("DC-304");
-    assert!(warning.starts_with("unsafe") && warning.contains("--listen"), "{warning}");
+    assert!(warning.starts_with("unsafe") && warning.contains("--insecure"), "{warning}");
     let at_home = Server::start(&[]).end().stdout;
     assert!(!at_home.contains("DC-304"), "{at_home}");
 }

@@ -8,4 +8,6 @@ mod life;
 mod memory;
 mod readme;
 mod support;
+mod systemd;
 mod tidy;
+mod tokens;

@@ -103,7 +103,8 @@ pub use error::Error;
 
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
-    CONTENT_TYPE_BYTES_MAX, Cause, Clock, Config, Cursor, Dispatch, ManualClock, Page,
+    CONTENT_TYPE_BYTES_MAX, Cause, Clock, Config, ConfigError, Cursor, Dispatch,
+    Error as CacheError, ManualClock, NodeId, NodeReport, NodeState, NodeStatus, Page,
     RemovalListener, SystemClock, Tick, VALIDATOR_BYTES_MAX, Value, Version, codes, codes::Code,
 };
 

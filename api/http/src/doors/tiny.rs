@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use distcache_manager::codes;
+use distcache::codes;
 use tiny_http::{Header, Server, StatusCode};
 
 use super::block_on::block_on;
@@ -151,12 +151,18 @@ impl<S: Service> Worker<S> {
     }
 
     fn serve(&self, mut request: tiny_http::Request) {
-        let response = match self.read_body(&mut request) {
+        let response = match self.read_admitted(&mut request) {
             Ok(body) => self.answer(&request, body),
             Err(problem) => problem.into_response(),
         };
         // The client has left: nobody is there to be told.
         let _ = request.respond(to_tiny(response));
+    }
+
+    /// The whole body, if the service takes the request.
+    fn read_admitted(&self, request: &mut tiny_http::Request) -> Result<Bytes, Problem> {
+        self.service.admit(&in_ours(request, &TinyHeaders(request.headers()), Bytes::new()))?;
+        self.read_body(request)
     }
 
     /// The whole body, unless the head is refused; a refused body is not read.
@@ -175,19 +181,22 @@ impl<S: Service> Worker<S> {
     }
 
     fn answer(&self, request: &tiny_http::Request, body: Bytes) -> Response {
-        let (authority, path, query) = split_target(request.url());
         let headers = TinyHeaders(request.headers());
-        let request = Request {
-            method: Method::of(request.method().as_str()),
-            authority,
-            path,
-            query,
-            headers: &headers,
-            body,
-        };
+        let request = in_ours(request, &headers, body);
         catch_unwind(AssertUnwindSafe(|| block_on(self.service.call(request))))
             .unwrap_or_else(panics::answer)
     }
+}
+
+/// Looks at `tiny_http`'s request as at ours.
+fn in_ours<'a>(
+    request: &'a tiny_http::Request,
+    headers: &'a TinyHeaders<'a>,
+    body: Bytes,
+) -> Request<'a> {
+    let (authority, path, query) = split_target(request.url());
+    let method = Method::of(request.method().as_str());
+    Request { method, authority, path, query, headers, body }
 }
 
 /// The checks of the guard that are still possible when `tiny_http` has read the head.
@@ -223,10 +232,15 @@ impl Headers for TinyHeaders<'_> {
         let found = self.0.iter().find(|header| header.field.equiv(name.as_str()))?;
         Some(found.value.as_str().as_bytes())
     }
+
+    fn each_value_of(&self, name: HeaderName, show: &mut dyn FnMut(&[u8])) {
+        let same = self.0.iter().filter(|header| header.field.equiv(name.as_str()));
+        same.for_each(|header| show(header.value.as_str().as_bytes()));
+    }
 }
 
 fn to_tiny(response: Response) -> tiny_http::Response<Cursor<Bytes>> {
-    let content_type = response.content_type().map(|kind| ("content-type", kind));
+    let content_type = response.content_type().map(|kind| ("content-type", kind.as_ref()));
     let others = response.headers().iter().map(|(name, value)| (*name, value.as_ref()));
     let headers = content_type
         .into_iter()

@@ -4,14 +4,17 @@ mod entry;
 mod failure;
 mod json;
 mod nodes;
+mod v1;
 
-use std::sync::Arc;
+use distcache::{Engine, codes};
 
-use distcache_manager::{CacheManager, codes};
+use crate::etag::Tagger;
+use crate::{Access, Method, OriginPolicy, Problem, Readiness, Request, Response, Right, Service};
 
-use crate::{Method, OriginPolicy, Problem, Readiness, Request, Response, Service};
+/// The keyspace that `/` reads and writes.
+pub const ROOT_KEYSPACE: &str = "default";
 
-/// The cache over HTTP.
+/// The engine over HTTP.
 ///
 /// | path | method | answer |
 /// |---|---|---|
@@ -21,49 +24,87 @@ use crate::{Method, OriginPolicy, Problem, Readiness, Request, Response, Service
 /// | `/livez` | GET, HEAD | 200 while the process runs |
 /// | `/readyz` | GET, HEAD | 200, or 503 while draining |
 /// | `/v1/nodes` | GET, HEAD | 200 with the state of each data node |
+/// | `/v1/keyspaces/{ks}/keys/{key}` | GET, HEAD | 200 with the bytes; 304 |
+/// | the same | PUT | 204, the body is the value; 412 |
+/// | the same | DELETE | 204 |
+///
+/// `/` is an older interface, to one keyspace, [`ROOT_KEYSPACE`]:
 ///
 /// - A POST without `value` takes it from the body: as it is, or from the form
 ///   that its Content-Type says it is; an empty body is an empty value.
 /// - A value that is not UTF-8 is `null` in the answer to the POST, and 406 to a
 ///   GET that does not name `application/octet-stream` in `Accept`.
-/// - A key that is not there is 404, for GET and for DELETE.
-/// - OPTIONS is answered 204 with `Allow` everywhere, other methods 405.
-/// - The query of the last three paths is ignored: health checkers append things.
+///
+/// Everywhere:
+///
+/// - A key that is not there, and cannot be loaded, is 404, for GET and for DELETE.
+/// - OPTIONS is answered 204 with `Allow`, other methods 405.
+/// - The query of `/livez`, `/readyz` and `/v1/nodes` is ignored: health checkers
+///   append things.
+/// - Who may read or write is told by [`Access`]; `/livez` and `/readyz` are for all.
 ///
 /// What goes wrong is a [`Problem`].
 #[derive(Debug)]
 pub struct Routes {
-    cache: Arc<CacheManager>,
+    engine: Engine,
     readiness: Readiness,
     origins: OriginPolicy,
+    access: Access,
+    tagger: Tagger,
 }
 
 impl Routes {
-    /// Routes to `cache`. They answer whom `origins` lets through.
-    pub fn new(cache: Arc<CacheManager>, readiness: Readiness, origins: OriginPolicy) -> Self {
-        Self { cache, readiness, origins }
+    /// Routes to `engine`, for everybody whom `origins` lets through.
+    pub fn new(engine: Engine, origins: OriginPolicy) -> Self {
+        let (readiness, access) = (Readiness::default(), Access::default());
+        Self { engine, readiness, origins, access, tagger: Tagger::random() }
+    }
+
+    /// Says at `/readyz` what `readiness` says.
+    #[must_use]
+    pub fn readiness(self, readiness: Readiness) -> Self {
+        Self { readiness, ..self }
+    }
+
+    /// Lets in whom `access` lets in.
+    #[must_use]
+    pub fn access(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
     async fn route(&self, request: Request<'_>) -> Result<Response, Problem> {
-        self.origins.check(&request)?;
         match request.path {
             "/" => self.entry(request).await,
             "/livez" => read_only(request.method, || Ok(Response::text("alive\n"))),
             "/readyz" => read_only(request.method, || self.ready()),
-            "/v1/nodes" => read_only(request.method, || Ok(nodes::report(&self.cache.nodes()))),
             "*" if request.method == Method::Options => Ok(allowing(ENTRY_METHODS)),
-            _ => Err(Problem::new(404, codes::ROUTE_UNKNOWN)),
+            path => match path.strip_prefix("/v1/") {
+                Some(path) => self.v1(path, &request).await,
+                None => Err(Problem::new(404, codes::ROUTE_UNKNOWN)),
+            },
         }
     }
 
     async fn entry(&self, request: Request<'_>) -> Result<Response, Problem> {
         match request.method {
-            Method::Get | Method::Head => entry::get(&self.cache, &request).await,
-            Method::Post => entry::post(&self.cache, &request).await,
-            Method::Delete => entry::delete(&self.cache, &request).await,
-            Method::Options => Ok(allowing(ENTRY_METHODS)),
-            Method::Other => Err(not_allowed(ENTRY_METHODS)),
+            Method::Options => return Ok(allowing(ENTRY_METHODS)),
+            Method::Put | Method::Patch | Method::Other => return Err(not_allowed(ENTRY_METHODS)),
+            Method::Get | Method::Head | Method::Post | Method::Delete => {}
         }
+        self.allow(&request)?;
+        let keyspace = self.engine.keyspace(ROOT_KEYSPACE);
+        let keyspace = keyspace.map_err(|error| failure::problem(&error))?;
+        match request.method {
+            Method::Post => entry::post(&keyspace, &request).await,
+            Method::Delete => entry::delete(&keyspace, &request).await,
+            _ => entry::get(&keyspace, &request).await,
+        }
+    }
+
+    /// Lets a request through that writes, if its sender may. Who was admitted may
+    /// read.
+    fn allow(&self, request: &Request<'_>) -> Result<(), Problem> {
+        if request.method.is_safe() { Ok(()) } else { self.access.check(request, Right::Write) }
     }
 
     fn ready(&self) -> Result<Response, Problem> {
@@ -75,6 +116,16 @@ impl Routes {
 }
 
 impl Service for Routes {
+    /// Lets in who may at least read.
+    fn admit(&self, request: &Request<'_>) -> Result<(), Problem> {
+        self.origins.check(request)?;
+        let is_for_all = matches!(request.path, "/livez" | "/readyz");
+        if is_for_all || request.method == Method::Options {
+            return Ok(());
+        }
+        self.access.check(request, Right::Read)
+    }
+
     async fn call(&self, request: Request<'_>) -> Response {
         self.route(request).await.unwrap_or_else(Problem::into_response)
     }
@@ -90,7 +141,9 @@ fn read_only(
     match method {
         Method::Get | Method::Head => read(),
         Method::Options => Ok(allowing(READ_METHODS)),
-        Method::Post | Method::Delete | Method::Other => Err(not_allowed(READ_METHODS)),
+        Method::Post | Method::Put | Method::Patch | Method::Delete | Method::Other => {
+            Err(not_allowed(READ_METHODS))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/v1/nodes`: the state of each data node.
 
-use distcache_manager::{NodeReport, NodeStatus};
+use distcache::{NodeReport, NodeStatus};
 use serde::Serialize;
 
 use crate::Response;

@@ -10,3 +10,4 @@ mod overload;
 mod routes;
 mod support;
 mod tiny;
+mod v1;

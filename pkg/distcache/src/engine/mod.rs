@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use distcache_bus::{Deadline, Subscription, Topic, join_by};
+use distcache_manager::codes::{self, Code};
 use distcache_manager::{CacheManager, Tick, Topics};
 use parking_lot::Mutex;
 
@@ -57,6 +58,13 @@ pub struct ShutdownError {
     pub threads: usize,
     /// Writes of write-behind that waited for the end, and are lost.
     pub writes: u64,
+}
+
+impl ShutdownError {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        codes::SHUTDOWN_INCOMPLETE
+    }
 }
 
 impl Engine {

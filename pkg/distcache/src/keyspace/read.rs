@@ -60,7 +60,8 @@ impl Found {
         self.value.version()
     }
 
-    /// When it was loaded or put, on the engine's clock.
+    /// When it was loaded or put, on the engine's clock; `None` if that was not
+    /// noted ([`KeyspaceConfig::dated`](crate::KeyspaceConfig::dated)).
     pub fn born(&self) -> Option<Tick> {
         self.value.born()
     }
@@ -370,6 +371,14 @@ impl Keyspace {
 fn found_by_peek(peeked: distcache_manager::Peeked) -> Found {
     let how = peeked.stale_since.map_or(How::Hit, |since| How::Stale { since });
     Found { value: peeked.value, how }
+}
+
+impl Keyspace {
+    /// How much longer a value that was found here stays fresh; `None` if it is
+    /// stale.
+    pub fn ttl_of(&self, found: &Found) -> Option<Ttl> {
+        self.inner.ttl_of(found)
+    }
 }
 
 impl Inner {

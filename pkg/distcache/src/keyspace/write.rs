@@ -315,7 +315,7 @@ impl Inner {
         Write {
             content_type: item.content_type,
             expires: self.until(setup, item.until),
-            born: Some(self.manager.now()),
+            born: setup.config.is_dated.then(|| self.manager.now()),
             tags,
             condition: item.condition,
             ..Write::new(item.key, item.value)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use distcache_manager::codes;
+use distcache::codes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
