@@ -15,6 +15,11 @@ pub(crate) fn ready() {
     tell(NotifyState::Ready);
 }
 
+/// Settings are read again. [`ready`] says when that is done.
+pub(crate) fn reloading() {
+    tell(NotifyState::Reloading);
+}
+
 /// The shutdown has begun.
 pub(crate) fn stopping() {
     tell(NotifyState::Stopping);

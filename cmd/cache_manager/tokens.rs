@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use distcache::codes;
+use distcache_config::Config;
 use distcache_http::{Access, Right};
 
 use crate::failure::{Failure, with_causes};
@@ -12,27 +13,32 @@ use crate::failure::{Failure, with_causes};
 /// Longer than any list of tokens that is of use.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
+/// Tokens, and what each allows.
+pub(crate) type Tokens = Vec<(String, Right)>;
+
 /// Who is let in, as two files say: a token a line; empty lines, and those that
 /// begin with `#`, are no tokens.
-pub(crate) fn access(writers: Option<&Path>, readers: Option<&Path>) -> Result<Access, Failure> {
+pub(crate) fn read(config: &Config) -> Result<Tokens, Failure> {
     let mut tokens = Vec::new();
-    for (path, right) in [(writers, Right::Write), (readers, Right::Read)] {
+    let files = [(config.token_file(), Right::Write), (config.read_token_file(), Right::Read)];
+    for (path, right) in files {
         let Some(path) = path else { continue };
-        let found = read(path).map_err(|error| refused(path, error))?;
+        let found = lines(&path).map_err(|error| refused(&path, error))?;
         if found.is_empty() {
-            return Err(refused(path, "there is no token in it"));
+            return Err(refused(&path, "there is no token in it"));
         }
-        let of_file = Access::default();
-        let found = found.into_iter().map(|token| (token, right)).collect::<Vec<_>>();
-        of_file.replace(found.clone()).map_err(|error| refused(path, with_causes(&error)))?;
+        let found: Tokens = found.into_iter().map(|token| (token, right)).collect();
+        // Tried out, so that what is wrong is told with the file that it is in.
+        let of_file = Access::default().replace(found.clone());
+        of_file.map_err(|error| refused(&path, with_causes(&error)))?;
         tokens.extend(found);
     }
-    let access = Access::default();
-    access.replace(tokens).map_err(|error| Failure::to_start(codes::TOKEN_FILE_INVALID, error))?;
-    Ok(access)
+    let all = Access::default().replace(tokens.clone());
+    all.map_err(|error| Failure::to_start(codes::TOKEN_FILE_INVALID, error))?;
+    Ok(tokens)
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<String>> {
+fn lines(path: &Path) -> std::io::Result<Vec<String>> {
     let mut text = String::new();
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if FILE_BYTES_MAX < text.len() as u64 {

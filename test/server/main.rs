@@ -1,12 +1,14 @@
 //! The whole program, from outside: the real binary, its flags, its sockets,
 //! its signals and what it prints; and the rules that the repository keeps.
 
+mod config;
 mod defects;
 mod entries;
 mod flags;
 mod life;
 mod memory;
 mod readme;
+mod reload;
 mod support;
 mod systemd;
 mod tidy;

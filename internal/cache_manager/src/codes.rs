@@ -128,6 +128,19 @@ codes! {
     DOOR_NOT_BUILT = 305, "This program was built without that HTTP server.", "Build it with `--features hyper`, or use `--http-server tiny_http`.";
     NOT_READY = 306, "The server has started but does not answer its own `/readyz` with 200.", "See the detail; the process may lack open files (`ulimit -n`) or processor time.";
     TOKEN_FILE_INVALID = 307, "A file of tokens cannot be used.", "Write one token a line, of 16 to 512 visible ASCII characters.";
+
+    // 32x: the configuration.
+    CONFIG_UNREADABLE = 320, "The configuration file cannot be read.", "Give a file of UTF-8 text, at most 1 MiB, that the server's user may read.";
+    CONFIG_SYNTAX = 321, "The configuration file is not TOML.", "Mend the text at the line and column that are named.";
+    SETTING_UNKNOWN = 322, "There is no setting of this name.", "Look for a typing error; `cmd/cache_manager/CONFIG.md` lists every setting.";
+    SETTING_INVALID = 323, "A setting has a value that it cannot have.", "Give one that the message names.";
+    SETTINGS_CONFLICT = 324, "Settings do not go together, or one of them is missing.", "Change or give what the message names.";
+    NAMED_FILE_UNREADABLE = 325, "A file, directory or variable that a setting names cannot be read.", "See that it is there, not empty, and may be read by the server's user.";
+    SETTING_WITHOUT_EFFECT = 326, "A setting is allowed and has no effect as things are.", "Leave it out, or give what it needs.";
+    SECRET_IN_FILE = 327, "A secret stands in the configuration file itself.", "Put it into a file of its own, or into a variable.";
+    RESTART_NEEDED = 328, "A setting was changed that holds from the next start only.", "Restart the server when it suits.";
+    RELOAD_REFUSED = 329, "The configuration was not reloaded; everything is as it was.", "Mend what the lines before say, and send SIGHUP again.";
+    SOURCE_UNREACHABLE = 330, "A source does not answer, or does not understand its statements.", "Look at the detail and at the source.";
 }
 
 #[cfg(test)]

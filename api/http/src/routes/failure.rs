@@ -38,6 +38,7 @@ fn of_cache(error: &CacheError) -> (u16, Option<Duration>) {
         // 414 would blame the URL, but the key may have come in a form.
         CacheError::KeyTooLong { .. }
         | CacheError::TooManyTags { .. }
+        | CacheError::LabelInvalid(_)
         | CacheError::KeyspaceNameInvalid
         | CacheError::KeyspaceRefused { .. } => 400,
         CacheError::KeyspacesFull => 507,
