@@ -116,8 +116,9 @@ impl Entry {
     /// Reads the ends of what a hit needs, which may lie in two lines of memory:
     /// the counter, and where the key begins.
     #[inline]
-    pub(crate) fn touch(&self) -> usize {
-        ThinArc::strong_count(&self.0) + self.0.slice.first().map_or(0, |first| usize::from(*first))
+    pub(crate) fn touch(&self) -> u32 {
+        let counter = ThinArc::strong_count(&self.0) as u32;
+        counter ^ self.0.slice.first().map_or(0, |first| u32::from(*first))
     }
 
     /// Fills in the bytes of an entry that nobody else holds.

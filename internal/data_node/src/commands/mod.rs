@@ -10,7 +10,7 @@ mod load;
 pub use load::{Land, LookFresh, LookUp};
 
 mod read;
-pub use read::{Count, Get, Peek, Scan};
+pub use read::{Count, Get, GetMany, Peek, Scan};
 
 mod transfer;
 pub use transfer::{Fetch, Fetched};

@@ -4,4 +4,5 @@ mod entries;
 mod keyspaces;
 mod lifetimes;
 mod loads;
+mod many;
 mod support;
