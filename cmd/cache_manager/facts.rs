@@ -2,21 +2,23 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
+use distcache::{Config, Dispatch, codes};
+use distcache_config::Loaded;
 use distcache_http::{Limits, doors};
-use distcache_manager::{Config, Dispatch, codes};
 
 /// Everything that was decided by the flags, the machine and the defaults.
 /// Displays as lines, each a name and what it is, and each ended.
 pub(crate) struct Facts<'a> {
     pub(crate) address: SocketAddr,
-    pub(crate) server: doors::Kind,
-    pub(crate) config: &'a Config,
+    /// Whether everybody who can reach it may do everything.
+    pub(crate) is_open: bool,
+    /// The configuration file.
+    pub(crate) file: Option<&'a Path>,
+    pub(crate) loaded: &'a Loaded,
     pub(crate) limits: &'a Limits,
-    pub(crate) shutdown_timeout: Duration,
-    pub(crate) allow_origin: &'a [String],
-    pub(crate) allow_host: &'a [String],
 }
 
 impl fmt::Display for Facts<'_> {
@@ -31,10 +33,15 @@ impl fmt::Display for Facts<'_> {
 impl Facts<'_> {
     fn write_cache(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Config { data_nodes, capacity_bytes, entries_max, eviction, dispatch, .. } =
-            self.config;
+            self.loaded.engine();
         line(f, "listening on", format_args!("http://{} ({})", self.address, self.server_name()))?;
+        if let Some(file) = self.file {
+            line(f, "configuration", file.display())?;
+            let names: Vec<_> = self.loaded.config().keyspaces().collect();
+            line(f, "keyspaces", names.join(", "))?;
+        }
         line(f, "data nodes", data_nodes)?;
-        line(f, "capacity", format_args!("{}, overhead included", Size(*capacity_bytes)))?;
+        line(f, "capacity", format_args!("{}, overhead included", Size(capacity_bytes)))?;
         match entries_max {
             Some(entries) => line(f, "entries", format_args!("at most {entries}"))?,
             None => line(f, "entries", "as many as fit")?,
@@ -65,7 +72,7 @@ impl Facts<'_> {
         } = *self.limits;
         let size = |bytes| Size(bytes as u64).to_string();
         limit(f, "a body", size(body_bytes), "--max-value")?;
-        if self.server == doors::Kind::Hyper {
+        if self.server() == doors::Kind::Hyper {
             limit(f, "a request line", size(request_line_bytes), "--max-request-line")?;
             limit(f, "headers", headers, "--max-headers")?;
             limit(f, "all headers", size(header_bytes), "--max-header-bytes")?;
@@ -77,33 +84,42 @@ impl Facts<'_> {
             limit(f, "an answer is read", Seconds(write_timeout), "--write-timeout")?;
             limit(f, "a connection idles", Seconds(idle_timeout), "--idle-timeout")?;
         }
-        limit(f, "a shutdown", Seconds(self.shutdown_timeout), "--shutdown-timeout")
+        limit(
+            f,
+            "a shutdown",
+            Seconds(self.loaded.config().shutdown_timeout()),
+            "--shutdown-timeout",
+        )
     }
 
     /// What could be misused, and the flag that changes it.
     fn write_dangers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.address.ip().to_canonical().is_loopback() {
-            line(f, "unsafe", "every program on this machine may read and write (--listen)")?;
-        } else {
+        if self.is_open && self.address.ip().to_canonical().is_loopback() {
+            line(f, "unsafe", "every program on this machine may read and write (--token-file)")?;
+        } else if self.is_open {
             let (code, exposed, remedy) =
                 (codes::EXPOSED, codes::EXPOSED.meaning(), codes::EXPOSED.remedy());
-            line(f, "unsafe", format_args!("{code} {exposed} {remedy} (--listen)"))?;
+            line(f, "unsafe", format_args!("{code} {exposed} {remedy} (--insecure)"))?;
         }
-        if self.server == doors::Kind::TinyHttp {
+        if self.server() == doors::Kind::TinyHttp {
             let text = "tiny_http has no other limits: a hostile client can end this process";
             line(f, "unsafe", format_args!("{text} (--http-server)"))?;
         }
-        for origin in self.allow_origin {
+        for origin in self.loaded.config().allow_origin() {
             line(f, "unsafe", format_args!("pages of {origin} may write (--allow-origin)"))?;
         }
-        for host in self.allow_host {
+        for host in self.loaded.config().allow_host() {
             line(f, "unsafe", format_args!("calls by the name {host} are served (--allow-host)"))?;
         }
         Ok(())
     }
 
+    fn server(&self) -> doors::Kind {
+        self.loaded.config().http_server()
+    }
+
     fn server_name(&self) -> &'static str {
-        match self.server {
+        match self.server() {
             doors::Kind::Hyper => "hyper",
             doors::Kind::TinyHttp => "tiny_http",
         }

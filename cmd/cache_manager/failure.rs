@@ -5,30 +5,30 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
-use distcache_manager::codes::{self, Code};
+use distcache::codes::{self, Code};
+use distcache_config::Faults;
 
 /// Requests were cut off, or threads left behind.
 const EXIT_INCOMPLETE: u8 = 1;
 /// The server has not started: bad flags, a port in use.
 const EXIT_USAGE: u8 = 2;
 
-/// What went wrong, for the operator.
+/// What went wrong, for the operator: a line, or several if all is told at once.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    code: Code,
-    what: String,
+    text: String,
     status: u8,
 }
 
 impl Failure {
     /// The server has not started.
     pub(crate) fn to_start(code: Code, what: impl fmt::Display) -> Self {
-        Self { code, what: what.to_string(), status: EXIT_USAGE }
+        Self { text: line(code, what), status: EXIT_USAGE }
     }
 
     /// The server has not ended in order.
     pub(crate) fn to_end(code: Code, what: impl fmt::Display) -> Self {
-        Self { code, what: what.to_string(), status: EXIT_INCOMPLETE }
+        Self { text: line(code, what), status: EXIT_INCOMPLETE }
     }
 
     /// Tells the operator. Not the log, which may be off.
@@ -39,9 +39,19 @@ impl Failure {
     }
 }
 
+fn line(code: Code, what: impl fmt::Display) -> String {
+    format!("{code} {what} ({})", code.remedy())
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({})", self.code, self.what, self.code.remedy())
+        f.write_str(&self.text)
+    }
+}
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
+        Self { text: faults.to_string().trim_end().to_owned(), status: EXIT_USAGE }
     }
 }
 

@@ -1,27 +1,35 @@
-//! The distcache server: flags, cache, door, and an orderly end.
+//! The distcache server: settings, engine, door, and an orderly end.
 #![forbid(unsafe_code)]
 
+mod config_command;
 mod facts;
 mod failure;
 mod flags;
+mod logger;
+mod notify;
 mod ready;
 #[cfg(test)]
 mod reference;
+mod reload;
 mod signals;
+mod tokens;
 
 use std::fmt::Display;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::thread;
 
-use distcache_http::{Limits, OriginPolicy, Readiness, Routes, doors};
-use distcache_manager::{CacheManager, codes};
+use distcache::{Engine, codes};
+use distcache_config::{Config, Faults, Inputs, Loaded};
+use distcache_http::{Access, History, OriginPolicy, Readiness, Routes, doors};
 use facts::Facts;
 use failure::{Failure, with_causes};
-use flags::Flags;
-use signals::EndSignals;
+use flags::Task;
+use logger::LogFilter;
+use notify::Watchdog;
+use reload::Settings;
+use signals::ServerSignals;
 
 /// Entries come and go in every size, and one thread frees what another has
 /// allocated: an allocator that keeps little of that back. With values of 100 B,
@@ -32,78 +40,110 @@ use signals::EndSignals;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let flags = match Flags::read(std::env::args_os()) {
-        Ok(flags) => flags,
+    let task = match flags::read(std::env::args_os()) {
+        Ok(task) => task,
         Err(error) if error.use_stderr() => return Failure::from(&error).report(),
         Err(help_or_version) => {
             tell(&help_or_version);
             return ExitCode::SUCCESS;
         }
     };
-    env_logger::Builder::new().parse_filters(&flags.log).init();
-    run(&flags).map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+    let done = match task {
+        Task::Serve(inputs) => serve(inputs),
+        Task::Check { inputs, connects } => {
+            config_command::check(&inputs, connects).map(|text| tell(&text))
+        }
+        Task::Print(inputs) => config_command::print(&inputs).map(|text| tell(&text)),
+    };
+    done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
 /// Starts everything, waits for a signal, ends everything.
-fn run(flags: &Flags) -> Result<(), Failure> {
+fn serve(inputs: Inputs) -> Result<(), Failure> {
+    let loaded = Loaded::read(&inputs)?;
+    let config = loaded.config();
+    let log = LogFilter::start(&config.log_filter());
+    config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
     // Before the threads, so that each of them leaves the signals to us.
-    let mut signals =
-        EndSignals::catch().map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
-    let address = flags.address();
+    let files = [inputs.file.clone(), config.token_file(), config.read_token_file()];
+    let has_files = files.iter().any(Option::is_some);
+    let mut signals = ServerSignals::catch(has_files)
+        .map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
+    let address = config.address();
+    let access = access(config)?;
     let listener = TcpListener::bind(address).map_err(|error| {
         let what = format_args!("cannot listen on {address}: {error}").to_string();
         Failure::to_start(codes::ADDRESS_UNAVAILABLE, what)
     })?;
-    let config = flags.config();
-    let cache = CacheManager::start(config.clone())
-        .map_err(|error| Failure::to_start(error.code(), with_causes(&error)))?;
-    let cache = Arc::new(cache);
-    let limits = flags.limits(cache.value_bytes_max());
+    let engine = loaded.start().map_err(Faults::from)?;
+    let limits = config.limits(largest_value(&engine));
     let readiness = Readiness::default();
-    let door = open_door(flags, listener, &cache, &readiness, &limits)?;
-    let facts = Facts {
+    let routes = routes(config, &listener, &engine)?;
+    let routes = routes.readiness(readiness.clone()).access(access.clone());
+    let door = doors::open(config.http_server(), listener, routes, &limits)
+        .map_err(|error| Failure::to_start(error.code(), with_causes(&error)))?;
+    tell(&Facts {
         address: door.local_addr(),
-        server: flags.server(),
-        config: &config,
+        is_open: access.is_open(),
+        file: inputs.file.as_deref(),
+        loaded: &loaded,
         limits: &limits,
-        shutdown_timeout: flags.shutdown_timeout,
-        allow_origin: &flags.allow_origin,
-        allow_host: &flags.allow_host,
-    };
-    tell(&facts);
+    });
     tell_ready(door.local_addr())?;
+    let watchdog = Watchdog::start(ready::from_here(door.local_addr()))
+        .map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
+    notify::ready();
 
-    signals.wait();
+    let mut settings = Settings { inputs, loaded, engine, access, log };
+    signals.wait(|| settings.read_again());
+    notify::stopping();
+    drop(watchdog);
     readiness.drain();
     log::info!("draining: a second signal ends at once");
     signals.quit_at_next().map_err(|error| Failure::to_end(codes::SPAWN_FAILED, error))?;
-    thread::sleep(flags.drain_delay);
-    let drained = door.shutdown(flags.shutdown_timeout);
-    let closed = cache.shutdown(flags.shutdown_timeout);
+    let config = settings.loaded.config();
+    thread::sleep(config.drain_delay());
+    let drained = door.shutdown(config.shutdown_timeout());
+    let closed = settings.engine.shutdown(config.shutdown_timeout());
     drained.map_err(|error| Failure::to_end(error.code(), &error))?;
-    closed.map_err(|error| Failure::to_end(error.code(), &error))?;
+    closed.map_err(|error| Failure::to_end(error.code(), error))?;
     log::info!("ended");
     Ok(())
 }
 
-fn open_door(
-    flags: &Flags,
-    listener: TcpListener,
-    cache: &Arc<CacheManager>,
-    readiness: &Readiness,
-    limits: &Limits,
-) -> Result<doors::Door, Failure> {
+/// The largest value that any keyspace takes: no body is larger.
+fn largest_value(engine: &Engine) -> u64 {
+    let names = engine.keyspaces();
+    let keyspaces = names.iter().filter_map(|name| engine.keyspace(name).ok());
+    keyspaces.filter_map(|keyspace| keyspace.value_bytes_max()).max().unwrap_or_default()
+}
+
+/// Who is let in. Where other machines can reach us that is not everybody, unless
+/// the operator says so.
+fn access(config: &Config) -> Result<Access, Failure> {
+    let access = Access::default();
+    let tokens = tokens::read(config)?;
+    access.replace(tokens).map_err(|error| Failure::to_start(codes::TOKEN_FILE_INVALID, error))?;
+    let address = config.address();
+    if access.is_open() && !address.ip().to_canonical().is_loopback() && !config.is_insecure() {
+        let what = format!("{address} can be reached by other machines, and there is no token");
+        return Err(Failure::to_start(codes::EXPOSED, what));
+    }
+    Ok(access)
+}
+
+fn routes(config: &Config, listener: &TcpListener, engine: &Engine) -> Result<Routes, Failure> {
     let unavailable = |error| Failure::to_start(codes::ADDRESS_UNAVAILABLE, error);
     let mut origins = OriginPolicy::listening_on(listener.local_addr().map_err(unavailable)?);
-    for origin in &flags.allow_origin {
-        origins = origins.allow_origin(origin.as_str());
+    for origin in config.allow_origin() {
+        origins = origins.allow_origin(origin);
     }
-    for host in &flags.allow_host {
-        origins = origins.allow_host(host.as_str());
+    for host in config.allow_host() {
+        origins = origins.allow_host(host);
     }
-    let routes = Routes::new(cache.clone(), readiness.clone(), origins);
-    doors::open(flags.server(), listener, routes, limits)
-        .map_err(|error| Failure::to_start(error.code(), with_causes(&error)))
+    let history = History::start(engine);
+    let history = history.map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
+    Ok(Routes::new(engine.clone(), origins).history(history))
 }
 
 /// Says so when clients are answered, and what to try first.

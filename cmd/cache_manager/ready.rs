@@ -1,4 +1,4 @@
-//! Whether the server is ready, asked as any client would ask.
+//! Whether the server is ready, or alive, asked as any client would ask.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -16,25 +16,42 @@ const ANSWER_BYTES_MAX: u64 = 4 << 10;
 /// # Errors
 /// When the answer is not 200, or does not come.
 pub(crate) fn ask(address: SocketAddr) -> io::Result<()> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    // Of version 1.0: the door closes when it has said all, and there is no
-    // header that a low limit could refuse.
-    stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).map_err(in_words)?;
-    match status(&answer) {
+    match status(&get(address, "/readyz", PATIENCE)?) {
         Some("200") => Ok(()),
         Some(status) => Err(io::Error::other(format!("the answer was {status}"))),
-        None => Err(io::Error::other("the answer was not HTTP")),
+        None => Err(not_http()),
     }
 }
 
+/// Asks `/livez` at `address`, over the network.
+///
+/// # Errors
+/// When no answer comes, whatever it says.
+pub(crate) fn answers(address: SocketAddr, patience: Duration) -> io::Result<()> {
+    status(&get(address, "/livez", patience)?).map(drop).ok_or_else(not_http)
+}
+
+fn get(address: SocketAddr, path: &str, patience: Duration) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    // Of version 1.0: the door closes when it has said all, and there is no
+    // header that a low limit could refuse.
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
+    let mut answer = Vec::new();
+    let read = stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer);
+    read.map_err(|error| in_words(error, patience))?;
+    Ok(answer)
+}
+
+fn not_http() -> io::Error {
+    io::Error::other("the answer was not HTTP")
+}
+
 /// What the system calls "temporarily unavailable" is an answer that is late.
-fn in_words(error: io::Error) -> io::Error {
+fn in_words(error: io::Error, patience: Duration) -> io::Error {
     match error.kind() {
-        io::ErrorKind::WouldBlock => io::Error::other(format!("no answer within {PATIENCE:?}")),
+        io::ErrorKind::WouldBlock => io::Error::other(format!("no answer within {patience:?}")),
         _ => error,
     }
 }

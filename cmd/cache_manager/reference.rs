@@ -1,18 +1,20 @@
-//! `FLAGS.md`, made from the flags themselves: this test holds it to them.
+//! `FLAGS.md`, made from the settings that have flags: this test holds it to them.
 
 use std::fmt::Write;
 
-use clap::{Arg, CommandFactory};
+use distcache_config::{CONFIG_VARIABLE, Setting, table};
 
-use crate::flags::Flags;
+use crate::flags::default;
 
 const PREFACE: &str = "\
 # The flags of cache_manager
 
-Made from the flags themselves, and compared with them by a test. A size is a
+Made from the settings themselves, and compared with them by a test. A size is a
 number and, if wanted, KiB, MiB or GiB; a time is a number of seconds, with a
-fraction if wanted. Each flag may be written with one dash (`-port=8081`) and
-set by its environment variable; the flag wins.
+fraction if wanted, or has a unit: `250ms`, `5s`, `10m`. Each flag may be written
+with one dash (`-port=8081`), set by its environment variable, or stand in the
+configuration file, which has more settings than these: [CONFIG.md](CONFIG.md).
+The flag wins over the variable, and that over the file.
 
 | flag | variable | default | what it sets |
 |---|---|---|---|
@@ -20,25 +22,21 @@ set by its environment variable; the flag wins.
 
 /// The document that ought to be there.
 fn document() -> String {
-    let mut command = Flags::command();
-    command.build();
     let mut text = PREFACE.to_owned();
-    for arg in command.get_arguments().filter(|arg| arg.get_env().is_some()) {
-        row(&mut text, arg);
-    }
+    writeln!(
+        text,
+        "| `--config FILE` | `{CONFIG_VARIABLE}` | none | The configuration file, in TOML |"
+    )
+    .expect("a String takes all text");
+    table::flags().for_each(|setting| row(&mut text, setting));
     text
 }
 
-fn row(text: &mut String, arg: &Arg) {
-    let long = arg.get_long().expect("every flag has a long name");
-    let value = arg.get_value_names().expect("every flag takes a value")[0].as_str();
-    let variable = arg.get_env().and_then(|name| name.to_str()).expect("filtered for it");
-    let help = arg.get_help().expect("every flag is explained").to_string().replace('\n', " ");
-    // A default that depends on something is told in the text.
-    let (what, told) = help.split_once(" [default: ").unwrap_or((&help, "none"));
-    let fixed = arg.get_default_values().iter().find_map(|value| value.to_str());
-    let default = fixed.unwrap_or_else(|| told.trim_end_matches(']'));
-    writeln!(text, "| `--{long} {value}` | `{variable}` | {default} | {what} |")
+fn row(text: &mut String, setting: &Setting) {
+    let flag = setting.flag.expect("only those that have one are asked for");
+    let usage = format!("{} {}", flag.name, flag.unit);
+    let (usage, variable, default) = (usage.trim_end(), setting.variable(), default(setting));
+    writeln!(text, "| `--{usage}` | `{variable}` | {default} | {} |", setting.meaning)
         .expect("a String takes all text");
 }
 

@@ -93,7 +93,7 @@ fn what_is_unsafe_is_told_with_the_flag_that_changes_it() {
     let stdout = Server::start(&arguments).end().stdout;
     let told: Vec<_> = stdout.lines().filter(|line| line.starts_with("unsafe ")).collect();
     let expected = [
-        ("every program on this machine", "(--listen)"),
+        ("every program on this machine", "(--token-file)"),
         ("end this process", "(--http-server)"),
         ("https://a.example", "(--allow-origin)"),
         ("b.example", "(--allow-host)"),

@@ -1,11 +1,16 @@
 //! The whole program, from outside: the real binary, its flags, its sockets,
 //! its signals and what it prints; and the rules that the repository keeps.
 
+mod config;
 mod defects;
 mod entries;
 mod flags;
 mod life;
 mod memory;
+mod observability;
 mod readme;
+mod reload;
 mod support;
+mod systemd;
 mod tidy;
+mod tokens;

@@ -104,8 +104,9 @@ fn every_flag_is_explained_in_the_reference_that_the_readme_links() {
     let flags = flags(&help);
     assert!(20 < flags.len(), "{flags:?}");
     for flag in &flags {
-        let start = format!("| `--{flag} ");
-        assert!(rows.iter().any(|row| row.starts_with(&start)), "--{flag} is not in {REFERENCE}");
+        let starts = [format!("| `--{flag} "), format!("| `--{flag}` ")];
+        let is_of = |row: &&str| starts.iter().any(|start| row.starts_with(start));
+        assert!(rows.iter().any(is_of), "--{flag} is not in {REFERENCE}");
     }
     assert_eq!(rows.len(), flags.len(), "every flag of {REFERENCE} is there");
 }
@@ -118,6 +119,8 @@ fn every_flag_that_a_document_names_is_there() {
     // Those of cargo and curl, in commands that are shown.
     known.extend(["bin", "bench", "release", "no-default-features", "features", "data-binary"]);
     known.extend(["git", "open"]);
+    // Those of `config check`.
+    known.extend(["connect"]);
     for document in ["README.md", "api/ERRORS.md", "internal/ARCHITECTURE.md"] {
         let text = text_of(document);
         let unknown: Vec<_> = flags_in(&text).difference(&known).copied().collect();

@@ -4,17 +4,19 @@
 //! server. What one request passes, in order:
 //!
 //! ```text
-//! socket -> guard -> door (hyper | `tiny_http`) -> Service -> Routes -> CacheManager
-//!           framing  limits, timeouts, panics               origin, query, JSON
+//! socket -> guard -> door (hyper | `tiny_http`) -> Service -> Routes -> Engine
+//!           framing  limits, timeouts, panics               origin, token, query
 //! ```
 //!
 //! - [`doors`] own the sockets, the threads and the timeouts. [`doors::open`]
 //!   starts one; what it serves is any [`Service`].
 //! - [`guard`] checks the bytes of a connection before hyper sees them.
 //! - [`Routes`] are the paths of the cache, [`OriginPolicy`] keeps web pages of
-//!   other sites out, [`Readiness`] is what `/readyz` says.
+//!   other sites out, [`Access`] knows the tokens, [`Readiness`] is what `/readyz`
+//!   says. [`History`] is what `/v1/status` tells of the last hour, [`DoorWatch`]
+//!   what `/v1/limits` does of a door's bounds.
 //! - [`Problem`] is every error a client sees: RFC 9457, with a stable code of
-//!   [`distcache_manager::codes`].
+//!   [`distcache::codes`].
 #![forbid(unsafe_code)]
 
 mod limits;
@@ -33,7 +35,13 @@ mod service;
 pub use service::Service;
 
 mod accept;
+mod escapes;
+mod etag;
+mod pairs;
 mod query;
+
+mod access;
+pub use access::{Access, Right, TOKEN_BYTES_MAX, TOKEN_BYTES_MIN, TOKENS_MAX, TokenError};
 
 mod origin;
 pub use origin::OriginPolicy;
@@ -41,8 +49,11 @@ pub use origin::OriginPolicy;
 mod readiness;
 pub use readiness::Readiness;
 
+mod observe;
+pub use observe::{DoorWatch, History};
+
 mod routes;
-pub use routes::Routes;
+pub use routes::{ROOT_KEYSPACE, Routes};
 
 pub mod guard;
 

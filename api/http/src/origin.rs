@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use distcache_manager::codes;
+use distcache::codes;
 
 use crate::{HeaderName, Problem, Request};
 
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::Method;
     use bytes::Bytes;
-    use distcache_manager::codes::Code;
+    use distcache::codes::Code;
 
     const HERE: &str = "localhost:8080";
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use distcache_manager::codes::Code;
+use distcache::codes::Code;
 use serde::Serialize;
 
 use crate::Response;
@@ -102,7 +102,7 @@ struct Members<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use distcache_manager::codes;
+    use distcache::codes;
 
     #[test]
     fn a_problem_has_the_members_of_rfc_9457_with_code_and_remedy() {
@@ -125,7 +125,7 @@ mod tests {
     fn its_headers_reach_the_answer() {
         let response = Problem::new(503, codes::OVERLOADED).retry_after(1).into_response();
         assert_eq!(response.status(), 503);
-        assert_eq!(response.content_type(), Some("application/problem+json"));
+        assert_eq!(response.content_type().unwrap(), "application/problem+json");
         assert_eq!(response.headers(), [("retry-after", "1".into())]);
     }
 }

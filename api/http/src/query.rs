@@ -7,11 +7,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use distcache_manager::codes;
+use distcache::codes;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::Problem;
+use crate::escapes::check_escapes;
 
 /// Ten years: longer is a mistake in the unit.
 const TTL_SECONDS_MAX: u32 = 315_360_000;
@@ -108,44 +109,6 @@ fn parse_ttl(text: &str) -> Result<Duration, Problem> {
         .ok_or_else(|| Problem::new(400, codes::TTL_INVALID))
 }
 
-/// Checks that each `%` has two hex digits behind it, and that what they stand
-/// for is UTF-8. The separators `&` and `=` are ASCII, which never is part of a
-/// longer character: the whole is UTF-8 exactly when each part is.
-fn check_escapes(text: &str) -> Result<(), Problem> {
-    let Some(first) = memchr::memchr(b'%', text.as_bytes()) else { return Ok(()) };
-    let (plain, mut rest) = text.as_bytes().split_at(first);
-    let mut decoded = Vec::with_capacity(text.len() - plain.len());
-    while let [byte, behind @ ..] = rest {
-        rest = behind;
-        if *byte != b'%' {
-            decoded.push(*byte);
-            continue;
-        }
-        let [high, low, behind @ ..] = rest else { return Err(malformed_escape()) };
-        let digits = hex(*high).zip(hex(*low)).ok_or_else(malformed_escape)?;
-        decoded.push(digits.0 << 4 | digits.1);
-        rest = behind;
-    }
-    // `plain` is whole UTF-8 by itself: it ends before an ASCII byte.
-    str::from_utf8(&decoded).map(|_| ()).map_err(|error| {
-        let detail = format!("the escapes do not decode to UTF-8: {error}");
-        Problem::new(400, codes::ENCODING_INVALID).detail(detail)
-    })
-}
-
-fn malformed_escape() -> Problem {
-    Problem::new(400, codes::ENCODING_INVALID).detail("a `%` is not followed by two hex digits")
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
 /// A name or a text, borrowed from the query where it has no escapes.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -182,7 +145,7 @@ impl<'de> Visitor<'de> for ParametersVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use distcache_manager::codes::Code;
+    use distcache::codes::Code;
 
     fn parse(text: &str) -> Result<Parameters<'_>, Code> {
         Parameters::parse(text, Takes::KeyValueTtl).map_err(|problem| problem.code())

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
     draining: Arc<AtomicBool>,
+    waits_for_warm_keys: bool,
 }
 
 impl Readiness {
@@ -17,6 +18,18 @@ impl Readiness {
     pub fn drain(&self) {
         // Relaxed: the flag alone is read, and nothing is published with it.
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Not ready before every keyspace has loaded the keys that are to be warm.
+    /// Default: ready at once.
+    #[must_use]
+    pub fn wait_for_warm_keys(self) -> Self {
+        Self { waits_for_warm_keys: true, ..self }
+    }
+
+    /// Whether the server is not ready before its keyspaces are warm.
+    pub fn waits_for_warm_keys(&self) -> bool {
+        self.waits_for_warm_keys
     }
 
     /// Whether the server drains.

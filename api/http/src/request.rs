@@ -39,8 +39,12 @@ pub enum Method {
     Get,
     /// Read, and leave out the body of the answer; the doors do that.
     Head,
-    /// Insert or update.
+    /// Do something; on `/`, insert or update.
     Post,
+    /// Insert or replace.
+    Put,
+    /// Change in part.
+    Patch,
     /// Remove.
     Delete,
     /// Ask which methods there are.
@@ -56,6 +60,8 @@ impl Method {
             "GET" => Self::Get,
             "HEAD" => Self::Head,
             "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "PATCH" => Self::Patch,
             "DELETE" => Self::Delete,
             "OPTIONS" => Self::Options,
             _ => Self::Other,
@@ -66,7 +72,7 @@ impl Method {
     pub fn is_safe(self) -> bool {
         match self {
             Self::Get | Self::Head | Self::Options => true,
-            Self::Post | Self::Delete | Self::Other => false,
+            Self::Post | Self::Put | Self::Patch | Self::Delete | Self::Other => false,
         }
     }
 }
@@ -76,10 +82,18 @@ impl Method {
 pub enum HeaderName {
     /// `Accept`
     Accept,
+    /// `Authorization`
+    Authorization,
+    /// `Cache-Control`
+    CacheControl,
     /// `Content-Type`
     ContentType,
     /// `Host`
     Host,
+    /// `If-Match`
+    IfMatch,
+    /// `If-None-Match`
+    IfNoneMatch,
     /// `Origin`
     Origin,
     /// `Sec-Fetch-Site`
@@ -91,8 +105,12 @@ impl HeaderName {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Accept => "accept",
+            Self::Authorization => "authorization",
+            Self::CacheControl => "cache-control",
             Self::ContentType => "content-type",
             Self::Host => "host",
+            Self::IfMatch => "if-match",
+            Self::IfNoneMatch => "if-none-match",
             Self::Origin => "origin",
             Self::SecFetchSite => "sec-fetch-site",
         }
@@ -103,11 +121,20 @@ impl HeaderName {
 pub trait Headers {
     /// The value of the first header of this name, without the blanks around it.
     fn value_of(&self, name: HeaderName) -> Option<&[u8]>;
+
+    /// Shows the value of each header of this name, in their order: those that
+    /// hold a list may come as several (RFC 9110, 5.3).
+    fn each_value_of(&self, name: HeaderName, show: &mut dyn FnMut(&[u8]));
 }
 
 /// A fixed list, for tests and for callers without a server.
 impl Headers for &[(HeaderName, &str)] {
     fn value_of(&self, name: HeaderName) -> Option<&[u8]> {
         self.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_bytes())
+    }
+
+    fn each_value_of(&self, name: HeaderName, show: &mut dyn FnMut(&[u8])) {
+        let same = self.iter().filter(|(known, _)| *known == name);
+        same.for_each(|(_, value)| show(value.as_bytes()));
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     status: u16,
-    content_type: Option<&'static str>,
+    content_type: Option<Cow<'static, str>>,
     headers: Vec<(&'static str, Cow<'static, str>)>,
     body: Bytes,
 }
@@ -36,8 +36,8 @@ impl Response {
     }
 
     /// An answer of any status and type.
-    pub fn of_type(status: u16, content_type: &'static str, body: Bytes) -> Self {
-        Self { status, content_type: Some(content_type), headers: Vec::new(), body }
+    pub fn of_type(status: u16, content_type: impl Into<Cow<'static, str>>, body: Bytes) -> Self {
+        Self { status, content_type: Some(content_type.into()), headers: Vec::new(), body }
     }
 
     /// The same with one more header. The name is in lower case.
@@ -47,14 +47,20 @@ impl Response {
         self
     }
 
+    /// The same with another body.
+    #[must_use]
+    pub fn with_body(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+
     /// The status, from 200 to 599.
     pub fn status(&self) -> u16 {
         self.status
     }
 
     /// The type of the body, where there is one.
-    pub fn content_type(&self) -> Option<&'static str> {
-        self.content_type
+    pub fn content_type(&self) -> Option<&Cow<'static, str>> {
+        self.content_type.as_ref()
     }
 
     /// The headers beside type and length; names in lower case.

@@ -65,7 +65,7 @@ codes! {
     SHUTDOWN_INCOMPLETE = 113, "Some threads did not stop within the shutdown deadline.", "Look in the log for what held them.";
     DRAINING = 114, "The server is draining: it finishes what it has and takes nothing new.", "Send the request to another process.";
     LAST_NODE = 115, "The last data node cannot be removed.", "Add another data node first, or shut the cache down.";
-    TOO_MANY_TAGS = 116, "The value has more tags than a value can have.", "Give at most 63 tags.";
+    TOO_MANY_TAGS = 116, "The value has more tags than a value can have.", "Give at most 31 tags.";
     UNMET = 117, "The key has another value than the condition asks for.", "Read the key, and decide again.";
     NO_NUMBER = 118, "The value is not the decimal text of a 64-bit whole number.", "Delete the key, or put a number first.";
     OVERFLOW = 119, "The sum is not a 64-bit whole number.", "Put a smaller number first.";
@@ -74,6 +74,7 @@ codes! {
     KEYSPACE_NAME_INVALID = 122, "The name of a keyspace is empty, too long, or has a `/` or a control character.", "Choose a name of 1 to 255 bytes without them.";
     KEYSPACE_REFUSED = 123, "The limits of a keyspace do not go together.", "See the detail for both numbers.";
     KEYSPACES_FULL = 124, "There are as many keyspaces as one process can have.", "Remove one first: there can be 1,024.";
+    CONTENT_TYPE_INVALID = 125, "The content type of a value, or the validator by which its source knows it, is not one.", "Give a content type of 1 to 255 visible ASCII characters and spaces, and a validator of 1 to 512 bytes; or leave it out.";
     SOURCE_FAILED = 131, "The data source failed; nothing of that is kept.", "Look at the detail and at the source; the next read tries again.";
     SOURCE_TIMED_OUT = 132, "The data source gave no answer within the load timeout.", "Look at the source, or raise the keyspace's load timeout.";
     SOURCE_PANICKED = 133, "The data source panicked.", "Report the panic message to whoever wrote the source.";
@@ -88,12 +89,12 @@ codes! {
     CODEC_FAILED = 142, "A value could not be turned into bytes, or bytes into a value of the type asked for.", "Look at the detail; forget the key if another version of a service wrote it.";
 
     // 2xx: a request over HTTP.
-    NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V.";
-    ROUTE_UNKNOWN = 202, "There is nothing at this path.", "Use `/`, `/livez`, `/readyz` or `/v1/nodes`.";
+    NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V, or PUT under /v1.";
+    ROUTE_UNKNOWN = 202, "There is nothing at this path.", "Use `/`, `/livez`, `/readyz` or what is under `/v1/`.";
     METHOD_NOT_ALLOWED = 203, "The path does not take this method.", "Use one of the methods in the `Allow` header.";
-    KEY_MISSING = 204, "The query has no `key`, or an empty one.", "Add `?key=K`.";
+    KEY_MISSING = 204, "The request has no key, or an empty one.", "Add `?key=K`, or the key at the end of the path.";
     PARAMETER_REPEATED = 205, "A parameter is given more than once.", "Give it once.";
-    TTL_INVALID = 206, "The `ttl` is not a whole number of seconds in range.", "Give seconds from 1 to 315360000 (ten years), or leave `ttl` out to keep the value until it is evicted.";
+    TTL_INVALID = 206, "The `ttl` is not a number of seconds in range.", "Give whole seconds from 1 to 315360000 (ten years), or leave `ttl` out to keep the value until it is evicted.";
     ENCODING_INVALID = 207, "A percent escape is malformed or does not decode to UTF-8.", "Percent-encode the UTF-8 bytes of the text.";
     NOT_ACCEPTABLE = 208, "The value is not UTF-8 and cannot be shown as JSON.", "Ask for the bytes: `Accept: application/octet-stream`.";
     CROSS_SITE = 209, "A web page of another site sent this request.", "Allow its origin with `--allow-origin` if you trust it.";
@@ -105,7 +106,7 @@ codes! {
     REQUEST_TIMED_OUT = 215, "The request did not arrive in time.", "Send it faster, or raise `--header-timeout` or `--body-timeout`.";
     OVERLOADED = 216, "As many requests or connections are in flight as the server takes.", "Retry after the time in `Retry-After`, or raise `--max-in-flight` or `--max-connections`.";
     HTTP_VERSION_UNSUPPORTED = 217, "The HTTP version is not 1.0 or 1.1.", "Use HTTP/1.1.";
-    PARAMETER_UNKNOWN = 218, "The query has a parameter this path does not know.", "Leave it out; the detail lists those that are known.";
+    PARAMETER_UNKNOWN = 218, "The query has a parameter that this request does not know.", "Leave it out; the detail lists those that are known.";
     VALUE_TWICE = 219, "The value is given in the query and again in the body.", "Give it in one of the two.";
     EXPECTATION_FAILED = 220, "The `Expect` header asks for something other than 100-continue.", "Leave the header out.";
     TRANSFER_CODING_UNKNOWN = 221, "The `Transfer-Encoding` is not `chunked`.", "Send the body with Content-Length or chunked.";
@@ -113,14 +114,34 @@ codes! {
     BUFFERS_FULL = 223, "Request bodies and answers in flight hold as many bytes as the server allows.", "Retry after the time in `Retry-After`, or raise `--max-buffered`.";
     FORM_WITHOUT_VALUE = 224, "The body is a form, as its Content-Type says, and has no `value`.", "Send `value=...`, or the bytes themselves: `-H 'Content-Type: application/octet-stream' --data-binary @file`.";
     ACCEPT_FAILED = 225, "A new connection could not be accepted.", "Raise the process's limit of open files (`ulimit -n`), or lower `--max-connections`.";
+    TOKEN_UNKNOWN = 226, "The request has no bearer token that the server knows.", "Send `Authorization: Bearer TOKEN`, with a token of the server's `--token-file`.";
+    READ_ONLY_TOKEN = 227, "The token allows to read, and the request would change something.", "Send a token of `--token-file`.";
+    CONDITION_INVALID = 228, "An `If-Match` or `If-None-Match` is malformed, or not for this request.", "See the detail; a tag is what `ETag` said, quotes included.";
+    NOT_CACHED = 229, "The cache does not hold this key, and was asked for nothing else.", "Leave `Cache-Control: only-if-cached` out to have it loaded.";
+    PARAMETER_INVALID = 230, "A parameter of the query is not what it ought to be.", "See the detail for what would be right.";
+    WARMING_UP = 231, "Keys that are to be warm are still being loaded.", "Wait until `/readyz` says that it is ready.";
 
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";
     ADDRESS_UNAVAILABLE = 302, "The address cannot be listened on.", "Choose another with `--listen` or `--port`, or end the program that holds it.";
     LOOPBACK_ONLY = 303, "The `tiny_http` door listens on loopback addresses only.", "Use `--http-server hyper`, or a loopback address.";
-    EXPOSED = 304, "The server listens on an address that other machines can reach, and asks nobody who they are.", "Listen on 127.0.0.1, or put it behind a proxy that authenticates.";
+    EXPOSED = 304, "The server listens on an address that other machines can reach, and asks nobody who they are.", "Give it a `--token-file`, listen on 127.0.0.1, or say `--insecure` if a proxy before it asks.";
     DOOR_NOT_BUILT = 305, "This program was built without that HTTP server.", "Build it with `--features hyper`, or use `--http-server tiny_http`.";
     NOT_READY = 306, "The server has started but does not answer its own `/readyz` with 200.", "See the detail; the process may lack open files (`ulimit -n`) or processor time.";
+    TOKEN_FILE_INVALID = 307, "A file of tokens cannot be used.", "Write one token a line, of 16 to 512 visible ASCII characters.";
+
+    // 32x: the configuration.
+    CONFIG_UNREADABLE = 320, "The configuration file cannot be read.", "Give a file of UTF-8 text, at most 1 MiB, that the server's user may read.";
+    CONFIG_SYNTAX = 321, "The configuration file is not TOML.", "Mend the text at the line and column that are named.";
+    SETTING_UNKNOWN = 322, "There is no setting of this name.", "Look for a typing error; `cmd/cache_manager/CONFIG.md` lists every setting.";
+    SETTING_INVALID = 323, "A setting has a value that it cannot have.", "Give one that the message names.";
+    SETTINGS_CONFLICT = 324, "Settings do not go together, or one of them is missing.", "Change or give what the message names.";
+    NAMED_FILE_UNREADABLE = 325, "A file, directory or variable that a setting names cannot be read.", "See that it is there, not empty, and may be read by the server's user.";
+    SETTING_WITHOUT_EFFECT = 326, "A setting is allowed and has no effect as things are.", "Leave it out, or give what it needs.";
+    SECRET_IN_FILE = 327, "A secret stands in the configuration file itself.", "Put it into a file of its own, or into a variable.";
+    RESTART_NEEDED = 328, "A setting was changed that holds from the next start only.", "Restart the server when it suits.";
+    RELOAD_REFUSED = 329, "The configuration was not reloaded; everything is as it was.", "Mend what the lines before say, and send SIGHUP again.";
+    SOURCE_UNREACHABLE = 330, "A source does not answer, or does not understand its statements.", "Look at the detail and at the source.";
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use distcache_bus::CallError;
 use distcache_node::{
-    KEY_BYTES_MAX, KeyTooLong, NotAdded, PutRefused, Refused, TAGS_MAX, TooManyTags, Version,
+    KEY_BYTES_MAX, KeyTooLong, LabelInvalid, NotAdded, PutRefused, Refused, TAGS_MAX, TooManyTags,
+    Version,
 };
 
 use crate::Keyspace;
@@ -46,6 +47,9 @@ pub enum Error {
         /// The number of tags.
         tags: usize,
     },
+    /// A content type or a validator is none; nothing has changed.
+    #[error(transparent)]
+    LabelInvalid(#[from] LabelInvalid),
     /// A put's condition is not met; nothing has changed.
     #[error("the key has another value than the condition asks for")]
     Unmet {
@@ -119,6 +123,7 @@ impl Error {
             Self::ValueTooLarge { .. } => codes::VALUE_TOO_LARGE,
             Self::KeyTooLong { .. } => codes::KEY_TOO_LONG,
             Self::TooManyTags { .. } => codes::TOO_MANY_TAGS,
+            Self::LabelInvalid(_) => codes::CONTENT_TYPE_INVALID,
             Self::Unmet { .. } => codes::UNMET,
             Self::NoNumber => codes::NO_NUMBER,
             Self::Overflow => codes::OVERFLOW,
@@ -171,6 +176,7 @@ impl Error {
             NotAdded::Overflow => Self::Overflow,
             NotAdded::KeyTooLong(error) => error.into(),
             NotAdded::TooManyTags(error) => error.into(),
+            NotAdded::LabelInvalid(error) => error.into(),
             NotAdded::Refused(refused) => Self::of_put(refused, keyspace),
         })
     }

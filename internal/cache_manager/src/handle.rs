@@ -100,8 +100,8 @@ impl Pulse {
         }
     }
 
-    pub(crate) fn beat(&self, status: NodeStatus) {
-        *self.status.lock() = Some(status);
+    pub(crate) fn beat(&self, status: &NodeStatus) {
+        *self.status.lock() = Some(*status);
         self.beat_ms.store(self.clock.now().as_ms(), Ordering::Relaxed);
     }
 
@@ -114,7 +114,7 @@ impl Pulse {
     /// Notes what every keyspace has counted by now. Under the node's lock.
     pub(crate) fn note(&self, state: &DataNode) {
         let mut counts = self.counts.lock();
-        state.counts().for_each(|(id, counted)| counts.set(id, counted));
+        state.counts().for_each(|(id, counted)| counts.set(id, &counted));
     }
 
     /// What somebody may have been told that the node has counted.

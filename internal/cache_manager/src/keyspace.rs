@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
+use distcache_bus::Watermark;
 use distcache_node::{Cause, Departed, EvictionPolicy, KeyspaceId, Lifetimes, Value};
 
 use crate::Error;
@@ -140,7 +141,11 @@ impl Keyspace {
 
 /// Every keyspace, by name and by place. Read without a lock, swapped whole.
 #[derive(Debug, Default)]
-pub(crate) struct Directory(ArcSwap<Table>);
+pub(crate) struct Directory {
+    table: ArcSwap<Table>,
+    /// How many there were at once.
+    mark: Watermark,
+}
 
 #[derive(Debug, Default, Clone)]
 struct Table {
@@ -151,12 +156,12 @@ struct Table {
 impl Directory {
     #[inline]
     pub(crate) fn find(&self, name: &str) -> Option<Keyspace> {
-        let table = self.0.load();
+        let table = self.table.load();
         table.places.iter().flatten().find(|keyspace| keyspace.name() == name).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<Keyspace> {
-        self.0.load().places.iter().flatten().cloned().collect()
+        self.table.load().places.iter().flatten().cloned().collect()
     }
 
     /// Publishes a keyspace, in its place.
@@ -166,6 +171,7 @@ impl Directory {
             table.places.resize_with(table.places.len().max(index + 1), || None);
             table.places[index] = Some(keyspace.clone());
         });
+        self.mark.note(self.all().len() as u64);
     }
 
     pub(crate) fn remove(&self, keyspace: &Keyspace) {
@@ -175,8 +181,13 @@ impl Directory {
         });
     }
 
+    /// How many there were at once, and how often there was no place.
+    pub(crate) fn mark(&self) -> &Watermark {
+        &self.mark
+    }
+
     fn change(&self, change: impl Fn(&mut Table)) {
-        self.0.rcu(|table| {
+        self.table.rcu(|table| {
             let mut table = Table::clone(table);
             change(&mut table);
             table
@@ -193,7 +204,7 @@ impl Directory {
 
     #[cold]
     fn tell_each(&self, departed: &[(KeyspaceId, Departed)]) {
-        let table = self.0.load_full();
+        let table = self.table.load_full();
         for (id, one) in departed {
             let keyspace = table.places.get(usize::from(id.index)).and_then(Option::as_ref);
             if let Some(keyspace) = keyspace.filter(|keyspace| keyspace.id() == *id) {

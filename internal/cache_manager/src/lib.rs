@@ -53,15 +53,20 @@ pub use batch::PutItem;
 mod report;
 pub use report::{NodeReport, NodeState};
 
+mod bounds;
+pub use bounds::Bound;
+
 mod budget;
 mod membership;
 mod regular;
 mod supervisor;
 mod tallies;
 
-pub use distcache_bus::{Dispatch, Epoch, Received, Subscription};
+pub use distcache_bus::{Dispatch, Epoch, Lag, Received, Stopwatch, Subscription, Watermark};
 pub use distcache_node::{
-    Cargo, Cause, Clock, Condition, CustomPolicy, Draft, Entry, Eviction, EvictionPolicy, Failure,
-    Flight, KEY_BYTES_MAX, Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus,
-    Selection, Slot, SystemClock, TAGS_MAX, Tick, Value, Version, eviction, number_in,
+    AGE_BOUNDS_S, Ages, CONTENT_TYPE_BYTES_MAX, Cargo, Cause, Clock, Condition, CustomPolicy,
+    Draft, Entry, Eviction, EvictionPolicy, Failure, Flight, Held, InFlight, KEY_BYTES_MAX, Label,
+    LabelInvalid, Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus, Peaks,
+    REMOVALS_MAX, Reached, Removal, Selection, Slot, SystemClock, TAG_RECORDS_MAX, TAGS_MAX, Tick,
+    Trace, VALIDATOR_BYTES_MAX, Value, Version, WAITERS_MAX, eviction, number_in,
 };

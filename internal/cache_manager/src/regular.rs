@@ -43,7 +43,7 @@ impl Regular {
         };
         let Ok(mut status) = mailbox.locked(TICK_WAIT, tell) else { return };
         status.inbox_depth = mailbox.inbox_depth() as u64;
-        self.pulse.beat(status);
+        self.pulse.beat(&status);
         let (node, incarnation) = (self.id, self.incarnation);
         self.topics.node_status.publish(|| StatusReport { node, incarnation, status });
     }

@@ -12,17 +12,17 @@ pub(crate) struct Tallies {
 
 impl Tallies {
     /// Takes over what a keyspace has counted by now.
-    pub(crate) fn set(&mut self, id: KeyspaceId, counts: NodeStatus) {
+    pub(crate) fn set(&mut self, id: KeyspaceId, counts: &NodeStatus) {
         let index = usize::from(id.index);
         self.places.resize(self.places.len().max(index + 1), None);
-        self.places[index] = Some((id, counts));
+        self.places[index] = Some((id, *counts));
     }
 
     /// Adds what a keyspace has counted elsewhere.
-    fn add(&mut self, id: KeyspaceId, counts: NodeStatus) {
+    fn add(&mut self, id: KeyspaceId, counts: &NodeStatus) {
         let held = self.places.get(usize::from(id.index)).copied().flatten();
         match held {
-            Some((held, sum)) if held == id => self.set(id, sum.plus(&counts)),
+            Some((held, sum)) if held == id => self.set(id, &sum.plus(counts)),
             Some((held, _)) if id.generation < held.generation => {}
             _ => self.set(id, counts),
         }
@@ -31,7 +31,7 @@ impl Tallies {
     /// These counts and others.
     pub(crate) fn with(&self, others: &Self) -> Self {
         let mut sum = self.clone();
-        others.places.iter().flatten().for_each(|&(id, counts)| sum.add(id, counts));
+        others.places.iter().flatten().for_each(|(id, counts)| sum.add(*id, counts));
         sum
     }
 
@@ -63,10 +63,10 @@ mod tests {
     #[test]
     fn sums_are_of_each_keyspace_and_a_new_one_has_none_of_the_one_before() {
         let (mut one, mut other) = (Tallies::default(), Tallies::default());
-        one.set(id(0, 0), hits(1));
-        one.set(id(2, 0), hits(2));
-        other.set(id(2, 0), hits(3));
-        other.set(id(0, 1), hits(4));
+        one.set(id(0, 0), &hits(1));
+        one.set(id(2, 0), &hits(2));
+        other.set(id(2, 0), &hits(3));
+        other.set(id(0, 1), &hits(4));
         for sum in [one.with(&other), other.with(&one)] {
             assert_eq!(sum.of(id(2, 0)), hits(5));
             assert_eq!(sum.of(id(0, 1)), hits(4));

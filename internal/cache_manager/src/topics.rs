@@ -1,6 +1,6 @@
 //! What the manager tells whoever listens. Hashes, never keys.
 
-use distcache_bus::{Epoch, Topic};
+use distcache_bus::{Epoch, Lag, Topic};
 use distcache_node::NodeStatus;
 
 use crate::NodeId;
@@ -127,5 +127,18 @@ impl Topics {
             ring_change: Topic::new("ring_change"),
             operations: Topic::new("operations"),
         }
+    }
+
+    /// How far the subscribers of each topic are behind.
+    pub fn lags(&self) -> Vec<Lag> {
+        let Self { node_status, node_key_assignment, cache_invalidation, ring_change, operations } =
+            self;
+        vec![
+            node_status.lag(),
+            node_key_assignment.lag(),
+            cache_invalidation.lag(),
+            ring_change.lag(),
+            operations.lag(),
+        ]
     }
 }

@@ -1,6 +1,7 @@
 //! A store of each policy, so that a hit is compiled for its policy.
 
 use crate::eviction::{Eviction, EvictionPolicy, Fifo, Lru, S3Fifo, Sieve, TinyLfu};
+use crate::removals::RemovalLog;
 use crate::store::{Limits, Store};
 
 #[derive(Debug)]
@@ -29,14 +30,14 @@ macro_rules! on_store {
 pub(crate) use on_store;
 
 impl AnyStore {
-    pub(crate) fn new(policy: &EvictionPolicy, limits: Limits) -> Self {
+    pub(crate) fn new(policy: &EvictionPolicy, limits: Limits, log: RemovalLog) -> Self {
         match policy {
-            EvictionPolicy::Lru => Self::Lru(Store::new(Lru::new(), limits)),
-            EvictionPolicy::S3Fifo => Self::S3Fifo(Store::new(S3Fifo::new(), limits)),
-            EvictionPolicy::Sieve => Self::Sieve(Store::new(Sieve::new(), limits)),
-            EvictionPolicy::TinyLfu => Self::TinyLfu(Store::new(TinyLfu::new(), limits)),
-            EvictionPolicy::Fifo => Self::Fifo(Store::new(Fifo::new(), limits)),
-            EvictionPolicy::Custom(custom) => Self::Custom(Store::new(custom.make(), limits)),
+            EvictionPolicy::Lru => Self::Lru(Store::new(Lru::new(), limits, log)),
+            EvictionPolicy::S3Fifo => Self::S3Fifo(Store::new(S3Fifo::new(), limits, log)),
+            EvictionPolicy::Sieve => Self::Sieve(Store::new(Sieve::new(), limits, log)),
+            EvictionPolicy::TinyLfu => Self::TinyLfu(Store::new(TinyLfu::new(), limits, log)),
+            EvictionPolicy::Fifo => Self::Fifo(Store::new(Fifo::new(), limits, log)),
+            EvictionPolicy::Custom(custom) => Self::Custom(Store::new(custom.make(), limits, log)),
         }
     }
 

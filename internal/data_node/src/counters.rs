@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::{Ages, Reached};
+
 /// A count that readers under a shared lock raise too.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
@@ -49,4 +51,6 @@ pub(crate) struct Counters {
     pub(crate) refusals: Count,
     pub(crate) moved_in: Count,
     pub(crate) moved_out: Count,
+    pub(crate) evicted_ages: Ages,
+    pub(crate) reached: Reached,
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use crate::entry::{DATE_BYTES, Header, TAG_BYTES, TAGS_MAX};
-use crate::{Entry, Tick, Version};
+use crate::{Entry, Label, Tick, Version};
 
 /// The longest key, in bytes: its length has 16 bits in the entry's header.
 pub const KEY_BYTES_MAX: usize = u16::MAX as usize;
@@ -37,6 +37,7 @@ pub struct Draft<'a> {
     value: &'a [u8],
     expires: Tick,
     is_absent: bool,
+    label: Label<'a>,
     born: Option<Tick>,
     tags: &'a [u64],
 }
@@ -49,7 +50,8 @@ impl<'a> Draft<'a> {
     pub fn new(key: &'a [u8], value: &'a [u8], expires: Tick) -> Result<Self, KeyTooLong> {
         let key_bytes =
             u16::try_from(key.len()).map_err(|_too_long| KeyTooLong { bytes: key.len() })?;
-        Ok(Self { key, key_bytes, value, expires, is_absent: false, born: None, tags: &[] })
+        let (is_absent, label, born) = (false, Label::default(), None);
+        Ok(Self { key, key_bytes, value, expires, is_absent, label, born, tags: &[] })
     }
 
     /// Of an entry that says that its key has no value.
@@ -64,6 +66,12 @@ impl<'a> Draft<'a> {
     #[must_use]
     pub fn born(self, born: Tick) -> Self {
         Self { born: Some(born), ..self }
+    }
+
+    /// Notes what is said of the value; costs its texts and four bytes.
+    #[must_use]
+    pub fn labelled(self, label: Label<'a>) -> Self {
+        Self { label, ..self }
     }
 
     /// Notes the hashes of its tags; costs eight bytes each.
@@ -108,6 +116,7 @@ impl<'a> Draft<'a> {
             scratch.clear();
             scratch.extend_from_slice(self.key);
             scratch.extend_from_slice(self.value);
+            self.label.write(|part| scratch.extend_from_slice(part));
             self.tags.iter().for_each(|tag| scratch.extend_from_slice(&tag.to_le_bytes()));
             if let Some(born) = self.born {
                 scratch.extend_from_slice(&born.as_ms().to_le_bytes()[..DATE_BYTES]);
@@ -128,20 +137,28 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn header(&self, version: Version) -> Header {
         let tags = u8::try_from(self.tags.len()).expect("tagged() counts them");
-        Header::new(version, self.expires, self.key_bytes)
-            .absent(self.is_absent)
-            .noted(self.born.is_some(), tags)
+        Header::new(version, self.expires, self.key_bytes).absent(self.is_absent).noted(
+            !self.label.is_empty(),
+            self.born.is_some(),
+            tags,
+        )
     }
 
     /// Bytes behind the value.
     pub(crate) fn notes_bytes(&self) -> usize {
-        self.tags.len() * TAG_BYTES + if self.born.is_some() { DATE_BYTES } else { 0 }
+        let date = if self.born.is_some() { DATE_BYTES } else { 0 };
+        self.label.bytes() + self.tags.len() * TAG_BYTES + date
     }
 
     /// Writes value and notes over those of an entry of the same lengths.
     pub(crate) fn write_over(&self, own: &mut [u8]) {
         let (value, notes) = own[self.key.len()..].split_at_mut(self.value.len());
         value.copy_from_slice(self.value);
+        let (mut label, notes) = notes.split_at_mut(self.label.bytes());
+        self.label.write(|part| {
+            let place = label.split_off_mut(..part.len()).expect("bytes() counts the parts");
+            place.copy_from_slice(part);
+        });
         let (tags, born) = notes.split_at_mut(self.tags.len() * TAG_BYTES);
         for (place, tag) in tags.as_chunks_mut().0.iter_mut().zip(self.tags) {
             *place = tag.to_le_bytes();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use triomphe::{Arc, ThinArc};
 
 use crate::heap::heap_bytes;
-use crate::{Draft, KeyTooLong, Tick, Version};
+use crate::{Draft, KeyTooLong, Label, Tick, Version};
 
 /// What stands before key and value. Sixteen bytes; with the counter and the
 /// length that `ThinArc` adds, an entry costs 32 beside its key and value.
@@ -15,18 +15,19 @@ use crate::{Draft, KeyTooLong, Tick, Version};
 /// that lock; hence relaxed.
 pub(crate) struct Header {
     version: AtomicU64,
-    /// The expiry tick (40 bits), the number of tags (6 bits), whether the
-    /// entry is dated, whether it is absent (1 bit each), the key's length (16).
+    /// The expiry tick (40 bits), the number of tags (5 bits), whether the
+    /// entry is labelled, dated, absent (1 bit each), the key's length (16).
     rest: AtomicU64,
 }
 
 const ABSENT: u64 = 1 << 16;
 const DATED: u64 = 1 << 17;
-const TAGS_SHIFT: u32 = 18;
+const LABELLED: u64 = 1 << 18;
+const TAGS_SHIFT: u32 = 19;
 const EXPIRY_SHIFT: u32 = 24;
 
-/// Tags that one entry has at most: their number has six bits.
-pub const TAGS_MAX: usize = 63;
+/// Tags that one entry has at most: their number has five bits.
+pub const TAGS_MAX: usize = 31;
 /// What a tag takes in an entry: the hash of its name.
 pub(crate) const TAG_BYTES: usize = 8;
 /// What the date takes in an entry: a tick has 40 bits; one byte is spare.
@@ -43,7 +44,8 @@ impl Header {
         self
     }
 
-    pub(crate) fn noted(mut self, is_dated: bool, tags: u8) -> Self {
+    pub(crate) fn noted(mut self, is_labelled: bool, is_dated: bool, tags: u8) -> Self {
+        *self.rest.get_mut() |= if is_labelled { LABELLED } else { 0 };
         *self.rest.get_mut() |= if is_dated { DATED } else { 0 };
         *self.rest.get_mut() |= u64::from(tags) << TAGS_SHIFT;
         self
@@ -75,16 +77,21 @@ impl Rest {
         (self.0 >> TAGS_SHIFT) as usize & TAGS_MAX
     }
 
-    /// Bytes behind the value.
     #[inline]
-    fn notes_bytes(self) -> usize {
+    fn is_labelled(self) -> bool {
+        self.0 & LABELLED != 0
+    }
+
+    /// Bytes behind the label.
+    #[inline]
+    fn tags_and_date_bytes(self) -> usize {
         let date = if self.0 & DATED == 0 { 0 } else { DATE_BYTES };
         self.tags() * TAG_BYTES + date
     }
 }
 
-/// A key with its value, immutable and counted; behind the value its tags and
-/// the tick at which it was made, if it has them.
+/// A key with its value, immutable and counted; behind the value its label, its
+/// tags and the tick at which it was made, if it has them.
 ///
 /// Built by the caller, outside the node's lock; stored by the node, which
 /// gives it its version.
@@ -114,11 +121,10 @@ impl Entry {
     }
 
     /// Reads the ends of what a hit needs, which may lie in two lines of memory:
-    /// the counter, and where the key begins.
+    /// the counter, and where the key begins. Returns something made of them.
     #[inline]
-    pub(crate) fn touch(&self) -> u32 {
-        let counter = ThinArc::strong_count(&self.0) as u32;
-        counter ^ self.0.slice.first().map_or(0, |first| u32::from(*first))
+    pub(crate) fn touch(&self) -> usize {
+        ThinArc::strong_count(&self.0) ^ self.0.slice.first().map_or(0, |first| usize::from(*first))
     }
 
     /// Fills in the bytes of an entry that nobody else holds.
@@ -134,7 +140,7 @@ impl Entry {
     /// entry: a value that was handed out never changes.
     pub(crate) fn overwrite(&mut self, draft: &Draft<'_>, version: Version) -> bool {
         debug_assert!(self.key() == draft.key());
-        let notes_bytes = self.rest().notes_bytes();
+        let notes_bytes = self.notes_bytes(self.rest());
         if self.value().len() != draft.value().len() || notes_bytes != draft.notes_bytes() {
             return false;
         }
@@ -156,7 +162,27 @@ impl Entry {
     #[inline]
     pub fn value(&self) -> &[u8] {
         let rest = self.rest();
-        &self.0.slice[rest.key_bytes()..self.0.slice.len() - rest.notes_bytes()]
+        &self.0.slice[rest.key_bytes()..self.0.slice.len() - self.notes_bytes(rest)]
+    }
+
+    /// Bytes behind the value.
+    #[inline]
+    fn notes_bytes(&self, rest: Rest) -> usize {
+        let behind = rest.tags_and_date_bytes();
+        if rest.is_labelled() { behind + self.label_bytes(behind) } else { behind }
+    }
+
+    fn label_bytes(&self, behind: usize) -> usize {
+        Label::bytes_at_end(&self.0.slice[..self.0.slice.len() - behind])
+    }
+
+    /// What it says of its value.
+    pub fn label(&self) -> Label<'_> {
+        let rest = self.rest();
+        if !rest.is_labelled() {
+            return Label::default();
+        }
+        Label::at_end(&self.0.slice[..self.0.slice.len() - rest.tags_and_date_bytes()])
     }
 
     /// Whether this says that the key has no value.
@@ -191,7 +217,7 @@ impl Entry {
     /// The hashes of its tags.
     pub fn tags(&self) -> impl Iterator<Item = u64> {
         let rest = self.rest();
-        let notes = &self.0.slice[self.0.slice.len() - rest.notes_bytes()..];
+        let notes = &self.0.slice[self.0.slice.len() - rest.tags_and_date_bytes()..];
         let tags = notes[..rest.tags() * TAG_BYTES].as_chunks().0;
         tags.iter().copied().map(u64::from_le_bytes)
     }
@@ -241,6 +267,10 @@ mod tests {
     use super::*;
     use crate::{KEY_BYTES_MAX, TooManyTags, Value};
 
+    fn label() -> Label<'static> {
+        Label::new(Some("text/plain"), Some("\"7\"")).unwrap()
+    }
+
     #[test]
     fn an_entry_gives_back_what_it_was_made_of() {
         let entry = Entry::new(b"key", b"value", Tick::from_ms(77)).unwrap();
@@ -254,19 +284,24 @@ mod tests {
     #[test]
     fn notes_stand_behind_the_value_and_are_no_part_of_it() {
         let tags = [7, u64::MAX];
-        let draft = Draft::new(b"key", b"value", Tick::NEVER).unwrap();
-        let entry = draft.tagged(&tags).unwrap().born(Tick::from_ms(3)).entry();
+        let plain = Draft::new(b"key", b"value", Tick::NEVER).unwrap();
+        let draft = plain.tagged(&tags).unwrap().born(Tick::from_ms(3)).labelled(label());
+        let entry = draft.entry();
         assert_eq!((entry.key(), entry.value()), (&b"key"[..], &b"value"[..]));
         assert_eq!(entry.tags().collect::<Vec<_>>(), tags);
         assert_eq!((entry.born(), entry.is_absent()), (Some(Tick::from_ms(3)), false));
+        assert_eq!(entry.label(), label());
+        let entry = plain.labelled(label()).entry();
+        assert_eq!((entry.value(), entry.label()), (&b"value"[..], label()));
+        assert_eq!(plain.entry().label(), Label::default());
     }
 
     #[test]
     fn a_large_entry_is_made_of_the_same_parts() {
         let value: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
         let draft = Draft::new(b"key", &value, Tick::NEVER).unwrap().tagged(&[7]).unwrap();
-        let entry = draft.born(Tick::from_ms(3)).entry();
-        assert!(entry.key() == b"key" && entry.value() == value);
+        let entry = draft.born(Tick::from_ms(3)).labelled(label()).entry();
+        assert!(entry.key() == b"key" && entry.value() == value && entry.label() == label());
         assert_eq!((entry.tags().next(), entry.born()), (Some(7), Some(Tick::from_ms(3))));
     }
 
@@ -281,8 +316,9 @@ mod tests {
     #[test]
     fn another_expiry_changes_nothing_else() {
         let draft = Draft::new(b"key", b"value", Tick::NEVER).unwrap().tagged(&[1]).unwrap();
-        let entry = draft.born(Tick::from_ms(9)).entry();
+        let entry = draft.born(Tick::from_ms(9)).labelled(label()).entry();
         entry.set_expires(Tick::from_ms(1 << 39));
+        assert_eq!(entry.label(), label());
         assert_eq!(entry.expires(), Tick::from_ms(1 << 39));
         assert_eq!((entry.key(), entry.value()), (&b"key"[..], &b"value"[..]));
         assert_eq!((entry.tags().count(), entry.born()), (1, Some(Tick::from_ms(9))));
@@ -302,7 +338,7 @@ mod tests {
     fn one_tag_too_many_is_refused() {
         let draft = Draft::new(b"key", b"", Tick::NEVER).unwrap();
         assert_eq!(draft.tagged(&[1; TAGS_MAX]).unwrap().entry().tags().count(), TAGS_MAX);
-        assert_eq!(draft.tagged(&[1; TAGS_MAX + 1]).unwrap_err(), TooManyTags { tags: 64 });
+        assert_eq!(draft.tagged(&[1; TAGS_MAX + 1]).unwrap_err(), TooManyTags { tags: 32 });
     }
 
     #[test]
@@ -327,14 +363,35 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_is_overwritten_with_other_notes_of_the_same_size_in_all() {
+        let draft = Draft::new(b"key", b"old", Tick::NEVER).unwrap();
+        let mut entry = draft.tagged(&[1, 2]).unwrap().entry();
+        // Two lengths of two bytes, and twelve of text: as two tags.
+        let other = Label::new(Some("text/plain"), Some("77")).unwrap();
+        let draft = Draft::new(b"key", b"new", Tick::NEVER).unwrap().labelled(other);
+        assert!(entry.overwrite(&draft, Version::ZERO));
+        assert_eq!((entry.value(), entry.label()), (&b"new"[..], other));
+        assert_eq!(entry.tags().count(), 0);
+    }
+
+    #[test]
     fn an_entry_of_16_and_64_bytes_takes_112() {
         assert_eq!(Entry::new(&[0; 16], &[0; 64], Tick::NEVER).unwrap().heap_bytes(), 112);
     }
 
     #[test]
+    fn a_label_is_counted_in_its_entry() {
+        let draft = Draft::new(&[0; 16], &[0; 64], Tick::NEVER).unwrap();
+        // Four bytes of lengths, ten and three of text.
+        assert_eq!(draft.labelled(label()).entry().heap_bytes(), heap_bytes(112 + 17) as u64);
+        assert_eq!(draft.labelled(Label::default()).entry().heap_bytes(), 112);
+    }
+
+    #[test]
     fn debug_shows_no_key_and_no_value() {
         let entry = Entry::new(b"secret", b"secret", Tick::NEVER).unwrap();
-        let draft = Draft::new(b"secret", b"secret", Tick::NEVER).unwrap();
+        let label = Label::new(None, Some("secret")).unwrap();
+        let draft = Draft::new(b"secret", b"secret", Tick::NEVER).unwrap().labelled(label);
         let shown = format!("{entry:?} {:?} {draft:?}", Value::from(entry.clone()));
         assert!(!shown.contains("secret") && !shown.contains("115"), "{shown}");
     }

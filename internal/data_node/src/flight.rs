@@ -28,7 +28,7 @@ use distcache_bus::Replier;
 use distcache_bus::sync::Mutex;
 
 use crate::tags::Identity;
-use crate::{Entry, Tick, Value, Version};
+use crate::{Entry, InFlight, Tick, Value, Version};
 
 /// Callers that wait for one load at most.
 pub const WAITERS_MAX: usize = 65_536;
@@ -155,8 +155,8 @@ impl Flight {
         self.waiters.lock().came_before_revocation(entry).is_some()
     }
 
-    /// Lets a caller wait.
-    fn join(&self, waiter: Replier<Landing>) -> Result<(), NotJoined> {
+    /// Lets a caller wait. Returns how many do.
+    fn join(&self, waiter: Replier<Landing>) -> Result<usize, NotJoined> {
         let mut waiters = self.waiters.lock();
         if waiters.has_landed {
             return Err(NotJoined::HasLanded(waiter));
@@ -171,7 +171,7 @@ impl Flight {
         let came = waiters.came;
         waiters.waiting.push((came, waiter));
         waiters.came += 1;
-        Ok(())
+        Ok(waiters.waiting.len())
     }
 
     fn revoke(&self, tags: &[u64]) {
@@ -233,6 +233,16 @@ pub(crate) struct Flights {
     by_hash: HashMap<u64, Vec<Arc<Flight>>, BuildHasherDefault<Identity>>,
     len: usize,
     bytes: u64,
+    pub(crate) tally: FlightTally,
+}
+
+/// What the bounds of a keyspace's loads have come to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct FlightTally {
+    pub(crate) len_peak: usize,
+    pub(crate) waiters_peak: usize,
+    pub(crate) len_reached: u64,
+    pub(crate) waiters_reached: u64,
 }
 
 /// What a new flight needs to know.
@@ -264,6 +274,14 @@ impl Flights {
         self.find(hash, key).is_some_and(|flight| now < flight.overdue)
     }
 
+    /// The load of a key that is on its way.
+    pub(crate) fn trace(&self, hash: u64, key: &[u8]) -> Option<InFlight> {
+        let flight = self.find(hash, key)?;
+        let waiters = flight.waiters.lock();
+        let in_flight = InFlight { waiters: waiters.waiting.len(), overdue: flight.overdue };
+        (!waiters.has_landed).then_some(in_flight)
+    }
+
     fn find(&self, hash: u64, key: &[u8]) -> Option<&Arc<Flight>> {
         self.by_hash.get(&hash)?.iter().find(|flight| &*flight.key == key)
     }
@@ -282,8 +300,14 @@ impl Flights {
             && now < flight.overdue
         {
             match flight.join(waiter) {
-                Ok(()) => return Boarded::Follows,
-                Err(NotJoined::IsFull) => return Boarded::Crowded,
+                Ok(waiters) => {
+                    self.tally.waiters_peak = self.tally.waiters_peak.max(waiters);
+                    return Boarded::Follows;
+                }
+                Err(NotJoined::IsFull) => {
+                    self.tally.waiters_reached += 1;
+                    return Boarded::Crowded;
+                }
                 // Its node could not be told in time.
                 Err(NotJoined::HasLanded(back)) => waiter = back,
             }
@@ -292,14 +316,21 @@ impl Flights {
         if flights_max <= self.len {
             self.forget_ended(now);
         }
-        if flights_max <= self.len {
+        if self.is_full(flights_max) {
             return Boarded::Crowded;
         }
         let flight = self.depart(departure);
         match flight.join(waiter) {
-            Ok(()) => Boarded::Leads(Lead(flight)),
+            Ok(_) => Boarded::Leads(Lead(flight)),
             Err(_) => unreachable!("a new flight has room, and has not landed"),
         }
+    }
+
+    /// Whether no load can begin; counts that.
+    pub(crate) fn is_full(&mut self, flights_max: usize) -> bool {
+        let is_full = flights_max <= self.len;
+        self.tally.len_reached += u64::from(is_full);
+        is_full
     }
 
     /// Begins a load of a key that none is on its way for, and nobody waits for.
@@ -313,6 +344,7 @@ impl Flights {
         let flight = Arc::new(Flight { key: key.into(), hash, lease, overdue, stale, waiters });
         self.by_hash.entry(hash).or_default().push(flight.clone());
         self.len += 1;
+        self.tally.len_peak = self.tally.len_peak.max(self.len);
         self.bytes += flight_bytes(key);
         flight
     }

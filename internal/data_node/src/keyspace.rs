@@ -1,12 +1,18 @@
 //! One keyspace's part on one node: its entries, and its loads.
 
+use std::sync::Arc;
+
 use distcache_bus::Replier;
 
 use crate::any_store::{AnyStore, on_store};
 use crate::departed::Departed;
 use crate::flight::{Boarded, Departure, Flight, Flights, flight_bytes};
+use crate::removals::{Removal, RemovalLog, Removals};
 use crate::store::{Age, Lifetimes, Limits};
-use crate::{Draft, Entry, EvictionPolicy, Landing, Lead, Selection, Slot, Tick, Value, Version};
+use crate::{
+    Draft, Entry, EvictionPolicy, Held, InFlight, Landing, Lead, Peaks, Selection, Slot, Tick,
+    Value, Version,
+};
 
 /// Which keyspace. A number is used again after its keyspace was removed, under
 /// the next generation: what was meant for the old one never reaches the new.
@@ -104,6 +110,8 @@ pub enum Landed {
     Stored(Value),
     /// The load failed, and this may be served instead, marked as stale.
     Stale(Value),
+    /// Nothing was stored: the key was changed or forgotten meanwhile.
+    Overtaken,
     /// Nothing was stored.
     Nothing,
 }
@@ -117,14 +125,22 @@ pub(crate) struct Keyspace {
     flights_max: usize,
     /// What the node leaves to this keyspace; at most its own limit.
     ceiling_bytes: u64,
+    peaks: Peaks,
 }
 
 impl Keyspace {
-    pub(crate) fn new(id: KeyspaceId, settings: &KeyspaceSettings, now: Tick) -> Self {
-        let store = AnyStore::new(&settings.policy, settings.limits);
+    pub(crate) fn new(
+        id: KeyspaceId,
+        settings: &KeyspaceSettings,
+        removals: Arc<Removals>,
+        now: Tick,
+    ) -> Self {
+        let log = RemovalLog::new(removals, id);
+        let store = AnyStore::new(&settings.policy, settings.limits, log);
         let flights_max = settings.flights_max;
         let (flights, ceiling_bytes) = (Flights::default(), settings.limits.bytes);
-        let mut keyspace = Self { id, store, flights, flights_max, ceiling_bytes };
+        let peaks = Peaks::default();
+        let mut keyspace = Self { id, store, flights, flights_max, ceiling_bytes, peaks };
         on_store!(&mut keyspace.store, store => {
             store.set_lifetimes(settings.lifetimes, now);
             store.listen(settings.listens);
@@ -148,15 +164,15 @@ impl Keyspace {
             // What this takes counts when the limits are looked at.
             store.set_lifetimes(settings.lifetimes, now);
         });
-        self.set_limits(settings.limits);
+        self.set_limits(settings.limits, now);
         self
     }
 
     /// Changes what it may hold, loads included, and evicts what is too much.
-    pub(crate) fn set_limits(&mut self, limits: Limits) {
-        on_store!(&mut self.store, store => store.set_limits(limits));
+    pub(crate) fn set_limits(&mut self, limits: Limits, now: Tick) {
+        on_store!(&mut self.store, store => store.set_limits(limits, now));
         self.ceiling_bytes = limits.bytes;
-        self.shrink_to(limits.bytes);
+        self.shrink_to(limits.bytes, now);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -187,9 +203,9 @@ impl Keyspace {
 
     /// Evicts until it takes no more than `bytes`, or holds nothing. Returns
     /// whether it takes no more.
-    fn shrink_to(&mut self, bytes: u64) -> bool {
+    fn shrink_to(&mut self, bytes: u64, now: Tick) -> bool {
         while bytes < self.bytes() {
-            if !on_store!(&mut self.store, store => store.evict_one()) {
+            if !on_store!(&mut self.store, store => store.evict_one(now)) {
                 return false;
             }
         }
@@ -201,6 +217,54 @@ impl Keyspace {
     pub(crate) fn peek(&self, hash: u64, key: &[u8], now: Tick) -> Option<(Slot, &Entry, Age)> {
         let found = on_store!(&self.store, store => store.examine(hash, key, now));
         found.filter(|(_, entry, age)| !matches!(age, Age::Dead(_)) && !entry.is_absent())
+    }
+
+    /// The entry of a key that can be served, how the last one went, and the load
+    /// that is on its way.
+    pub(crate) fn trace(
+        &self,
+        hash: u64,
+        key: &[u8],
+        now: Tick,
+    ) -> (Option<Held>, Option<Removal>, Option<InFlight>) {
+        let flight = self.flights.trace(hash, key);
+        on_store!(&self.store, store => {
+            let last = store.last_removal(hash);
+            match store.examine(hash, key, now) {
+                None => (None, last, flight),
+                Some((slot, entry, Age::Dead(cause))) => {
+                    let died = store.death(slot, entry, cause).unwrap_or(now);
+                    (None, Some(Removal::of(entry, cause, died)), flight)
+                }
+                Some((_, entry, age)) => {
+                    let held = Held {
+                        value: Value::from(entry.clone()),
+                        stale_since: age.stale_since(),
+                        is_early: age == Age::Early,
+                        heap_bytes: entry.heap_bytes(),
+                    };
+                    (Some(held), last, flight)
+                }
+            }
+        })
+    }
+
+    /// Notes what it takes, if that is the most ever. Returns the bytes.
+    pub(crate) fn note_peaks(&mut self) -> u64 {
+        self.peaks = self.peaks();
+        self.bytes()
+    }
+
+    /// The most there has been of what has a bound.
+    pub(crate) fn peaks(&self) -> Peaks {
+        let tally = &self.flights.tally;
+        self.peaks.max(&Peaks {
+            bytes: self.bytes(),
+            entries: self.len() as u64,
+            flights: tally.len_peak as u64,
+            waiters: tally.waiters_peak as u64,
+            tag_records: on_store!(&self.store, store => store.tag_records()) as u64,
+        })
     }
 
     pub(crate) fn meets(
@@ -241,7 +305,7 @@ impl Keyspace {
                 Age::Stale(_) | Age::Dead(_) => {}
             }
         }
-        if !self.has_room_for_flight(key) {
+        if !self.has_room_for_flight(key, now) {
             return Look::Crowded;
         }
         let departure = visit.departure(held);
@@ -272,8 +336,8 @@ impl Keyspace {
         on_store!(&mut self.store, store => store.hit_after_miss(slot, visit.now));
         let has_flight = self.flights.has(visit.hash, visit.key, visit.now);
         let may_depart = !has_flight
-            && self.flights.len() < self.flights_max
-            && self.has_room_for_flight(visit.key);
+            && !self.flights.is_full(self.flights_max)
+            && self.has_room_for_flight(visit.key, visit.now);
         let refresh = may_depart.then(|| {
             self.flights.detach(visit.hash, visit.key);
             self.flights.depart_alone(visit.departure(Some(value.clone())))
@@ -282,8 +346,12 @@ impl Keyspace {
     }
 
     /// Makes room for one more load, by evicting if it has to.
-    fn has_room_for_flight(&mut self, key: &[u8]) -> bool {
-        self.shrink_to(self.ceiling_bytes.saturating_sub(flight_bytes(key)))
+    fn has_room_for_flight(&mut self, key: &[u8], now: Tick) -> bool {
+        let bytes = self.ceiling_bytes.saturating_sub(flight_bytes(key));
+        if bytes < self.bytes() {
+            on_store!(&mut self.store, store => store.note_full());
+        }
+        self.shrink_to(bytes, now)
     }
 
     /// Ends a load. Its cargo is stored if its lease still holds, as of the
@@ -296,17 +364,17 @@ impl Keyspace {
         version: impl FnOnce() -> Version,
     ) -> Landed {
         if !self.flights.end(flight) {
-            return Landed::Nothing;
+            return Landed::Overtaken;
         }
         let (hash, key) = (flight.hash(), flight.key());
         match cargo {
             Cargo::Entry(entry) => {
-                let is_kept = !flight.has_revoked(&entry)
-                    && on_store!(&mut self.store, store => store.admits(&entry)).is_ok();
-                if !is_kept {
+                let is_revoked = flight.has_revoked(&entry);
+                if is_revoked || on_store!(&mut self.store, store => store.admits(&entry)).is_err()
+                {
                     // What was here before is older than what the source has said.
-                    on_store!(&mut self.store, store => store.delete(hash, key));
-                    return Landed::Nothing;
+                    on_store!(&mut self.store, store => store.delete(hash, key, now));
+                    return if is_revoked { Landed::Overtaken } else { Landed::Nothing };
                 }
                 entry.set_version(version());
                 // 1. A load begins, in a keyspace with a stale window of an hour.
@@ -320,7 +388,7 @@ impl Keyspace {
             }
             Cargo::Unchanged(expires) => self.renew(hash, key, expires, now),
             Cargo::Nothing => {
-                on_store!(&mut self.store, store => store.delete(hash, key));
+                on_store!(&mut self.store, store => store.delete(hash, key, now));
                 Landed::Nothing
             }
             Cargo::Failure => self.stale_if_error(hash, key, now),
@@ -362,15 +430,15 @@ impl Keyspace {
     pub(crate) fn delete(&mut self, hash: u64, key: &[u8], now: Tick) -> bool {
         self.flights.detach(hash, key);
         let had_value = self.peek(hash, key, now).is_some();
-        on_store!(&mut self.store, store => store.delete(hash, key));
+        on_store!(&mut self.store, store => store.delete(hash, key, now));
         had_value
     }
 
     /// Removes everything and takes every load off. Returns how many entries
     /// there were.
-    pub(crate) fn clear(&mut self) -> usize {
+    pub(crate) fn clear(&mut self, now: Tick) -> usize {
         self.flights.detach_where(|_, _| true);
-        on_store!(&mut self.store, store => store.clear())
+        on_store!(&mut self.store, store => store.clear(now))
     }
 
     /// Forgets every value that bears one of these tags, as of `version`.
@@ -388,11 +456,14 @@ impl Keyspace {
         entries: usize,
         selection: &Selection,
         removed: &mut u64,
+        now: Tick,
     ) -> Option<usize> {
         if at == 0 {
             self.flights.detach_where(|_, key| selection.has(key));
         }
-        on_store!(&mut self.store, store => store.invalidate_some(at, entries, selection, removed))
+        on_store!(&mut self.store, store => {
+            store.invalidate_some(at, entries, selection, removed, now)
+        })
     }
 
     /// Stores a value for a key whose entry can be written over.

@@ -33,6 +33,9 @@ pub use clock::{Clock, ManualClock, SystemClock, Tick};
 mod version;
 pub use version::Version;
 
+mod label;
+pub use label::{CONTENT_TYPE_BYTES_MAX, Label, LabelInvalid, VALIDATOR_BYTES_MAX};
+
 mod draft;
 pub use draft::{Draft, KEY_BYTES_MAX, KeyTooLong, TooManyTags};
 
@@ -58,7 +61,15 @@ pub use departed::{Cause, Departed};
 
 mod glob;
 mod idle;
+
 mod tags;
+pub use tags::TAG_RECORDS_MAX;
+
+mod removals;
+pub use removals::{REMOVALS_MAX, Removal};
+
+mod ages;
+pub use ages::{AGE_BOUNDS_S, Ages};
 
 mod store;
 pub use store::{Lifetimes, Limits, Refused, STRUCTURE_BYTES_MIN, Selection};
@@ -76,7 +87,10 @@ mod node;
 pub use node::{Added, DataNode, NodeSettings, NotAdded, PutRefused, Removed, Stored, number_in};
 
 mod status;
-pub use status::NodeStatus;
+pub use status::{NodeStatus, Peaks, Reached};
+
+mod trace;
+pub use trace::{Held, InFlight, Trace};
 
 pub mod commands;
 

@@ -122,7 +122,7 @@ impl World {
         let told = self.call(Land { epoch: EPOCH, keyspace: KEYSPACE, flight, cargo });
         let value = match told.reply {
             Landed::Stored(value) | Landed::Stale(value) => value,
-            Landed::Nothing => Value::from(entry),
+            Landed::Overtaken | Landed::Nothing => Value::from(entry),
         };
         lead.flight().land(&Landing::Value(value));
     }

@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use crate::{Entry, Version};
 
 /// Invalidated tags that one keyspace of one node remembers.
-const RECORDS_MAX: usize = 1024;
+pub const TAG_RECORDS_MAX: usize = 1024;
 
 /// What a record takes, in bytes, with its part of the map's and the queue's
 /// spare room.
@@ -38,9 +38,14 @@ impl Tags {
             Place::Vacant(place) => _ = place.insert(version),
         }
         self.order.push_back((tag, version));
-        while RECORDS_MAX < self.order.len() {
+        while TAG_RECORDS_MAX < self.order.len() {
             self.give_up_oldest();
         }
+    }
+
+    /// Records that are kept.
+    pub(crate) fn records(&self) -> usize {
+        self.order.len()
     }
 
     fn give_up_oldest(&mut self) {
@@ -115,7 +120,7 @@ mod tests {
     #[test]
     fn with_too_many_records_only_what_is_older_than_the_oldest_goes_too() {
         let mut tags = Tags::default();
-        for record in 0..=RECORDS_MAX as u64 {
+        for record in 0..=TAG_RECORDS_MAX as u64 {
             tags.revoke(record, Version::from(10 + record));
         }
         assert!(tags.revokes(&entry(&[0], 9)), "the record is gone, and its entries are too");
@@ -127,10 +132,10 @@ mod tests {
     #[test]
     fn a_tag_that_is_revoked_again_keeps_its_last_record() {
         let mut tags = Tags::default();
-        for version in 0..2 * RECORDS_MAX as u64 {
+        for version in 0..2 * TAG_RECORDS_MAX as u64 {
             tags.revoke(7, Version::from(version));
         }
-        assert!(tags.revokes(&entry(&[7], 2 * RECORDS_MAX as u64 - 2)));
+        assert!(tags.revokes(&entry(&[7], 2 * TAG_RECORDS_MAX as u64 - 2)));
         assert!(!tags.revokes(&entry(&[8], 0)), "nothing else was given up");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use crate::{Entry, Tick, Version};
+use crate::{Entry, Label, Tick, Version};
 
 /// A value as the cache hands it out: shared, not copied.
 ///
@@ -28,6 +28,11 @@ impl Value {
     /// When it was made, if that was noted.
     pub fn born(&self) -> Option<Tick> {
         self.0.born()
+    }
+
+    /// What is said of it: its content type and its validator.
+    pub fn label(&self) -> Label<'_> {
+        self.0.label()
     }
 
     /// Whether this stands for "there is no value". It derefs to no bytes then.

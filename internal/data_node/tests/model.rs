@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use distcache_bus::Epoch;
 use distcache_node::{
-    Clock, Condition, DataNode, Draft, EvictionPolicy, KeyspaceId, KeyspaceSettings, Lifetimes,
-    Limits, ManualClock, NodeSettings, STRUCTURE_BYTES_MIN, Tick, Value,
+    Clock, Condition, DataNode, Draft, EvictionPolicy, KeyspaceId, KeyspaceSettings, Label,
+    Lifetimes, Limits, ManualClock, NodeSettings, STRUCTURE_BYTES_MIN, Tick, Value,
 };
 
 const KEYSPACE: KeyspaceId = KeyspaceId { index: 0, generation: 0 };
@@ -29,6 +29,7 @@ impl Random {
 struct Modelled {
     value: Vec<u8>,
     expires: Tick,
+    label: Label<'static>,
 }
 
 /// A node, a map, and the dice.
@@ -126,6 +127,7 @@ impl Bench {
         let Some(found) = found else { return };
         let expected = self.model.get(&key).expect("only what was put is found");
         assert_eq!(&found[..], expected.value, "the latest value, or a miss");
+        assert_eq!(found.label(), expected.label, "what was said of it, and nothing older");
         assert!(self.clock.now() < expected.expires, "nothing is served after its time");
         assert!(found.version().get() <= self.last_version);
         self.hits += 1;
@@ -149,7 +151,8 @@ impl Bench {
             _ => Tick::NEVER,
         };
         let (name, hash) = (key.to_le_bytes(), (self.hash)(key));
-        let draft = Draft::new(&name, &value, expires).expect("a short key");
+        let label = self.label();
+        let draft = Draft::new(&name, &value, expires).expect("a short key").labelled(label);
         let stored = if self.random.below(2) == 0 {
             self.node.put_draft(Epoch::FIRST, KEYSPACE, hash, &draft, Condition::Always)
         } else {
@@ -159,7 +162,20 @@ impl Bench {
         assert!(stored.replaced.is_none() || !stored.is_new);
         assert!(self.last_version < stored.version.get(), "versions grow");
         self.last_version = stored.version.get();
-        self.model.insert(key, Modelled { value, expires });
+        self.model.insert(key, Modelled { value, expires, label });
+    }
+
+    /// None as often as one.
+    fn label(&mut self) -> Label<'static> {
+        // Some as long as others, for values that are written over.
+        const CONTENT_TYPES: [&str; 2] = ["image/gif", "image/png"];
+        const VALIDATORS: [&str; 3] = ["\"1\"", "\"2\"", "Wed, 21 Oct 2015 07:28:00 GMT"];
+        let mut any_of = |texts: &[&'static str]| {
+            let number = usize::try_from(self.random.below(6)).expect("six fit");
+            texts.get(number).copied()
+        };
+        let (content_type, validator) = (any_of(&CONTENT_TYPES), any_of(&VALIDATORS));
+        Label::new(content_type, validator).expect("short texts")
     }
 
     fn delete(&mut self, key: u64) {

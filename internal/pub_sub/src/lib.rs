@@ -32,6 +32,12 @@ pub mod sync;
 mod deadline;
 pub use deadline::Deadline;
 
+mod stopwatch;
+pub use stopwatch::Stopwatch;
+
+mod watermark;
+pub use watermark::Watermark;
+
 mod fence;
 pub use fence::{Epoch, Fence};
 
@@ -42,16 +48,19 @@ mod reply;
 pub use reply::{Abandoned, Expire, Replier, Waiter, reply_slot};
 
 mod timer;
-pub use timer::Timer;
+pub use timer::{Timer, WAITS_MAX};
+
+mod call;
+pub use call::Call;
 
 mod mailbox;
-pub use mailbox::{Call, CallError, Dispatch, Mailbox, MailboxSettings, PostError};
+pub use mailbox::{CallError, Dispatch, Mailbox, MailboxSettings, PostError};
 
 mod worker;
 pub use worker::{Worker, WorkerSettings, join_by};
 
 mod topic;
-pub use topic::{Received, Subscription, Topic};
+pub use topic::{Lag, Received, Subscription, Topic};
 
 #[cfg(all(test, loom))]
 mod models;

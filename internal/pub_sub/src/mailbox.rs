@@ -2,15 +2,13 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::call::Call;
 use crate::reply::{Waiter, reply_slot};
 use crate::sync::{Mutex, Receiver, RwLock, SendTimeoutError, Sender, TrySendError, bounded};
-use crate::{Command, Deadline, Epoch, Fence, Read, Timer};
+use crate::{Command, Deadline, Epoch, Fence, Read, Timer, Watermark};
 
 /// How commands reach the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,6 +83,8 @@ pub struct Mailbox<S> {
     inbox: Mutex<Option<Sender<Job<S>>>>,
     /// The same queue's other end, to empty it when the worker is lost.
     queued: Receiver<Job<S>>,
+    inbox_capacity: usize,
+    inbox_mark: Watermark,
     on_panic: Box<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -113,6 +113,8 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
             dispatch: settings.dispatch,
             inbox: Mutex::new(Some(sender)),
             queued,
+            inbox_capacity: settings.inbox_capacity,
+            inbox_mark: Watermark::default(),
             on_panic: settings.on_panic,
         }
     }
@@ -213,7 +215,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         if !timer.keep(deadline.instant(), &waiter.expiry()) {
             return Call::ready(Err(CallError::Full));
         }
-        Call(Inner::Waiting(waiter))
+        Call::waiting(waiter)
     }
 
     /// Like [`begin`](Self::begin), beside other readers.
@@ -276,6 +278,16 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     /// Commands in the inbox now.
     pub fn inbox_depth(&self) -> usize {
         self.inbox.lock().as_ref().map_or(0, Sender::len)
+    }
+
+    /// Commands that the inbox holds at most.
+    pub fn inbox_capacity(&self) -> usize {
+        self.inbox_capacity
+    }
+
+    /// The most that the inbox has held, and how often it was full.
+    pub fn inbox_mark(&self) -> &Watermark {
+        &self.inbox_mark
     }
 
     /// Ends the mailbox in order: nothing new is accepted, what the inbox holds
@@ -412,9 +424,10 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         let (job, waiter) = Self::job(epoch, command);
         let inbox = self.inbox()?;
         inbox.send_deadline(job, deadline.instant()).map_err(|error| match error {
-            SendTimeoutError::Timeout(_) => CallError::Full,
+            SendTimeoutError::Timeout(_) => self.full(),
             SendTimeoutError::Disconnected(_) => self.ended(),
         })?;
+        self.inbox_mark.note(inbox.len() as u64);
         drop(inbox);
         self.empty_if_retired();
         match waiter.wait(deadline) {
@@ -443,9 +456,10 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     fn post_job(&self, job: Job<S>) -> Result<(), CallError> {
         let inbox = self.inbox()?;
         inbox.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => CallError::Full,
+            TrySendError::Full(_) => self.full(),
             TrySendError::Disconnected(_) => self.ended(),
         })?;
+        self.inbox_mark.note(inbox.len() as u64);
         drop(inbox);
         self.empty_if_retired();
         Ok(())
@@ -472,6 +486,11 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         self.inbox.lock().clone().ok_or_else(|| self.ended())
     }
 
+    fn full(&self) -> CallError {
+        self.inbox_mark.reach();
+        CallError::Full
+    }
+
     /// Why the mailbox takes nothing any more.
     fn ended(&self) -> CallError {
         if self.fence.is_retired() { CallError::Retired } else { CallError::Closed }
@@ -495,43 +514,6 @@ fn message_of(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a panic without a message").to_owned()
-}
-
-/// A call on its way; awaits its reply.
-#[derive(Debug)]
-#[must_use = "a call does nothing unless awaited"]
-pub struct Call<R>(Inner<R>);
-
-#[derive(Debug)]
-enum Inner<R> {
-    Ready(Option<Result<R, CallError>>),
-    Waiting(Waiter<Result<R, CallError>>),
-}
-
-impl<R> Call<R> {
-    fn ready(outcome: Result<R, CallError>) -> Self {
-        Self(Inner::Ready(Some(outcome)))
-    }
-}
-
-impl<R: Unpin> Future for Call<R> {
-    type Output = Result<R, CallError>;
-
-    /// # Panics
-    /// If polled again after it was ready.
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
-            Inner::Ready(outcome) => {
-                Poll::Ready(outcome.take().expect("a future is not polled after it was ready"))
-            }
-            Inner::Waiting(waiter) => Pin::new(waiter).poll(context).map(|reply| match reply {
-                Some(Ok(outcome)) => outcome,
-                // A closed node refuses its jobs; only a retired one drops them.
-                Some(Err(_abandoned)) => Err(CallError::Retired),
-                None => Err(CallError::TimedOut),
-            }),
-        }
-    }
 }
 
 impl<S> fmt::Debug for Mailbox<S> {

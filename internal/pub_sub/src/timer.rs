@@ -11,13 +11,14 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use crate::Watermark;
 use crate::deadline::now;
 use crate::reply::Expire;
 use parking_lot::{Condvar, Mutex};
 
 /// How many waits a timer keeps. A future that would be one more is told that
 /// the node is busy.
-pub(crate) const WAITS_MAX: usize = 65_536;
+pub const WAITS_MAX: usize = 65_536;
 
 /// The thread that ends waits, and what it knows.
 ///
@@ -32,6 +33,7 @@ pub struct Timer {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    mark: Watermark,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +55,11 @@ impl Timer {
     /// # Errors
     /// When the system has no thread to give.
     pub fn start() -> io::Result<Self> {
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            mark: Watermark::default(),
+        });
         let of_thread = shared.clone();
         let thread = thread::Builder::new()
             .name("distcache-timer".to_owned())
@@ -70,15 +76,27 @@ impl Timer {
             state.waits.retain(|wait| wait.who.upgrade().is_some_and(|who| who.is_waiting()));
         }
         if state.closed || state.waits.len() == WAITS_MAX {
+            self.shared.mark.reach();
             return false;
         }
         let is_earliest = state.waits.peek().is_none_or(|first| at < first.at);
         state.waits.push(Wait { at, who: Arc::downgrade(who) });
+        self.shared.mark.note(state.waits.len() as u64);
         drop(state);
         if is_earliest {
             self.shared.changed.notify_one();
         }
         true
+    }
+
+    /// Waits that it keeps now; those that ended early may be among them.
+    pub fn waits(&self) -> usize {
+        self.shared.state.lock().waits.len()
+    }
+
+    /// The most that it has kept, and how often there was no room.
+    pub fn mark(&self) -> &Watermark {
+        &self.shared.mark
     }
 }
 

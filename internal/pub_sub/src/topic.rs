@@ -49,6 +49,19 @@ pub enum Received<T> {
     Missed(u64),
 }
 
+/// How far the subscribers of a topic are behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// The topic's name.
+    pub topic: &'static str,
+    /// How many listen.
+    pub subscribers: u64,
+    /// Messages that wait to be read by the slowest of them.
+    pub waiting: u64,
+    /// Messages that some of them missed, ever.
+    pub missed: u64,
+}
+
 /// One subscriber's end of a topic. Ends when dropped.
 pub struct Subscription<T> {
     receiver: Receiver<T>,
@@ -110,6 +123,18 @@ impl<T: Clone> Topic<T> {
     /// How many listen.
     pub fn subscribers(&self) -> u64 {
         self.shared.count.load(Ordering::Relaxed)
+    }
+
+    /// How far its subscribers are behind.
+    pub fn lag(&self) -> Lag {
+        let listeners = self.shared.listeners.read().clone();
+        let waiting = listeners.iter().map(|listener| listener.sender.len()).max();
+        Lag {
+            topic: self.name,
+            subscribers: listeners.len() as u64,
+            waiting: waiting.unwrap_or(0) as u64,
+            missed: self.missed(),
+        }
     }
 
     /// How many messages were missed by some subscriber since the beginning.
@@ -253,6 +278,16 @@ mod tests {
         assert_eq!(read_all(&quick).len(), 5);
         topic.publish(|| 6);
         assert_eq!(read_all(&slow), [Received::Message(6)]);
+    }
+
+    #[test]
+    fn the_slowest_subscriber_tells_how_far_they_are_behind() {
+        let topic = Topic::new("numbers");
+        let (_slow, quick) = (topic.subscribe(2), topic.subscribe(9));
+        (1..=3).for_each(|number| topic.publish(|| number));
+        assert_eq!(read_all(&quick).len(), 3);
+        let lag = Lag { topic: "numbers", subscribers: 2, waiting: 2, missed: 1 };
+        assert_eq!(topic.lag(), lag);
     }
 
     #[test]

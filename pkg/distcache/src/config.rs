@@ -37,6 +37,7 @@ pub struct KeyspaceConfig {
     pub(crate) spec: KeyspaceSpec,
     pub(crate) ttl: Option<Duration>,
     pub(crate) ttl_jitter: f64,
+    pub(crate) is_dated: bool,
     pub(crate) negative_ttl: Duration,
     pub(crate) read_timeout: Duration,
     pub(crate) write_timeout: Duration,
@@ -168,6 +169,7 @@ impl KeyspaceConfig {
             spec: KeyspaceSpec::default(),
             ttl: None,
             ttl_jitter: 0.1,
+            is_dated: true,
             negative_ttl: Duration::ZERO,
             read_timeout: TIMEOUT,
             write_timeout: TIMEOUT,
@@ -235,6 +237,16 @@ impl KeyspaceConfig {
     #[must_use]
     pub fn ttl_jitter(mut self, part: f64) -> Self {
         self.ttl_jitter = if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) };
+        self
+    }
+
+    /// Whether it is noted when a value was put: what
+    /// [`Found::born`](crate::Found::born) tells, and what
+    /// [`refresh_ahead`](Self::refresh_ahead) goes by. Default: yes. It takes six
+    /// bytes of each value. What is loaded is noted always.
+    #[must_use]
+    pub fn dated(mut self, is_dated: bool) -> Self {
+        self.is_dated = is_dated;
         self
     }
 
@@ -473,6 +485,14 @@ impl KeyspaceConfig {
     pub fn flights_max(mut self, flights_max: usize) -> Self {
         self.spec.flights_max = flights_max.clamp(1, FLIGHTS_MAX);
         self
+    }
+
+    pub(crate) fn flights_max_per_node(&self) -> usize {
+        self.spec.flights_max
+    }
+
+    pub(crate) fn entries_max_or_none(&self) -> Option<u64> {
+        self.spec.entries_max.filter(|max| *max != u64::MAX)
     }
 
     pub(crate) fn lifetimes(&self) -> Lifetimes {

@@ -71,7 +71,10 @@ mod engine;
 pub use engine::{Engine, EngineBuilder, Event, ShutdownError, StartError, Warming};
 
 mod keyspace;
-pub use keyspace::{Found, How, Item, Keyspace, KeyspaceStats, Ttl, Until};
+pub use keyspace::{Found, Freshness, Held, How, Item, Keyspace, KeyspaceStats, Trace, Ttl, Until};
+
+mod durations;
+pub use durations::{DURATION_BOUNDS_US, Durations, Histogram};
 
 mod config;
 pub use config::{KeyspaceConfig, WriteBehind};
@@ -103,8 +106,10 @@ pub use error::Error;
 
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
-    Cause, Clock, Config, Cursor, Dispatch, ManualClock, Page, RemovalListener, SystemClock, Tick,
-    Value, Version, codes, codes::Code,
+    AGE_BOUNDS_S, Ages, Bound, CONTENT_TYPE_BYTES_MAX, Cause, Clock, Config, ConfigError, Cursor,
+    Dispatch, Error as CacheError, InFlight, Lag, ManualClock, NodeId, NodeReport, NodeState,
+    NodeStatus, Page, Removal, RemovalListener, Stopwatch, SystemClock, Tick, VALIDATOR_BYTES_MAX,
+    Value, Version, Watermark, codes, codes::Code,
 };
 
 /// The README's code is run as a test, and is no part of the crate.

@@ -1,10 +1,11 @@
 //! Ready-made data sources for [distcache]: put a cache in front of
-//! a table or a directory, and it is read through to.
+//! a table, a server or a directory, and it is read through to.
 //!
 //! | source | what it reads | feature |
 //! |---|---|---|
 //! | `Sqlite` | a SQLite file; SQLite itself is compiled in | `sqlite`, on by default |
 //! | `Postgres` | PostgreSQL | `postgres`; with TLS, `postgres-tls` |
+//! | `Http` | an HTTP server: a URL with a place for the key | `http` |
 //! | `Files` | the files of a directory | `file` |
 //!
 //! Each database is a [`DataSource`](distcache::DataSource), which loads one key or many
@@ -65,6 +66,11 @@ pub use rows::{Query, Rows, Table};
 mod files;
 #[cfg(feature = "file")]
 pub use files::{FileError, Files};
+
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "http")]
+pub use http::{Http, HttpBuilder, HttpConfigError, HttpError, HttpWait};
 
 #[cfg(feature = "sqlite")]
 mod sqlite;

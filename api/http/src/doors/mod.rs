@@ -20,7 +20,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use distcache_manager::codes::{self, Code};
+use distcache::codes::{self, Code};
 
 use crate::{LimitError, Limits, Service};
 

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use distcache_manager::codes;
+use distcache::codes;
 
 use crate::{Problem, Response};
 

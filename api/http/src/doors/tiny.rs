@@ -32,13 +32,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use distcache_manager::codes;
+use distcache::codes;
 use tiny_http::{Header, Server, StatusCode};
 
 use super::block_on::block_on;
 use super::{OpenError, panics};
 use crate::guard::{Framing, Head, Violation};
-use crate::{HeaderName, Headers, Limits, Method, Problem, Request, Response, Service};
+use crate::observe::Kept;
+use crate::{DoorWatch, HeaderName, Headers, Limits, Method, Problem, Request, Response, Service};
 
 /// More than cores, because each is held by one request at a time, however slow
 /// its client is.
@@ -74,9 +75,11 @@ pub(super) fn open(
         workers: Vec::with_capacity(WORKERS),
         ended,
     };
+    let watch = service.door_watch();
+    watch.open(limits, Kept::Body);
     let service = Arc::new(service);
     for number in 0..WORKERS {
-        door.start_worker(number, &service, limits.body_bytes, &alive)?;
+        door.start_worker(number, &service, &watch, limits.body_bytes, &alive)?;
     }
     Ok(door)
 }
@@ -86,6 +89,7 @@ impl Door {
         &mut self,
         number: usize,
         service: &Arc<S>,
+        watch: &Arc<DoorWatch>,
         body_max: usize,
         alive: &Sender<()>,
     ) -> Result<(), OpenError> {
@@ -94,6 +98,7 @@ impl Door {
             server,
             stopping: Arc::clone(&self.stopping),
             service: Arc::clone(service),
+            watch: Arc::clone(watch),
             body_max,
             _alive: alive.clone(),
         };
@@ -131,6 +136,7 @@ struct Worker<S> {
     server: Arc<Server>,
     stopping: Arc<AtomicBool>,
     service: Arc<S>,
+    watch: Arc<DoorWatch>,
     body_max: usize,
     /// Dropped when the worker ends.
     _alive: Sender<()>,
@@ -151,7 +157,7 @@ impl<S: Service> Worker<S> {
     }
 
     fn serve(&self, mut request: tiny_http::Request) {
-        let response = match self.read_body(&mut request) {
+        let response = match self.read_admitted(&mut request) {
             Ok(body) => self.answer(&request, body),
             Err(problem) => problem.into_response(),
         };
@@ -159,9 +165,16 @@ impl<S: Service> Worker<S> {
         let _ = request.respond(to_tiny(response));
     }
 
+    /// The whole body, if the service takes the request.
+    fn read_admitted(&self, request: &mut tiny_http::Request) -> Result<Bytes, Problem> {
+        self.service.admit(&in_ours(request, &TinyHeaders(request.headers()), Bytes::new()))?;
+        self.read_body(request)
+    }
+
     /// The whole body, unless the head is refused; a refused body is not read.
     fn read_body(&self, request: &mut tiny_http::Request) -> Result<Bytes, Problem> {
-        let framing = check_head(request, self.body_max).map_err(Violation::problem)?;
+        let framing =
+            check_head(request, self.body_max).map_err(|violation| self.refused(violation))?;
         if framing == Framing::Length(0) {
             return Ok(Bytes::new());
         }
@@ -169,25 +182,33 @@ impl<S: Service> Worker<S> {
         let one_too_many = self.body_max as u64 + 1;
         match request.as_reader().take(one_too_many).read_to_end(&mut body) {
             Ok(_) if body.len() <= self.body_max => Ok(body.into()),
-            Ok(_) => Err(Violation::BodyTooLarge { max: self.body_max }.problem()),
+            Ok(_) => Err(self.refused(Violation::BodyTooLarge { max: self.body_max })),
             Err(_) => Err(Violation::Chunk.problem()),
         }
     }
 
+    fn refused(&self, violation: Violation) -> Problem {
+        self.watch.refused(violation);
+        violation.problem()
+    }
+
     fn answer(&self, request: &tiny_http::Request, body: Bytes) -> Response {
-        let (authority, path, query) = split_target(request.url());
         let headers = TinyHeaders(request.headers());
-        let request = Request {
-            method: Method::of(request.method().as_str()),
-            authority,
-            path,
-            query,
-            headers: &headers,
-            body,
-        };
+        let request = in_ours(request, &headers, body);
         catch_unwind(AssertUnwindSafe(|| block_on(self.service.call(request))))
             .unwrap_or_else(panics::answer)
     }
+}
+
+/// Looks at `tiny_http`'s request as at ours.
+fn in_ours<'a>(
+    request: &'a tiny_http::Request,
+    headers: &'a TinyHeaders<'a>,
+    body: Bytes,
+) -> Request<'a> {
+    let (authority, path, query) = split_target(request.url());
+    let method = Method::of(request.method().as_str());
+    Request { method, authority, path, query, headers, body }
 }
 
 /// The checks of the guard that are still possible when `tiny_http` has read the head.
@@ -223,10 +244,15 @@ impl Headers for TinyHeaders<'_> {
         let found = self.0.iter().find(|header| header.field.equiv(name.as_str()))?;
         Some(found.value.as_str().as_bytes())
     }
+
+    fn each_value_of(&self, name: HeaderName, show: &mut dyn FnMut(&[u8])) {
+        let same = self.0.iter().filter(|header| header.field.equiv(name.as_str()));
+        same.for_each(|header| show(header.value.as_str().as_bytes()));
+    }
 }
 
 fn to_tiny(response: Response) -> tiny_http::Response<Cursor<Bytes>> {
-    let content_type = response.content_type().map(|kind| ("content-type", kind));
+    let content_type = response.content_type().map(|kind| ("content-type", kind.as_ref()));
     let others = response.headers().iter().map(|(name, value)| (*name, value.as_ref()));
     let headers = content_type
         .into_iter()

@@ -1,6 +1,6 @@
 //! What the guard refuses, and what the client is told.
 
-use distcache_manager::codes::{self, Code};
+use distcache::codes::{self, Code};
 
 use crate::problem::Problem;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use distcache_manager::{CacheManager, Hit, Value, codes};
+use distcache::{Item, Keyspace, Value, codes};
 
 use super::{failure, json};
 use crate::accept::Preference;
@@ -16,16 +16,17 @@ use crate::{HeaderName, Problem, Request, Response};
 /// A value that is UTF-8 comes as JSON, and as bytes for those who prefer
 /// `application/octet-stream`. One that is not cannot be JSON: 406 for those who
 /// did not name that type.
-pub(super) async fn get(cache: &CacheManager, request: &Request<'_>) -> Result<Response, Problem> {
+pub(super) async fn get(keyspace: &Keyspace, request: &Request<'_>) -> Result<Response, Problem> {
     let key = Parameters::parse(request.query.unwrap_or_default(), Takes::Key)?.into_key()?;
-    let found = cache.get_async(key.as_bytes()).await.map_err(|error| failure::problem(&error))?;
-    let Hit { node, value } = found.ok_or_else(|| not_found(&key))?;
+    let found = keyspace.get_async(key.as_bytes()).await;
+    let found = found.map_err(|error| failure::problem(&error))?;
+    let value = found.ok_or_else(|| not_found(&key))?.into_value();
     let preference = Preference::of(request.headers.value_of(HeaderName::Accept));
     if preference == Preference::Octets {
         return Ok(octets(value));
     }
     match str::from_utf8(&value) {
-        Ok(text) => Ok(Response::json(json::hit(&key, node, text))),
+        Ok(text) => Ok(Response::json(json::hit(&key, keyspace.owner(key.as_bytes()), text))),
         Err(_) if preference == Preference::JsonThenOctets => Ok(octets(value)),
         Err(_) => Err(Problem::new(406, codes::NOT_ACCEPTABLE)),
     }
@@ -37,24 +38,26 @@ pub(super) async fn get(cache: &CacheManager, request: &Request<'_>) -> Result<R
 /// is a form, that form's `value`; an empty body is an empty value. The answer
 /// repeats the value, or `null` for one that is not UTF-8: it has been stored,
 /// and `GET` with `Accept: application/octet-stream` returns it.
-pub(super) async fn post(cache: &CacheManager, request: &Request<'_>) -> Result<Response, Problem> {
+pub(super) async fn post(keyspace: &Keyspace, request: &Request<'_>) -> Result<Response, Problem> {
     let write = Write::of(request)?;
-    cache
-        .put_async(write.key.as_bytes(), &write.value, write.ttl)
-        .await
-        .map_err(|error| failure::problem(&error))?;
+    let item = Item::new(write.key.as_bytes(), &write.value);
+    let item = match write.ttl {
+        Some(ttl) => item.ttl(ttl),
+        None => item,
+    };
+    keyspace.put_item_async(&item).await.map_err(|error| failure::problem(&error))?;
     let text = str::from_utf8(&write.value).ok();
     Ok(Response::json(json::stored(&write.key, text)))
 }
 
 /// `DELETE /?key=K`.
 pub(super) async fn delete(
-    cache: &CacheManager,
+    keyspace: &Keyspace,
     request: &Request<'_>,
 ) -> Result<Response, Problem> {
     let key = Parameters::parse(request.query.unwrap_or_default(), Takes::Key)?.into_key()?;
-    let was_there =
-        cache.delete_async(key.as_bytes()).await.map_err(|error| failure::problem(&error))?;
+    let deleted = keyspace.delete_async(key.as_bytes()).await;
+    let was_there = deleted.map_err(|error| failure::problem(&error))?;
     if was_there { Ok(Response::json(json::deleted(&key))) } else { Err(not_found(&key)) }
 }
 

@@ -1,6 +1,6 @@
 //! `/v1/nodes`: the state of each data node.
 
-use distcache_manager::{NodeReport, NodeStatus};
+use distcache::{NodeReport, NodeStatus};
 use serde::Serialize;
 
 use crate::Response;
@@ -8,10 +8,11 @@ use crate::Response;
 /// `{"nodes":[{"id","incarnation","state","ring_share","status"}]}`; `status` is null until a
 /// node has reported once.
 pub(super) fn report(nodes: &[NodeReport]) -> Response {
-    let nodes = nodes.iter().map(NodeView::of).collect();
-    let mut document = serde_json::to_vec(&Nodes { nodes }).expect("texts and numbers are JSON");
-    document.push(b'\n');
-    Response::json(document)
+    super::document(&Nodes { nodes: views(nodes) })
+}
+
+pub(super) fn views(nodes: &[NodeReport]) -> Vec<NodeView> {
+    nodes.iter().map(NodeView::of).collect()
 }
 
 #[derive(Serialize)]
@@ -20,7 +21,7 @@ struct Nodes {
 }
 
 #[derive(Serialize)]
-struct NodeView {
+pub(super) struct NodeView {
     id: String,
     incarnation: u64,
     state: String,
@@ -89,6 +90,12 @@ impl StatusView {
             inbox_depth,
             uptime_ms,
             sequence,
+            // What `/metrics` and `/v1/limits` tell.
+            evicted_ages: _,
+            reached: _,
+            peaks: _,
+            tag_records: _,
+            value_bytes_max: _,
         } = *status;
         let entries_max = (entries_max != u64::MAX).then_some(entries_max);
         Self {

@@ -5,8 +5,10 @@ mod entries;
 #[cfg(feature = "hyper")]
 mod hostile;
 mod life;
+mod observe;
 #[cfg(feature = "hyper")]
 mod overload;
 mod routes;
 mod support;
 mod tiny;
+mod v1;

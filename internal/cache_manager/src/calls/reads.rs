@@ -1,8 +1,8 @@
 //! Calls that read.
 
 use distcache_bus::Deadline;
-use distcache_node::commands::{Get, Peek};
-use distcache_node::{Tick, Value};
+use distcache_node::commands::{Get, Peek, Trace as AskTrace};
+use distcache_node::{Tick, Trace, Value};
 
 use crate::handle::NodeHandle;
 use crate::manager::Shared;
@@ -109,6 +109,38 @@ impl CacheManager {
         };
         let (node, found) = self.shared.ask_async((id, hash, key), begin).await?;
         Ok(found.map(|(value, stale_since)| Peeked { node, value, stale_since }))
+    }
+}
+
+impl CacheManager {
+    /// What the owner of a key knows of it, and which node that is. No use of it.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get), and `KeyspaceUnknown`.
+    pub fn trace_in(&self, keyspace: &Keyspace, key: &[u8]) -> Result<(NodeId, Trace), Error> {
+        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let (node, trace) = self.shared.ask((id, hash, key), |routing, node, deadline| {
+            node.mailbox.read(routing.epoch, deadline, AskTrace { keyspace: id, hash, key })
+        })?;
+        Ok((node, trace.ok_or_else(|| Error::gone(keyspace))?))
+    }
+
+    /// Like [`trace_in`](Self::trace_in), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `trace_in`.
+    pub async fn trace_in_async(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+    ) -> Result<(NodeId, Trace), Error> {
+        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
+            let command = AskTrace { keyspace: id, hash, key };
+            node.mailbox.begin_read(routing.epoch, deadline, &shared.timer, command)
+        };
+        let (node, trace) = self.shared.ask_async((id, hash, key), begin).await?;
+        Ok((node, trace.ok_or_else(|| Error::gone(keyspace))?))
     }
 }
 

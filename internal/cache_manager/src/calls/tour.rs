@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use distcache_bus::{CallError, Deadline, Epoch, reply_slot};
 
+use distcache_node::{KeyspaceId, NodeStatus};
+
 use super::walks::{ENTRIES_A_LOCK, Gone};
 use super::yield_once;
 use crate::Error;
@@ -57,6 +59,11 @@ impl<'a> Tour<'a> {
 
     pub(super) fn epoch(&self) -> Epoch {
         self.routing.epoch
+    }
+
+    /// What nodes have counted of a keyspace that are gone by now.
+    pub(super) fn departed(&self, id: KeyspaceId) -> NodeStatus {
+        self.routing.departed.of(id)
     }
 
     /// Each step has its own patience: the tour has no end in time.

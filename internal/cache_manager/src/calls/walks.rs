@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use distcache_bus::{CallError, Deadline};
-use distcache_node::commands::{Clear, Count, InvalidateSome, Revoke};
+use distcache_node::commands::{Clear, Count, InvalidateSome, Revoke, Survey};
 use distcache_node::{Departed, KeyspaceId, NodeStatus, Selection};
 
 use super::tour::Tour;
 use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
 use crate::routing::Routing;
-use crate::{CacheManager, Error, Keyspace};
+use crate::{CacheManager, Error, Keyspace, NodeId};
 
 /// An entry that has gone, and from which keyspace.
 pub(super) type Gone = (KeyspaceId, Departed);
@@ -177,6 +177,29 @@ impl CacheManager {
                 // Fewer of them, if the tour has begun again.
                 statuses.truncate(tour.nodes_done());
                 statuses.push(counted.ok_or_else(|| Error::gone(keyspace))?);
+                tour.go_on(None).await;
+            }
+        }
+        if statuses.len() < tour.nodes_done() {
+            return Err(Error::NodeFailed);
+        }
+        statuses.push(tour.departed(keyspace.id()));
+        Ok(statuses)
+    }
+
+    /// Like [`statuses`](Self::statuses), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `statuses`.
+    pub async fn statuses_async(&self) -> Result<Vec<(NodeId, NodeStatus)>, Error> {
+        let mut statuses = Vec::new();
+        let mut tour = Tour::begin(&self.shared).await?;
+        while let Some(node) = tour.node() {
+            let (epoch, deadline) = (tour.epoch(), tour.deadline());
+            let told = node.mailbox.begin_read(epoch, &deadline, &self.shared.timer, Survey);
+            if let Some(status) = tour.heard(told.await).await? {
+                statuses.truncate(tour.nodes_done());
+                statuses.push((node.id, status));
                 tour.go_on(None).await;
             }
         }

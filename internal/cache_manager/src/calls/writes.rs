@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use distcache_bus::Deadline;
 use distcache_node::commands::{Add, Delete, Item, Put, SetExpires, Told};
-use distcache_node::{Added, Condition, Draft, Landing, NotAdded, PutRefused, Tick, Version};
+use distcache_node::{
+    Added, Condition, Draft, Label, Landing, NotAdded, PutRefused, Tick, Version,
+};
 
 use crate::handle::NodeHandle;
 use crate::manager::Shared;
@@ -28,6 +30,8 @@ pub struct Write<'a> {
     pub key: &'a [u8],
     /// The value.
     pub value: &'a [u8],
+    /// Its content type.
+    pub content_type: Option<&'a str>,
     /// Its end: until when it is fresh, and the keyspace's stale window.
     pub expires: Tick,
     /// When it was made, if that is to be noted.
@@ -42,20 +46,22 @@ impl<'a> Write<'a> {
     /// A value that stays until it is evicted, whatever the key has now.
     pub fn new(key: &'a [u8], value: &'a [u8]) -> Self {
         let (expires, condition) = (Tick::NEVER, Condition::Always);
-        Self { key, value, expires, born: None, tags: &[], condition }
+        Self { key, value, content_type: None, expires, born: None, tags: &[], condition }
     }
 
-    /// Whether it could be an entry at all: how long the key is, and how many tags
-    /// there are.
+    /// Whether it could be an entry at all: how long the key is, how many tags
+    /// there are, and what the content type is.
     ///
     /// # Errors
-    /// `KeyTooLong`, `TooManyTags`.
+    /// `KeyTooLong`, `TooManyTags`, `LabelInvalid`.
     pub fn check(&self) -> Result<(), Error> {
         self.draft().map(drop)
     }
 
     pub(crate) fn draft(&self) -> Result<Draft<'a>, Error> {
+        let label = Label::new(self.content_type, None)?;
         let draft = Draft::new(self.key, self.value, self.expires)?.tagged(self.tags)?;
+        let draft = draft.labelled(label);
         Ok(self.born.map_or(draft, |born| draft.born(born)))
     }
 
@@ -85,7 +91,7 @@ impl CacheManager {
     /// Stores a value in a keyspace. Returns when it can be read.
     ///
     /// # Errors
-    /// `Unmet`, `TooManyTags`, `KeyspaceUnknown`, and those of
+    /// `Unmet`, `TooManyTags`, `LabelInvalid`, `KeyspaceUnknown`, and those of
     /// [`put`](Self::put).
     pub fn put_in(&self, keyspace: &Keyspace, write: &Write<'_>) -> Result<Stored, Error> {
         self.shared.put(keyspace, write, &self.shared.deadline())

@@ -28,7 +28,10 @@ impl Membership {
         let current = routing.load_full();
         let limits = self.budget.divide_keyspace(&current.ring, spec);
         let limits = limits.map_err(|error| keyspace_refused(name, &error))?;
-        let id = self.free_place().ok_or(Error::KeyspacesFull)?;
+        let Some(id) = self.free_place() else {
+            self.directory.mark().reach();
+            return Err(Error::KeyspacesFull);
+        };
         let keyspace = Keyspace::new(id, name, salt(hasher, name), spec);
         self.keyspaces.push((keyspace.clone(), spec.clone()));
         for (node, limits) in current.nodes.iter().zip(limits) {

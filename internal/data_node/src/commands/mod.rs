@@ -10,7 +10,10 @@ mod load;
 pub use load::{Land, LookFresh, LookUp};
 
 mod read;
-pub use read::{Count, Get, GetMany, Peek, Scan};
+pub use read::{Count, Get, GetMany, Peek, Scan, Survey};
+
+mod trace;
+pub use trace::Trace;
 
 mod transfer;
 pub use transfer::{Fetch, Fetched};

@@ -162,3 +162,26 @@ impl Read<DataNode> for Count {
         node.keyspace_status(self.keyspace)
     }
 }
+
+/// What a node has counted of all its keyspaces.
+#[derive(Debug, Clone, Copy)]
+pub struct Survey;
+
+impl Command<DataNode> for Survey {
+    type Reply = NodeStatus;
+    type Owned = Self;
+
+    fn into_owned(self) -> Self {
+        self
+    }
+
+    fn run(self, node: &mut DataNode) -> Self::Reply {
+        self.read(node)
+    }
+}
+
+impl Read<DataNode> for Survey {
+    fn read(self, node: &DataNode) -> Self::Reply {
+        node.status()
+    }
+}

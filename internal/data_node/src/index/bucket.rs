@@ -108,6 +108,12 @@ impl Bucket {
         self.slots[0] >> PASSED_SHIFT
     }
 
+    /// Reads the bucket. Returns something made of it.
+    #[inline]
+    pub(super) fn touch(&self) -> usize {
+        self.passed() as usize
+    }
+
     /// Whether the count of those is exact.
     pub(super) fn knows_passed(&self) -> bool {
         self.passed() < PASSED_MANY

@@ -135,7 +135,7 @@ impl Index {
             let hash = Hash::of(hash);
             *bucket = table(hash).first_bucket(hash);
         }
-        touch(buckets.iter().flatten().map(|bucket| bucket.passed()));
+        touch(buckets.iter().flatten().map(|bucket| bucket.touch()));
         let mut near: Near<'_> = [None; TOGETHER];
         for ((near, bucket), hash) in near.iter_mut().zip(buckets).zip(hashes) {
             let hash = Hash::of(hash);
@@ -323,7 +323,7 @@ impl Index {
 /// Reads many places in memory. Nobody wants their sum; without a use of it nothing
 /// would be read.
 #[inline]
-fn touch(read: impl Iterator<Item = u32>) {
+fn touch(read: impl Iterator<Item = usize>) {
     std::hint::black_box(read.fold(0, |sum, read| sum ^ read));
 }
 

@@ -5,6 +5,8 @@ mod reads;
 mod number;
 pub use number::{Added, NotAdded, number_in};
 
+mod told;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +14,13 @@ use std::time::Duration;
 use distcache_bus::{Epoch, Replier};
 
 use crate::any_store::on_store;
-use crate::counters::Counters;
 use crate::departed::Departed;
 use crate::flight::flight_bytes;
 use crate::keyspace::{Keyspace, Need, Visit};
+use crate::removals::Removals;
 use crate::{
     Cargo, Clock, Condition, Draft, Entry, Flight, KeyspaceId, KeyspaceSettings, Landed, Landing,
-    Limits, Look, NodeStatus, Selection, Tick, Value, Version,
+    Limits, Look, Selection, Tick, Value, Version,
 };
 
 /// How a node works.
@@ -43,6 +45,10 @@ pub struct DataNode {
     /// The sequence of the last version; only grows.
     sequence: u64,
     born: Tick,
+    /// What has gone lately.
+    removals: Arc<Removals>,
+    /// The most bytes that there have been.
+    bytes_peak: u64,
     /// Keyspaces whose departures somebody wants to be told.
     listened_to: usize,
 }
@@ -84,7 +90,16 @@ impl DataNode {
     pub fn new(settings: NodeSettings) -> Self {
         let NodeSettings { bytes_max, clock } = settings;
         let born = clock.now();
-        Self { keyspaces: Vec::new(), bytes_max, clock, sequence: 0, born, listened_to: 0 }
+        Self {
+            keyspaces: Vec::new(),
+            bytes_max,
+            clock,
+            sequence: 0,
+            born,
+            removals: Arc::new(Removals::new()),
+            bytes_peak: 0,
+            listened_to: 0,
+        }
     }
 
     /// Adds an empty keyspace, in the place of one that has the same index.
@@ -94,7 +109,7 @@ impl DataNode {
         while self.keyspaces.len() <= index {
             self.keyspaces.push(None);
         }
-        let added = Keyspace::new(id, settings, self.clock.now());
+        let added = Keyspace::new(id, settings, self.removals.clone(), self.clock.now());
         let removed = Removed(self.keyspaces[index].replace(added));
         self.count_listened_to();
         removed
@@ -124,6 +139,7 @@ impl DataNode {
 
     /// Removes a keyspace. Returns it, to be dropped without the lock.
     pub fn remove_keyspace(&mut self, id: KeyspaceId) -> Removed {
+        self.note_peaks();
         let place = self.keyspaces.get_mut(usize::from(id.index));
         let removed = place.and_then(|place| place.take_if(|keyspace| keyspace.id == id));
         self.count_listened_to();
@@ -186,7 +202,7 @@ impl DataNode {
         if self.keyspace(id).is_none() {
             return Look::Gone;
         }
-        self.make_room(id, flight_bytes(key));
+        self.make_room(id, flight_bytes(key), now);
         let overdue = now.after(load_time);
         let visit = Visit { hash, key, need, now, lease, overdue };
         self.keyspace_mut(id).map_or(Look::Gone, |keyspace| keyspace.look(visit, waiter))
@@ -196,11 +212,12 @@ impl DataNode {
     /// key since it began.
     pub fn land(&mut self, epoch: Epoch, id: KeyspaceId, flight: &Flight, cargo: Cargo) -> Landed {
         let (now, version) = (self.clock.now(), self.next_version(epoch));
+        self.note_peaks();
         if let Cargo::Entry(entry) = &cargo
             && let Some(keyspace) = self.keyspace(id)
             && on_store!(&keyspace.store, store => store.has_place_for(entry))
         {
-            self.make_room(id, entry.heap_bytes());
+            self.make_room(id, entry.heap_bytes(), now);
         }
         let landed = |keyspace: &mut Keyspace| keyspace.land(flight, cargo, now, || version);
         self.keyspace_mut(id).map_or(Landed::Nothing, landed)
@@ -223,7 +240,7 @@ impl DataNode {
         on_store!(&mut keyspace.store, store => store.admits(&entry))?;
         keyspace.meets(condition, hash, entry.key(), now).map_err(PutRefused::Unmet)?;
         let flight = keyspace.flights.detach(hash, entry.key());
-        self.make_room(id, entry.heap_bytes());
+        self.make_room(id, entry.heap_bytes(), now);
         let version = self.next_version(epoch);
         entry.set_version(version);
         let overtaken = flight.map(|flight| (flight, Value::from(entry.clone())));
@@ -259,12 +276,15 @@ impl DataNode {
     /// whether it had a value.
     pub fn delete(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> bool {
         let now = self.clock.now();
+        self.note_peaks();
         self.keyspace_mut(id).is_some_and(|keyspace| keyspace.delete(hash, key, now))
     }
 
     /// Forgets everything. Returns how many entries there were.
     pub fn clear(&mut self, id: KeyspaceId) -> usize {
-        self.keyspace_mut(id).map_or(0, Keyspace::clear)
+        let now = self.clock.now();
+        self.note_peaks();
+        self.keyspace_mut(id).map_or(0, |keyspace| keyspace.clear(now))
     }
 
     /// Gives a fresh value another end. Returns whether there was one.
@@ -278,7 +298,7 @@ impl DataNode {
     /// Forgets, now, every value that bears one of the tags with these hashes.
     pub fn revoke(&mut self, epoch: Epoch, id: KeyspaceId, tags: &[u64]) {
         let (now, version) = (self.clock.now(), self.next_version(epoch));
-        self.make_room(id, 0);
+        self.make_room(id, 0, now);
         if let Some(keyspace) = self.keyspace_mut(id) {
             keyspace.revoke(tags, version, now);
         }
@@ -295,7 +315,9 @@ impl DataNode {
         selection: &Selection,
         removed: &mut u64,
     ) -> Option<usize> {
-        self.keyspace_mut(id)?.invalidate_some(at, entries, selection, removed)
+        let now = self.clock.now();
+        self.note_peaks();
+        self.keyspace_mut(id)?.invalidate_some(at, entries, selection, removed, now)
     }
 
     /// The selected keys among the next `entries` or some more; from the
@@ -318,8 +340,10 @@ impl DataNode {
     /// move comes round ([`hand_over_some`](Self::hand_over_some)): till then the
     /// fence lets nobody land it here or join it.
     pub fn hand_over(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<Entry> {
+        let now = self.clock.now();
+        self.note_peaks();
         let keyspace = self.keyspace_mut(id)?;
-        on_store!(&mut keyspace.store, store => store.hand_over(hash, key))
+        on_store!(&mut keyspace.store, store => store.hand_over(hash, key, now))
     }
 
     /// Takes away what `leaves` picks by hash among the next `entries`, or some
@@ -333,17 +357,21 @@ impl DataNode {
         leaves: impl Fn(u64) -> bool,
         moved: &mut Vec<(u64, Entry)>,
     ) -> Option<usize> {
+        let now = self.clock.now();
+        self.note_peaks();
         let keyspace = self.keyspace_mut(id)?;
         if at == 0 {
             keyspace.flights.detach_where(|hash, _| leaves(hash));
         }
-        on_store!(&mut keyspace.store, store => store.hand_over_some(at, entries, leaves, moved))
+        on_store!(&mut keyspace.store, store => {
+            store.hand_over_some(at, entries, leaves, moved, now)
+        })
     }
 
     /// Takes an entry over from another node, with its version and its expiry.
     pub fn take_over(&mut self, id: KeyspaceId, hash: u64, entry: Entry) {
         let now = self.clock.now();
-        self.make_room(id, entry.heap_bytes());
+        self.make_room(id, entry.heap_bytes(), now);
         if let Some(keyspace) = self.keyspace_mut(id) {
             on_store!(&mut keyspace.store, store => store.take_over(hash, entry, now));
         }
@@ -371,8 +399,9 @@ impl DataNode {
 
     /// Changes what a keyspace may hold, and evicts what is too much.
     pub fn set_limits(&mut self, id: KeyspaceId, limits: Limits) {
+        let now = self.clock.now();
         if let Some(keyspace) = self.keyspace_mut(id) {
-            keyspace.set_limits(limits);
+            keyspace.set_limits(limits, now);
         }
     }
 
@@ -383,9 +412,11 @@ impl DataNode {
 
     /// Changes what all keyspaces together may take, and evicts what is too much.
     pub fn set_bytes_max(&mut self, bytes_max: u64) {
+        self.note_peaks();
+        let now = self.clock.now();
         self.bytes_max = bytes_max;
         while self.bytes_max < self.bytes() {
-            if !self.evict_from_fullest(None) {
+            if !self.evict_from_fullest(None, now) {
                 break;
             }
         }
@@ -393,14 +424,19 @@ impl DataNode {
 
     /// Leaves to a keyspace the room for `entry_bytes` more, if need be by
     /// evicting from others that hold more.
-    fn make_room(&mut self, id: KeyspaceId, entry_bytes: u64) {
+    fn make_room(&mut self, id: KeyspaceId, entry_bytes: u64, now: Tick) {
         let Some(growth) = self.keyspace(id).map(|own| own.growth_for(entry_bytes)) else { return };
-        let mut bytes = self.bytes();
-        while self.bytes_max < bytes + growth && self.evict_from_fullest(Some(id)) {
+        let mut bytes = self.note_peaks();
+        let mut is_full = false;
+        while self.bytes_max < bytes + growth && self.evict_from_fullest(Some(id), now) {
             bytes = self.bytes();
+            is_full = true;
         }
         let bytes_max = self.bytes_max;
         if let Some(own) = self.keyspace_mut(id) {
+            if is_full {
+                on_store!(&mut own.store, store => store.counters.reached.memory += 1);
+            }
             let others = bytes - own.bytes();
             own.set_ceiling(bytes_max.saturating_sub(others));
         }
@@ -409,14 +445,14 @@ impl DataNode {
     /// Evicts one entry from the keyspace that holds most; not from `unless`,
     /// whose own policy chooses. So none that has less than an equal part loses
     /// any of it to another. Returns whether one went.
-    fn evict_from_fullest(&mut self, unless: Option<KeyspaceId>) -> bool {
+    fn evict_from_fullest(&mut self, unless: Option<KeyspaceId>, now: Tick) -> bool {
         let keyspaces = self.keyspaces.iter_mut().flatten();
         let fullest = keyspaces.max_by_key(|keyspace| keyspace.bytes());
         let Some(fullest) = fullest.filter(|keyspace| Some(keyspace.id) != unless) else {
             return false;
         };
         on_store!(&mut fullest.store, store => {
-            if store.evict_one() {
+            if store.evict_one(now) {
                 return true;
             }
             let before = store.bytes();
@@ -428,6 +464,7 @@ impl DataNode {
     /// Frees some of what has gone. Returns whether there may be more.
     pub fn sweep(&mut self) -> bool {
         let now = self.clock.now();
+        self.note_peaks();
         let mut wants_more = false;
         for keyspace in self.keyspaces.iter_mut().flatten() {
             keyspace.flights.forget_ended(now);
@@ -449,40 +486,21 @@ impl DataNode {
         self.len() == 0
     }
 
-    /// Accounted bytes, of all keyspaces.
+    /// Accounted bytes: those of all keyspaces, and what it remembers of what has
+    /// gone.
     pub fn bytes(&self) -> u64 {
-        self.keyspaces.iter().flatten().map(Keyspace::bytes).sum()
+        let keyspaces = self.keyspaces.iter().flatten().map(Keyspace::bytes);
+        keyspaces.sum::<u64>() + self.removals.heap_bytes()
     }
 
-    /// What the node tells of itself; the inbox is the mailbox's to tell.
-    pub fn status(&self) -> NodeStatus {
-        let mut status = NodeStatus { capacity_bytes: self.bytes_max, ..self.own_status() };
-        for keyspace in self.keyspaces.iter().flatten() {
-            add(&mut status, keyspace);
-        }
-        status
-    }
-
-    /// What one keyspace has of it; `None` if it is not there.
-    pub fn keyspace_status(&self, id: KeyspaceId) -> Option<NodeStatus> {
-        let keyspace = self.keyspace(id)?;
-        let capacity_bytes = keyspace.limits().bytes;
-        let mut status = NodeStatus { capacity_bytes, ..self.own_status() };
-        add(&mut status, keyspace);
-        Some(status)
-    }
-
-    /// What each keyspace has counted.
-    pub fn counts(&self) -> impl Iterator<Item = (KeyspaceId, NodeStatus)> {
-        self.keyspaces.iter().flatten().map(|keyspace| (keyspace.id, counts_of(keyspace)))
-    }
-
-    fn own_status(&self) -> NodeStatus {
-        NodeStatus {
-            uptime_ms: self.clock.now().as_ms() - self.born.as_ms(),
-            sequence: self.sequence,
-            ..NodeStatus::default()
-        }
+    /// Notes what it takes and each keyspace does, if that is the most ever.
+    /// Whatever takes more says so before, and whatever gives back: so no peak is
+    /// missed, and nothing is noted where nothing changes. Returns the bytes.
+    fn note_peaks(&mut self) -> u64 {
+        let keyspaces = self.keyspaces.iter_mut().flatten().map(Keyspace::note_peaks);
+        let bytes = keyspaces.sum::<u64>() + self.removals.heap_bytes();
+        self.bytes_peak = self.bytes_peak.max(bytes);
+        bytes
     }
 
     /// Recounts every structure and compares. For tests: it takes its time.
@@ -501,34 +519,6 @@ impl DataNode {
         assert!(self.sequence < Version::SEQUENCE_MAX, "the sequence of this epoch is used up");
         self.sequence += 1;
         Version::new(epoch, self.sequence)
-    }
-}
-
-/// Adds what a keyspace has to a status.
-fn add(status: &mut NodeStatus, keyspace: &Keyspace) {
-    *status = status.plus(&counts_of(keyspace));
-    status.entries += keyspace.len() as u64;
-    status.entries_max = status.entries_max.saturating_add(keyspace.limits().entries);
-    status.bytes += keyspace.bytes();
-    status.flights += keyspace.flights.len() as u64;
-}
-
-/// What a keyspace has counted.
-fn counts_of(keyspace: &Keyspace) -> NodeStatus {
-    let counters: &Counters = on_store!(&keyspace.store, store => &store.counters);
-    NodeStatus {
-        hits: counters.hits.get(),
-        misses: counters.misses.get(),
-        inserts: counters.inserts.get(),
-        updates: counters.updates.get(),
-        deletes: counters.deletes.get(),
-        evictions: counters.evictions.get(),
-        expirations: counters.expirations.get(),
-        invalidations: counters.invalidations.get(),
-        refusals: counters.refusals.get(),
-        moved_in: counters.moved_in.get(),
-        moved_out: counters.moved_out.get(),
-        ..NodeStatus::default()
     }
 }
 

@@ -4,7 +4,7 @@ use distcache_bus::Epoch;
 
 use super::{DataNode, PutRefused, Stored};
 use crate::store::Age;
-use crate::{Condition, Draft, KeyTooLong, KeyspaceId, Tick, TooManyTags};
+use crate::{Condition, Draft, KeyTooLong, KeyspaceId, Label, LabelInvalid, Tick, TooManyTags};
 
 /// A sum that was stored.
 #[derive(Debug)]
@@ -33,6 +33,9 @@ pub enum NotAdded {
     /// As many tags as an entry cannot have.
     #[error(transparent)]
     TooManyTags(#[from] TooManyTags),
+    /// What an entry cannot say of its value.
+    #[error(transparent)]
+    LabelInvalid(#[from] LabelInvalid),
     /// It could not be stored.
     #[error(transparent)]
     Refused(#[from] PutRefused),
@@ -40,7 +43,8 @@ pub enum NotAdded {
 
 impl DataNode {
     /// Adds `by` to the number that a key has as its value, in decimal. The value
-    /// keeps its end and its tags. A key without a value begins with `by` if
+    /// keeps its end, its tags and its content type; not its validator, by which
+    /// the source knows another one. A key without a value begins with `by` if
     /// `begins_until` says until when.
     ///
     /// # Errors
@@ -57,17 +61,20 @@ impl DataNode {
         let keyspace = self.keyspace(id).ok_or(PutRefused::Gone)?;
         let held = keyspace.peek(hash, key, now);
         let held = held.filter(|(_, _, age)| matches!(age, Age::Fresh | Age::Early));
-        let (number, expires, tags) = match (held, begins_until) {
+        let (number, expires, tags, content_type) = match (held, begins_until) {
             (Some((_, entry, _)), _) => {
                 let number = number_in(entry.value()).ok_or(NotAdded::NoNumber)?;
-                (number, entry.expires(), entry.tags().collect::<Vec<_>>())
+                let content_type: Option<Box<str>> = entry.label().content_type().map(Box::from);
+                (number, entry.expires(), entry.tags().collect::<Vec<_>>(), content_type)
             }
-            (None, Some(until)) => (0, until, Vec::new()),
+            (None, Some(until)) => (0, until, Vec::new(), None),
             (None, None) => return Err(NotAdded::Missing),
         };
+        let label = Label::new(content_type.as_deref(), None)?;
         let sum = number.checked_add(by).ok_or(NotAdded::Overflow)?;
         let text = sum.to_string();
         let draft = Draft::new(key, text.as_bytes(), expires)?.born(now).tagged(&tags)?;
+        let draft = draft.labelled(label);
         let stored = self.put_draft(epoch, id, hash, &draft, Condition::Always)?;
         Ok(Added { sum, stored })
     }

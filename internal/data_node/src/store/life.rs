@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Store;
 use crate::departed::Cause;
 use crate::idle::Idle;
+use crate::tags::TAG_RECORDS_MAX;
 use crate::{Entry, Eviction, Slot, Tick, Version};
 
 /// What becomes of entries as they age. An entry's expiry is its end for good:
@@ -155,7 +156,7 @@ impl<P: Eviction> Store<P> {
         if let Some((slot, _, Age::Dead(cause))) = self.examine(hash, key, now)
             && self.departed.is_none()
         {
-            self.go(slot, cause);
+            self.go(slot, cause, now);
         }
     }
 
@@ -180,15 +181,31 @@ impl<P: Eviction> Store<P> {
     /// tags. They are freed by the sweep.
     pub(crate) fn revoke(&mut self, tags: &[u64], version: Version, now: Tick) {
         for &tag in tags {
+            let is_full = self.tags.records() == TAG_RECORDS_MAX;
+            self.counters.reached.tag_records += u64::from(is_full);
             self.tags.revoke(tag, version);
         }
         self.note_expiry(now);
-        self.keep_to_ceiling();
+        self.keep_to_ceiling(now);
     }
 
     /// Whether an entry that is to be stored as of `version` would be dead.
     pub(crate) fn has_revoked(&self, entry: &Entry) -> bool {
         entry.is_tagged() && self.tags.revokes(entry)
+    }
+
+    /// Invalidated tags that are remembered.
+    pub(crate) fn tag_records(&self) -> usize {
+        self.tags.records()
+    }
+
+    /// When an entry that is dead has died; `None` if that is not noted.
+    pub(crate) fn death(&self, slot: Slot, entry: &Entry, cause: Cause) -> Option<Tick> {
+        match cause {
+            Cause::Expired => Some(entry.expires()),
+            Cause::Idle => self.idle.as_ref().map(|idle| idle.ends(slot)),
+            Cause::Evicted | Cause::Deleted | Cause::Invalidated | Cause::Replaced => None,
+        }
     }
 
     fn each_entry(&self, work: impl Fn(Slot, &Entry)) {

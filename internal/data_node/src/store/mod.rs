@@ -15,7 +15,8 @@ pub use scan::Selection;
 use crate::counters::Counters;
 use crate::departed::{Cause, Departed};
 use crate::idle::Idle;
-use crate::index::Index;
+use crate::index::{Index, place_of};
+use crate::removals::{Removal, RemovalLog};
 use crate::slots::Slots;
 use crate::tags::Tags;
 use crate::{Draft, Entry, Eviction, Slot, Tick, Version};
@@ -66,11 +67,14 @@ pub(crate) struct Store<P> {
     tags: Tags,
     /// What has gone since it was last asked for, if anybody asks.
     departed: Option<Vec<Departed>>,
+    removals: RemovalLog,
+    /// When everything was cleared last: nobody notes each entry then.
+    cleared: Option<Tick>,
     sweep: sweep::Progress,
 }
 
 impl<P: Eviction> Store<P> {
-    pub(crate) fn new(policy: P, limits: Limits) -> Self {
+    pub(crate) fn new(policy: P, limits: Limits, removals: RemovalLog) -> Self {
         Self {
             counters: Counters::default(),
             index: Index::new(),
@@ -83,6 +87,8 @@ impl<P: Eviction> Store<P> {
             idle: None,
             tags: Tags::default(),
             departed: None,
+            removals,
+            cleared: None,
             sweep: sweep::Progress::default(),
         }
     }
@@ -206,10 +212,9 @@ impl<P: Eviction> Store<P> {
         if let Some((slot, _)) = held {
             self.used(slot, &now);
         }
-        while !self.has_room_for(&entry, held.map(|(_, bytes)| bytes)) {
-            let Some(victim) = self.policy.victim() else { break };
-            self.go(victim, Cause::Evicted);
-            held = held.filter(|&(slot, _)| slot != victim);
+        if !self.has_room_for(&entry, held.map(|(_, bytes)| bytes)) {
+            self.note_reached(held.is_none());
+            held = self.make_room_for(&entry, held, now());
         }
         self.note_expiry(entry.expires());
         self.entry_bytes += entry.heap_bytes();
@@ -228,7 +233,7 @@ impl<P: Eviction> Store<P> {
 
     fn insert(&mut self, hash: u64, entry: Entry, now: impl Fn() -> Tick) {
         let bytes = entry.heap_bytes();
-        let slot = self.slots.take(crate::index::place_of(hash));
+        let slot = self.slots.take(place_of(hash));
         self.index.insert(hash, slot, entry, |slot| self.slots.place(slot));
         self.policy.inserted(slot, hash, bytes);
         if let Some(idle) = &mut self.idle {
@@ -239,13 +244,13 @@ impl<P: Eviction> Store<P> {
     }
 
     /// Removes the entry of a key. Returns it, dead or alive.
-    pub(crate) fn delete(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+    pub(crate) fn delete(&mut self, hash: u64, key: &[u8], now: Tick) -> Option<Entry> {
         let (slot, _) = self.peek(hash, key)?;
-        Some(self.go(slot, Cause::Deleted))
+        Some(self.go(slot, Cause::Deleted, now))
     }
 
     /// Removes every entry, and the structures with them.
-    pub(crate) fn clear(&mut self) -> usize {
+    pub(crate) fn clear(&mut self, now: Tick) -> usize {
         let entries = self.len();
         self.counters.deletes.add(entries as u64);
         if let Some(departed) = &mut self.departed {
@@ -254,6 +259,7 @@ impl<P: Eviction> Store<P> {
                 |(_, entry): (_, &Entry)| Departed { entry: entry.clone(), cause: Cause::Deleted };
             departed.extend(tables.map(gone));
         }
+        self.cleared = Some(now);
         self.forget_all();
         entries
     }
@@ -270,8 +276,8 @@ impl<P: Eviction> Store<P> {
         self.sweep = sweep::Progress::default();
     }
 
-    /// Removes an entry for a reason, which is counted and told.
-    fn go(&mut self, slot: Slot, cause: Cause) -> Entry {
+    /// Removes an entry for a reason, which is counted, noted and told.
+    fn go(&mut self, slot: Slot, cause: Cause, now: Tick) -> Entry {
         let counters = &mut self.counters;
         match cause {
             Cause::Evicted => counters.evictions.add(1),
@@ -279,7 +285,12 @@ impl<P: Eviction> Store<P> {
             Cause::Invalidated => counters.invalidations.add(1),
             Cause::Deleted | Cause::Replaced => counters.deletes.add(1),
         }
-        let entry = self.remove(slot);
+        let (place, entry) = self.remove(slot);
+        let removal = Removal::of(&entry, cause, now);
+        if let (Cause::Evicted, Some(age)) = (cause, removal.age) {
+            self.counters.evicted_ages.note(age);
+        }
+        self.removals.note(place, removal);
         self.depart(&entry, cause);
         entry
     }
@@ -290,12 +301,21 @@ impl<P: Eviction> Store<P> {
         }
     }
 
-    fn remove(&mut self, slot: Slot) -> Entry {
+    /// Takes an entry out. Returns it, and where the index had it.
+    fn remove(&mut self, slot: Slot) -> (u32, Entry) {
         self.policy.removed(slot);
         let place = self.slots.release(slot);
         let entry = self.index.remove(place, slot);
         self.entry_bytes -= entry.heap_bytes();
-        entry
+        (place, entry)
+    }
+
+    /// How the last entry of a key went, as far as that is remembered.
+    pub(crate) fn last_removal(&self, hash: u64) -> Option<Removal> {
+        let cleared = self.cleared.map(|at| Removal { cause: Cause::Deleted, at, age: None });
+        let noted = self.removals.last(place_of(hash));
+        // Of two at once the one that was noted tells more.
+        [cleared, noted].into_iter().flatten().max_by_key(|removal| removal.at)
     }
 
     /// Whether what goes is kept until somebody asks for it.
@@ -344,6 +364,8 @@ impl<P: Eviction> Store<P> {
             idle: self.idle,
             tags: self.tags,
             departed: self.departed,
+            removals: self.removals,
+            cleared: self.cleared,
             sweep: self.sweep,
         }
     }

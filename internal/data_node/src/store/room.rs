@@ -4,7 +4,7 @@ use super::{Limits, Refused, STRUCTURE_BYTES_MIN, Store};
 use crate::departed::Cause;
 use crate::idle::Idle;
 use crate::slots::SLOTS_A_SEGMENT;
-use crate::{Entry, Eviction, Slot};
+use crate::{Entry, Eviction, Slot, Tick};
 
 impl<P: Eviction> Store<P> {
     pub(crate) fn limits(&self) -> Limits {
@@ -57,17 +57,52 @@ impl<P: Eviction> Store<P> {
             && (replaced.is_some() || self.len() < Slot::COUNT_MAX)
     }
 
+    /// Evicts until an entry has room, in place of the `held` one or beside all.
+    /// Returns that, if it is still there.
+    pub(super) fn make_room_for(
+        &mut self,
+        entry: &Entry,
+        mut held: Option<(Slot, u64)>,
+        now: Tick,
+    ) -> Option<(Slot, u64)> {
+        while !self.has_room_for(entry, held.map(|(_, bytes)| bytes)) {
+            let Some(victim) = self.policy.victim() else { break };
+            self.go(victim, Cause::Evicted, now);
+            held = held.filter(|&(slot, _)| slot != victim);
+        }
+        held
+    }
+
+    /// Counts that something was to be stored for which a limit left no room.
+    pub(super) fn note_reached(&mut self, is_new: bool) {
+        if is_new && self.limits.entries <= self.len() as u64 {
+            self.counters.reached.entries += 1;
+        } else {
+            self.note_full();
+        }
+    }
+
+    /// Counts that there was no memory left: of its own, or beside the others.
+    pub(crate) fn note_full(&mut self) {
+        let reached = &mut self.counters.reached;
+        if self.ceiling_bytes < self.limits.bytes {
+            reached.memory += 1;
+        } else {
+            reached.bytes += 1;
+        }
+    }
+
     /// What the node leaves to this store, until it says so again.
     pub(crate) fn set_ceiling(&mut self, bytes: u64) {
         self.ceiling_bytes = bytes.min(self.limits.bytes);
     }
 
     /// Changes the limits, and evicts what they no longer allow.
-    pub(crate) fn set_limits(&mut self, limits: Limits) {
+    pub(crate) fn set_limits(&mut self, limits: Limits, now: Tick) {
         self.limits = limits;
         self.ceiling_bytes = limits.bytes;
         while !self.is_within(limits) {
-            if !self.evict_one() {
+            if !self.evict_one(now) {
                 break;
             }
         }
@@ -83,15 +118,15 @@ impl<P: Eviction> Store<P> {
     }
 
     /// Evicts what is more than the node leaves to this store.
-    pub(super) fn keep_to_ceiling(&mut self) {
-        while self.ceiling_bytes < self.bytes() && self.evict_one() {}
+    pub(super) fn keep_to_ceiling(&mut self, now: Tick) {
+        while self.ceiling_bytes < self.bytes() && self.evict_one(now) {}
     }
 
     /// Evicts the entry that the policy names. Returns whether there was one.
-    pub(crate) fn evict_one(&mut self) -> bool {
+    pub(crate) fn evict_one(&mut self, now: Tick) -> bool {
         let victim = self.policy.victim();
         victim.is_some_and(|victim| {
-            self.go(victim, Cause::Evicted);
+            self.go(victim, Cause::Evicted, now);
             true
         })
     }
@@ -104,14 +139,14 @@ impl<P: Eviction> Store<P> {
 
     /// Takes the entry of a key away, to hand it to another node. What has gone
     /// by its tags stays: the other node does not know of it.
-    pub(crate) fn hand_over(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+    pub(crate) fn hand_over(&mut self, hash: u64, key: &[u8], now: Tick) -> Option<Entry> {
         let (slot, entry) = self.peek(hash, key)?;
         if self.has_revoked(entry) {
-            self.go(slot, Cause::Invalidated);
+            self.go(slot, Cause::Invalidated, now);
             return None;
         }
         self.counters.moved_out.add(1);
-        Some(self.remove(slot))
+        Some(self.remove(slot).1)
     }
 
     /// Takes away what `leaves` picks by its hash among the next `entries` or
@@ -122,6 +157,7 @@ impl<P: Eviction> Store<P> {
         entries: usize,
         leaves: impl Fn(u64) -> bool,
         moved: &mut Vec<(u64, Entry)>,
+        now: Tick,
     ) -> Option<usize> {
         let (mut at, mut seen) = (at, 0);
         while at < self.index.tables() && seen < entries {
@@ -129,10 +165,10 @@ impl<P: Eviction> Store<P> {
             seen += hashes.len();
             for (slot, hash) in hashes.into_iter().filter(|&(_, hash)| leaves(hash)) {
                 if self.index.entry_mut(hash, slot).is_some_and(|entry| self.tags.revokes(entry)) {
-                    self.go(slot, Cause::Invalidated);
+                    self.go(slot, Cause::Invalidated, now);
                 } else {
                     self.counters.moved_out.add(1);
-                    moved.push((hash, self.remove(slot)));
+                    moved.push((hash, self.remove(slot).1));
                 }
             }
             at += 1;
@@ -142,12 +178,12 @@ impl<P: Eviction> Store<P> {
 
     /// Takes an entry over from another node, unless the key has one here
     /// already (which is newer) or there is no room for it at all.
-    pub(crate) fn take_over(&mut self, hash: u64, entry: Entry, now: crate::Tick) {
+    pub(crate) fn take_over(&mut self, hash: u64, entry: Entry, now: Tick) {
         if self.peek(hash, entry.key()).is_some() {
             return;
         }
         while !self.has_room_for(&entry, None) {
-            if !self.evict_one() {
+            if !self.evict_one(now) {
                 return;
             }
         }

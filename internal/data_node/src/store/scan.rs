@@ -62,6 +62,7 @@ impl<P: Eviction> Store<P> {
         entries: usize,
         selection: &Selection,
         removed: &mut u64,
+        now: Tick,
     ) -> Option<usize> {
         let (mut at, mut seen) = (at, 0);
         while at < self.index.tables() && seen < entries {
@@ -74,7 +75,7 @@ impl<P: Eviction> Store<P> {
             }
             *removed += selected.len() as u64;
             for slot in selected {
-                self.go(slot, Cause::Invalidated);
+                self.go(slot, Cause::Invalidated, now);
             }
             at += 1;
         }

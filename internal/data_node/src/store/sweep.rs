@@ -53,7 +53,7 @@ impl<P: Eviction> Store<P> {
         }
         self.sweep.met = met;
         for (slot, cause) in gone {
-            self.go(slot, cause);
+            self.go(slot, cause, now);
         }
         seen
     }

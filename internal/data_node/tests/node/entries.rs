@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::support::{EPOCH, KEYSPACE, delete, get, hash, node, put, put_until, settings, store};
 use distcache_node::{
-    Condition, DataNode, Draft, Entry, EvictionPolicy, KeyspaceSettings, Limits, ManualClock,
-    PutRefused, Refused, STRUCTURE_BYTES_MIN, Tick,
+    Condition, DataNode, Draft, Entry, EvictionPolicy, KeyspaceSettings, Label, Limits,
+    ManualClock, PutRefused, Refused, STRUCTURE_BYTES_MIN, Tick,
 };
 
 fn node_of(policy: EvictionPolicy, limits: Limits) -> (DataNode, std::sync::Arc<ManualClock>) {
@@ -202,5 +202,17 @@ fn a_value_that_a_lower_limit_forbids_is_refused_though_its_memory_is_there() {
         !node.put_draft(EPOCH, KEYSPACE, hash(b"a"), &draft, Condition::Always).unwrap().is_new
     );
     assert_eq!(get(&mut node, b"a"), Some(b"54321".to_vec()));
+    node.validate();
+}
+
+#[test]
+fn a_sum_keeps_the_content_type_and_not_the_validator() {
+    let (mut node, _) = node();
+    let label = Label::new(Some("text/plain"), Some("\"1\"")).unwrap();
+    let draft = Draft::new(b"n", b"41", Tick::NEVER).unwrap().labelled(label);
+    store(&mut node, draft.entry()).unwrap();
+    assert_eq!(node.add(EPOCH, KEYSPACE, (hash(b"n"), b"n"), 1, None).unwrap().sum, 42);
+    let sum = node.get(KEYSPACE, hash(b"n"), b"n").unwrap();
+    assert_eq!((&*sum, sum.label()), (&b"42"[..], Label::new(Some("text/plain"), None).unwrap()));
     node.validate();
 }

@@ -114,7 +114,7 @@ fn what_was_deleted_is_never_served_as_stale() {
     let (flight, _waiter) = lead(&mut node, b"a");
     delete(&mut node, b"a");
     let landed = node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);
-    assert!(matches!(landed, Landed::Nothing));
+    assert!(matches!(landed, Landed::Overtaken));
     let (flight, _waiter) = lead(&mut node, b"a");
     assert!(flight.flight().stale().is_none());
     let landed = node.land(EPOCH, KEYSPACE, flight.flight(), Cargo::Failure);

@@ -6,3 +6,4 @@ mod lifetimes;
 mod loads;
 mod many;
 mod support;
+mod traces;

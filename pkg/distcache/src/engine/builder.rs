@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use distcache_manager::codes::Code;
 use distcache_manager::{CacheManager, Clock, Config, ConfigError, DEFAULT_KEYSPACE, Dispatch};
 
 use crate::{Engine, Error, KeyspaceConfig};
@@ -26,6 +27,16 @@ pub enum StartError {
     /// One of the keyspaces was refused.
     #[error(transparent)]
     Keyspace(#[from] Error),
+}
+
+impl StartError {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Config(error) => error.code(),
+            Self::Keyspace(error) => error.code(),
+        }
+    }
 }
 
 /// What each data node has at least, if their number is not given: so that a

@@ -4,6 +4,7 @@ mod builder;
 mod calls;
 mod elsewhere;
 mod events;
+mod limits;
 mod warm;
 
 pub use builder::{EngineBuilder, StartError};
@@ -19,10 +20,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use distcache_bus::{Deadline, Subscription, Topic, join_by};
+use distcache_manager::codes::{self, Code};
 use distcache_manager::{CacheManager, Tick, Topics};
 use parking_lot::Mutex;
 
-use crate::keyspace::{Inner, Setup};
+use crate::keyspace::{Inner, Marks, Setup};
 use crate::{Error, Keyspace, KeyspaceConfig};
 
 /// A cache of one process: keyspaces that share its memory, each with its own
@@ -57,6 +59,13 @@ pub struct ShutdownError {
     pub threads: usize,
     /// Writes of write-behind that waited for the end, and are lost.
     pub writes: u64,
+}
+
+impl ShutdownError {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        codes::SHUTDOWN_INCOMPLETE
+    }
 }
 
 impl Engine {
@@ -117,8 +126,9 @@ impl Engine {
         let shared = &self.shared;
         let _one_at_a_time = shared.changes.lock();
         let cache = shared.manager.add_keyspace(&config.name, &config.spec)?;
-        let setup = Setup::new(&shared.manager, config);
-        let keyspace = Keyspace::new(Inner::new(shared.manager.clone(), cache, setup));
+        let marks = Marks::default();
+        let setup = Setup::new(&shared.manager, &marks, config);
+        let keyspace = Keyspace::new(Inner::new(shared.manager.clone(), cache, marks, setup));
         shared.change(|keyspaces| keyspaces.push(keyspace.clone()));
         let name = keyspace.name().to_owned();
         shared.events.publish(|| Event::KeyspaceAdded { name });
@@ -142,7 +152,7 @@ impl Engine {
         keyspace.inner.end_writes()?;
         shared.manager.change_keyspace(&config.name, &config.spec)?;
         let before = keyspace.inner.setup.load_full();
-        keyspace.inner.set_up(Setup::new(&shared.manager, config));
+        keyspace.inner.set_up(Setup::new(&shared.manager, &keyspace.inner.marks, config));
         // Its loads that wait are made, by its own threads.
         before.close(false, &Deadline::within(Duration::ZERO));
         shared.events.publish(|| Event::KeyspaceChanged { name: keyspace.name().to_owned() });

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use distcache_bus::Deadline;
-use distcache_manager::{CacheManager, Flight, Landed, Landing, Lead};
+use distcache_manager::{Bound, CacheManager, Cargo, Flight, Landed, Landing, Lead, NodeStatus};
 
+use super::marks::{Marks, QueueMarks};
 use super::stats::{Counters, raise};
 use crate::config::{Source, Store, StoreWay};
 use crate::engine::Progress;
@@ -21,6 +22,7 @@ pub(crate) struct Inner {
     pub(crate) manager: Arc<CacheManager>,
     pub(crate) cache: distcache_manager::Keyspace,
     pub(crate) stats: Counters,
+    pub(crate) marks: Marks,
     /// How it works: replaced whole when that changes. Loads and writes that
     /// have begun go on by the one they began with.
     pub(crate) setup: ArcSwap<Setup>,
@@ -44,20 +46,21 @@ pub(crate) struct Setup {
 enum Loader {
     /// On a pool's threads; or on a caller's, of which at most `loads_max` do so
     /// at once.
-    Blocking(Arc<dyn crate::DataSource>, Pool, AtomicUsize),
+    Blocking(Arc<dyn crate::DataSource>, Pool, AtomicUsize, Arc<QueueMarks>),
     Async(Arc<dyn crate::source::DynAsyncSource>, Runs),
 }
 
 impl Setup {
-    pub(crate) fn new(manager: &Arc<CacheManager>, config: KeyspaceConfig) -> Self {
+    pub(crate) fn new(manager: &Arc<CacheManager>, marks: &Marks, config: KeyspaceConfig) -> Self {
         let (at_once, waiting) = (config.loads_max, config.loads_waiting_max);
         let loader = config.source.clone().map(|source| match source {
             Source::Blocking(source) => {
                 let name = format!("distcache-load-{}", config.name);
-                Loader::Blocking(source, Pool::new(name, at_once, waiting), AtomicUsize::new(0))
+                let pool = Pool::new(name, at_once, waiting, marks.loads.clone());
+                Loader::Blocking(source, pool, AtomicUsize::new(0), marks.loads.clone())
             }
             Source::Async(source, spawner) => {
-                Loader::Async(source, Runs::new(spawner, at_once, waiting))
+                Loader::Async(source, Runs::new(spawner, at_once, waiting, marks.loads.clone()))
             }
         });
         let writer = config.store.clone().map(|Store { way, mode }| {
@@ -67,7 +70,7 @@ impl Setup {
                     Arc::new(OnRuntime::new(store, spawner, manager.clone()))
                 }
             };
-            Writer::new(&config.name, store, mode, config.write_timeout)
+            Writer::new(&config.name, store, mode, config.write_timeout, marks)
         });
         Self {
             breaker: config.breaker.map(Breaker::new),
@@ -106,10 +109,27 @@ impl Setup {
     /// Loads that wait for their turn.
     pub(crate) fn loads_waiting(&self) -> usize {
         match &self.loader {
-            Some(Loader::Blocking(_, pool, _)) => pool.waiting(),
+            Some(Loader::Blocking(_, pool, ..)) => pool.waiting(),
             Some(Loader::Async(_, runs)) => runs.waiting(),
             None => 0,
         }
+    }
+
+    /// The bounds before its source, as far as `marks` tell.
+    pub(crate) fn bounds_of_loads(&self, marks: &QueueMarks) -> Vec<Bound> {
+        let (running, waiting) = match &self.loader {
+            Some(Loader::Blocking(_, pool, on_callers, _)) => {
+                (pool.running() + on_callers.load(Ordering::Relaxed), pool.waiting())
+            }
+            Some(Loader::Async(_, runs)) => (runs.running(), runs.waiting()),
+            None => return Vec::new(),
+        };
+        let loads = Bound::new("loads", "requests", self.config.loads_max as u64);
+        let queue = Bound::new("loads_waiting", "requests", self.config.loads_waiting_max as u64);
+        vec![
+            loads.marked(running as u64, &marks.running),
+            queue.marked(waiting as u64, &marks.waiting),
+        ]
     }
 
     /// Writes that wait for the store.
@@ -117,18 +137,23 @@ impl Setup {
         self.writer.as_ref().map_or(0, Writer::waiting)
     }
 
+    /// Bytes that write-behind keeps for the store.
+    pub(crate) fn writes_waiting_bytes(&self) -> u64 {
+        self.writer.as_ref().map_or(0, Writer::waiting_bytes)
+    }
+
     /// Takes no more loads and writes; what waits to be loaded is dropped if
     /// `cancels`, what waits to be written is written. Returns how many threads
     /// did not end, and how many writes were lost.
     pub(crate) fn close(&self, cancels: bool, deadline: &Deadline) -> (usize, u64) {
         match &self.loader {
-            Some(Loader::Blocking(_, pool, _)) => pool.close(!cancels),
+            Some(Loader::Blocking(_, pool, ..)) => pool.close(!cancels),
             Some(Loader::Async(_, runs)) if cancels => runs.close(),
             Some(Loader::Async(..)) | None => {}
         }
         // The writes first: a source that hangs must not cost them their time.
         let (mut late, lost) = self.close_writer(deadline);
-        if let Some(Loader::Blocking(_, pool, _)) = &self.loader {
+        if let Some(Loader::Blocking(_, pool, ..)) = &self.loader {
             late += pool.join(deadline);
         }
         (late, lost)
@@ -163,6 +188,7 @@ impl Inner {
     pub(crate) fn new(
         manager: Arc<CacheManager>,
         cache: distcache_manager::Keyspace,
+        marks: Marks,
         setup: Setup,
     ) -> Arc<Self> {
         let warming = Progress::default();
@@ -172,7 +198,7 @@ impl Inner {
             setup.tell_of_writes(inner.clone());
             let (setup, is_deleted) = (ArcSwap::new(setup), AtomicBool::new(false));
             let under_way = Arc::default();
-            Self { manager, cache, stats, setup, under_way, warming, is_deleted }
+            Self { manager, cache, stats, marks, setup, under_way, warming, is_deleted }
         })
     }
 
@@ -206,7 +232,7 @@ impl Inner {
     /// Sees to the load of one flight: on this thread, if the keyspace lets
     /// callers do that.
     pub(crate) fn start_or_make(self: &Arc<Self>, setup: &Arc<Setup>, lead: Lead) {
-        let Some(Loader::Blocking(source, _, on_callers)) =
+        let Some(Loader::Blocking(source, _, on_callers, marks)) =
             setup.loader.as_ref().filter(|_| setup.config.loads_on_caller)
         else {
             return self.start(setup, vec![lead]);
@@ -216,6 +242,7 @@ impl Inner {
             drop(turn);
             return self.start(setup, vec![lead]);
         }
+        marks.running.note(turn.number as u64);
         match setup.admit(&self.manager) {
             Ok((permit, wait)) => {
                 self.load(setup, vec![lead], permit, wait).run(&**source);
@@ -228,14 +255,14 @@ impl Inner {
     pub(crate) async fn start_async(self: &Arc<Self>, setup: &Arc<Setup>, flights: Vec<Lead>) {
         for (flights, error) in self.submit(setup, flights) {
             for lead in flights {
-                raise(&self.stats.refused);
+                self.stats.count_refusal(&error);
                 self.land_async(setup, lead.flight(), Err(error.clone())).await;
             }
         }
     }
 
     fn refuse(&self, setup: &Setup, flight: &Arc<Flight>, error: LoadError) {
-        raise(&self.stats.refused);
+        self.stats.count_refusal(&error);
         self.land(setup, flight, Err(error));
     }
 
@@ -268,7 +295,7 @@ impl Inner {
         let mut load = Some(self.load(setup, flights, permit, wait));
         let mut take = || load.take().unwrap_or_else(|| unreachable!("a job is made once"));
         let submitted = match &setup.loader {
-            Some(Loader::Blocking(source, pool, _)) => {
+            Some(Loader::Blocking(source, pool, ..)) => {
                 let source = source.clone();
                 pool.submit(|| {
                     let load = take();
@@ -321,6 +348,7 @@ impl Inner {
         // If its node does not answer, the flight is over all the same: the node
         // will find that it has landed.
         let landed = self.manager.land_in(&self.cache, flight, &arrival.cargo);
+        self.count_if_overtaken(&arrival, &landed);
         flight.land(&landing(arrival, landed));
     }
 
@@ -342,7 +370,31 @@ impl Inner {
 
     async fn land_arrival_async(&self, flight: &Arc<Flight>, arrival: Arrival) {
         let landed = self.manager.land_in_async(&self.cache, flight, &arrival.cargo).await;
+        self.count_if_overtaken(&arrival, &landed);
         flight.land(&landing(arrival, landed));
+    }
+
+    fn count_if_overtaken(
+        &self,
+        arrival: &Arrival,
+        landed: &Result<Landed, distcache_manager::Error>,
+    ) {
+        let brings = matches!(arrival.cargo, Cargo::Entry(_) | Cargo::Unchanged(_));
+        if brings && matches!(landed, Ok(Landed::Overtaken)) {
+            raise(&self.stats.overtaken);
+        }
+    }
+
+    /// Its bounds; none if it was deleted meanwhile.
+    pub(crate) fn bounds_if_there(
+        &self,
+        nodes: Result<Vec<NodeStatus>, distcache_manager::Error>,
+    ) -> Result<Vec<Bound>, Error> {
+        match nodes {
+            Ok(nodes) => Ok(self.bounds(&nodes)),
+            Err(_) if self.is_deleted.load(Ordering::Acquire) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn arrival(

@@ -20,6 +20,7 @@ pub struct Item<'a, V: ?Sized = [u8]> {
     pub(super) key: &'a [u8],
     pub(super) value: &'a V,
     pub(super) until: Until,
+    pub(super) content_type: Option<&'a str>,
     pub(super) tags: Vec<&'a str>,
     pub(super) condition: Condition,
 }
@@ -49,7 +50,7 @@ impl<'a, V: ?Sized> Item<'a, V> {
     /// keyspace says.
     pub fn of(key: &'a [u8], value: &'a V) -> Self {
         let (until, condition) = (Until::Default, Condition::Always);
-        Self { key, value, until, tags: Vec::new(), condition }
+        Self { key, value, until, content_type: None, tags: Vec::new(), condition }
     }
 
     /// Stays fresh for so long.
@@ -62,6 +63,15 @@ impl<'a, V: ?Sized> Item<'a, V> {
     #[must_use]
     pub fn until(self, until: Until) -> Self {
         Self { until, ..self }
+    }
+
+    /// Says what its bytes are, as HTTP's `Content-Type` does: 1 to 255 visible
+    /// ASCII characters and spaces. It comes back with the value
+    /// ([`Found::content_type`](crate::Found::content_type)); a put without one
+    /// takes away the one before. A store is not told of it.
+    #[must_use]
+    pub fn content_type(self, content_type: &'a str) -> Self {
+        Self { content_type: Some(content_type), ..self }
     }
 
     /// Bears a tag, by which it can be invalidated together with others.
@@ -94,8 +104,8 @@ impl<'a, V: ?Sized> Item<'a, V> {
     where
         'a: 'b,
     {
-        let Self { key, until, ref tags, condition, .. } = *self;
-        Item { key, value, until, tags: tags.clone(), condition }
+        let Self { key, until, content_type, ref tags, condition, value: _ } = *self;
+        Item { key, value, until, content_type, tags: tags.clone(), condition }
     }
 
     pub(crate) fn value(&self) -> &'a V {
@@ -123,6 +133,7 @@ impl<V: ?Sized> fmt::Debug for Item<'_, V> {
         f.debug_struct("Item")
             .field("key_bytes", &self.key.len())
             .field("until", &self.until)
+            .field("content_type", &self.content_type)
             .field("tags", &self.tags.len())
             .field("condition", &self.condition)
             .finish_non_exhaustive()

@@ -1,21 +1,28 @@
 //! A keyspace as callers hold it.
 
+mod bounds;
 mod forget;
 mod inner;
 mod item;
 mod many;
+mod marks;
 mod read;
 mod stats;
+mod trace;
 mod write;
 
 pub(crate) use inner::{Inner, Setup};
 pub use item::{Item, Until};
+pub(crate) use marks::{BehindMarks, Marks, QueueMarks};
 pub use read::{Found, How, Ttl};
 pub use stats::KeyspaceStats;
+pub use trace::{Freshness, Held, Trace};
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use distcache_manager::{NodeId, Tick};
 
 use crate::gate::BreakerState;
 use crate::{Error, KeyspaceConfig};
@@ -58,6 +65,21 @@ impl Keyspace {
     #[must_use]
     pub fn within(&self, timeout: Duration) -> Self {
         Self { inner: self.inner.clone(), timeout: Some(timeout) }
+    }
+
+    /// The data node that owns a key now.
+    pub fn owner(&self, key: &[u8]) -> NodeId {
+        self.inner.manager.owner_in(&self.inner.cache, key)
+    }
+
+    /// What time it is on the engine's clock.
+    pub fn now(&self) -> Tick {
+        self.inner.manager.now()
+    }
+
+    /// The largest value that it takes, in bytes; `None` once it was removed.
+    pub fn value_bytes_max(&self) -> Option<u64> {
+        self.inner.manager.value_bytes_max_in(self.name())
     }
 
     fn timeout(&self, setup: &Setup) -> Duration {

@@ -43,6 +43,10 @@ impl Found {
         Self { value, how: How::Hit }
     }
 
+    pub(super) fn come_by(value: Value, how: How) -> Self {
+        Self { value, how }
+    }
+
     /// How it was come by.
     pub fn how(&self) -> How {
         self.how
@@ -60,9 +64,17 @@ impl Found {
         self.value.version()
     }
 
-    /// When it was loaded or put, on the engine's clock.
+    /// When it was loaded or put, on the engine's clock; `None` if that was not
+    /// noted ([`KeyspaceConfig::dated`](crate::KeyspaceConfig::dated)).
     pub fn born(&self) -> Option<Tick> {
         self.value.born()
+    }
+
+    /// What its bytes are, if that was said when it was put or loaded:
+    /// [`Item::content_type`](crate::Item::content_type),
+    /// [`Loaded::content_type`](crate::Loaded::content_type).
+    pub fn content_type(&self) -> Option<&str> {
+        self.value.label().content_type()
     }
 
     /// When it ends for good: the stale window included.
@@ -363,6 +375,14 @@ impl Keyspace {
 fn found_by_peek(peeked: distcache_manager::Peeked) -> Found {
     let how = peeked.stale_since.map_or(How::Hit, |since| How::Stale { since });
     Found { value: peeked.value, how }
+}
+
+impl Keyspace {
+    /// How much longer a value that was found here stays fresh; `None` if it is
+    /// stale.
+    pub fn ttl_of(&self, found: &Found) -> Option<Ttl> {
+        self.inner.ttl_of(found)
+    }
 }
 
 impl Inner {

@@ -1,12 +1,14 @@
 //! What a keyspace counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use distcache_manager::NodeStatus;
 
 use super::Setup;
 use crate::Answer;
 use crate::load::LoadError;
+use crate::{Ages, Durations, Histogram};
 
 /// What the engine counts of a keyspace; the nodes count the rest.
 #[derive(Debug, Default)]
@@ -17,7 +19,11 @@ pub(crate) struct Counters {
     failed: AtomicU64,
     timed_out: AtomicU64,
     cancelled: AtomicU64,
-    pub(crate) refused: AtomicU64,
+    refused: AtomicU64,
+    refused_by_rate_limit: AtomicU64,
+    refused_by_breaker: AtomicU64,
+    pub(crate) overtaken: AtomicU64,
+    request_times: Histogram,
     pub(crate) collapsed: AtomicU64,
     pub(crate) served_stale: AtomicU64,
     pub(crate) absent_hits: AtomicU64,
@@ -32,8 +38,19 @@ pub(crate) fn raise(counter: &AtomicU64) {
 }
 
 impl Counters {
-    /// Counts one request to the source and its answers.
-    pub(crate) fn count_request(&self, answers: &[Result<Answer, LoadError>]) {
+    /// Counts a load that is not made.
+    pub(crate) fn count_refusal(&self, error: &LoadError) {
+        raise(&self.refused);
+        match error {
+            LoadError::RateLimited { .. } => raise(&self.refused_by_rate_limit),
+            LoadError::CircuitOpen { .. } => raise(&self.refused_by_breaker),
+            _ => {}
+        }
+    }
+
+    /// Counts one request to the source, its time and its answers.
+    pub(crate) fn count_request(&self, answers: &[Result<Answer, LoadError>], took: Duration) {
+        self.request_times.note(took);
         raise(&self.requests);
         for answer in answers {
             raise(match answer {
@@ -96,12 +113,22 @@ pub struct KeyspaceStats {
     /// Loads that were never made: the breaker was open, the rate limit reached,
     /// or the queue full.
     pub loads_refused: u64,
+    /// Those of them that the rate limit stopped.
+    pub refused_by_rate_limit: u64,
+    /// Those of them that the open breaker stopped.
+    pub refused_by_breaker: u64,
+    /// Loads whose value was not kept: the key was changed or forgotten meanwhile.
+    pub loads_overtaken: u64,
+    /// How long requests to the source took.
+    pub source_request_times: Durations,
     /// Loads on their way now.
     pub flights: u64,
     /// Loads that wait for their turn now.
     pub loads_waiting: u64,
     /// Writes that wait for the store now.
     pub writes_waiting: u64,
+    /// Bytes that wait for the store of write-behind now.
+    pub writes_waiting_bytes: u64,
     /// Writes that reached the store, in time for those who wait or not.
     pub stored: u64,
     /// Writes that the store failed to make; some were tried again.
@@ -116,6 +143,8 @@ pub struct KeyspaceStats {
     pub deletes: u64,
     /// Entries evicted to make room.
     pub evictions: u64,
+    /// How old the evicted entries had become.
+    pub evicted_ages: Ages,
     /// Entries whose time was over, or which nobody used.
     pub expirations: u64,
     /// Entries invalidated by tag or prefix.
@@ -153,9 +182,14 @@ impl KeyspaceStats {
             load_timeouts: timed_out,
             loads_cancelled: cancelled,
             loads_refused: count(&counters.refused),
+            refused_by_rate_limit: count(&counters.refused_by_rate_limit),
+            refused_by_breaker: count(&counters.refused_by_breaker),
+            loads_overtaken: count(&counters.overtaken),
+            source_request_times: counters.request_times.durations(),
             flights: sum(|node| node.flights),
             loads_waiting: setup.loads_waiting() as u64,
             writes_waiting: setup.writes_waiting() as u64,
+            writes_waiting_bytes: setup.writes_waiting_bytes(),
             stored: count(&counters.stored),
             store_failures: count(&counters.store_failures),
             store_lost: count(&counters.store_lost),
@@ -163,6 +197,9 @@ impl KeyspaceStats {
             updates: sum(|node| node.updates),
             deletes: sum(|node| node.deletes),
             evictions: sum(|node| node.evictions),
+            evicted_ages: nodes
+                .iter()
+                .fold(Ages::default(), |sum, node| sum.plus(&node.evicted_ages)),
             expirations: sum(|node| node.expirations),
             invalidations: sum(|node| node.invalidations),
             refusals: sum(|node| node.refusals),

@@ -16,6 +16,7 @@ use crate::{Error, LoadError};
 struct OwnItem {
     key: Box<[u8]>,
     value: Box<[u8]>,
+    content_type: Option<Box<str>>,
     until: Until,
     tags: Vec<u64>,
     condition: Condition,
@@ -81,8 +82,8 @@ impl Keyspace {
 
     /// Adds `by` to the decimal number that a key has as its value, at once for
     /// all who do. Returns the sum. A key without a value begins at 0: what its
-    /// source has, if there is one, is loaded first. The value keeps its TTL and
-    /// its tags.
+    /// source has, if there is one, is loaded first. The value keeps its TTL, its
+    /// tags and its content type.
     ///
     /// # Errors
     /// `Cache` with `NoNumber` or `Overflow`: nothing has changed. Else as of
@@ -196,8 +197,10 @@ impl Keyspace {
             _ => space.until(&setup, Until::Default),
         };
         let tags: Vec<u64> = held.iter().flat_map(Found::tags).collect();
+        let content_type = held.as_ref().and_then(Found::content_type);
         let written = Written {
             value: text.as_bytes(),
+            content_type,
             born: space.manager.now(),
             fresh_until: expires.before(Inner::stale_window(&setup)),
             tags: &tags,
@@ -205,7 +208,7 @@ impl Keyspace {
         space.write_through(writer, key, Some(written), |space| {
             let born = Some(space.manager.now());
             let write = Write::new(key, text.as_bytes());
-            let write = Write { expires, born, tags: &tags, ..write };
+            let write = Write { content_type, expires, born, tags: &tags, ..write };
             space.manager.put_in(&space.cache, &write).map(|stored| stored.version)
         })?;
         Ok(sum)
@@ -310,8 +313,9 @@ impl Inner {
         tags: &'a [u64],
     ) -> Write<'a> {
         Write {
+            content_type: item.content_type,
             expires: self.until(setup, item.until),
-            born: Some(self.manager.now()),
+            born: setup.config.is_dated.then(|| self.manager.now()),
             tags,
             condition: item.condition,
             ..Write::new(item.key, item.value)
@@ -330,6 +334,7 @@ impl Inner {
         let own = OwnItem {
             key: item.key.into(),
             value: item.value.into(),
+            content_type: item.content_type.map(Box::from),
             until: item.until,
             tags,
             condition: item.condition,
@@ -339,12 +344,14 @@ impl Inner {
             space.check(own.condition, &own.key)?;
             let written = Written {
                 value: &own.value,
+                content_type: own.content_type.as_deref(),
                 born: space.manager.now(),
                 fresh_until: space.fresh_until(&of_lane, own.until),
                 tags: &own.tags,
             };
             space.write_through(writer, &own.key, Some(written), |space| {
                 let write = Write {
+                    content_type: own.content_type.as_deref(),
                     expires: space.until(&of_lane, own.until),
                     born: Some(space.manager.now()),
                     tags: &own.tags,

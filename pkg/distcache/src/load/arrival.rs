@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use distcache_manager::{Cargo, Draft, Entry, Flight, Landed, Landing, Tick, Value};
+use distcache_manager::{Cargo, Draft, Entry, Flight, Label, Landed, Landing, Tick, Value};
 
 use super::LoadError;
 use crate::Answer;
 use crate::source::Loaded;
-use crate::write::Kept;
+use crate::write::{Kept, KeptValue};
 
 /// What to store of an answer, and what to tell those who wait if nothing is.
 pub(crate) struct Arrival {
@@ -73,7 +73,10 @@ impl Arrival {
     ) -> Result<Self, LoadError> {
         let until = stays.until(loaded.ttl, flight.hash());
         let tags: Vec<u64> = loaded.tags.iter().map(|tag| tag_hash(tag)).collect();
-        let entry = entry(flight, &loaded.value, until, stays.now, &tags)?;
+        let (content_type, validator) = (loaded.content_type.as_deref(), &loaded.validator);
+        let label = Label::new(content_type, validator.as_deref()).map_err(failed)?;
+        let draft = draft(flight, &loaded.value, until)?.labelled(label);
+        let entry = entry(draft, stays.now, &tags)?;
         Ok(Self::of_entry(entry, loaded.ttl.or(stays.ttl)))
     }
 
@@ -103,17 +106,20 @@ impl Arrival {
     pub(crate) fn kept(kept: &Kept, flight: &Flight, stays: &Stays) -> Self {
         let arrival = match kept {
             Kept::Nothing => Self::not_found(flight, stays),
-            Kept::Value(kept) if stays.now < kept.fresh_until => {
-                entry(flight, &kept.value, kept.fresh_until, kept.born, &kept.tags)
-                    .map(|entry| Self::of_entry(entry, None))
-            }
-            Kept::Value(kept) => {
-                let until = stays.until(None, flight.hash());
-                entry(flight, &kept.value, until, stays.now, &kept.tags)
-                    .map(|entry| Self::of_entry(entry, stays.ttl))
-            }
+            Kept::Value(kept) => Self::kept_value(kept, flight, stays),
         };
         arrival.unwrap_or_else(Self::failed)
+    }
+
+    fn kept_value(kept: &KeptValue, flight: &Flight, stays: &Stays) -> Result<Self, LoadError> {
+        let (until, born, ttl) = if stays.now < kept.fresh_until {
+            (kept.fresh_until, kept.born, None)
+        } else {
+            (stays.until(None, flight.hash()), stays.now, stays.ttl)
+        };
+        let label = Label::new(kept.content_type.as_deref(), None).map_err(failed)?;
+        let draft = draft(flight, &kept.value, until)?.labelled(label);
+        Ok(Self::of_entry(entry(draft, born, &kept.tags)?, ttl))
     }
 
     /// Of a load that has no answer.
@@ -126,20 +132,17 @@ impl Arrival {
         match landed {
             Landed::Stored(value) => Landing::Value(value),
             Landed::Stale(value) => Landing::Stale(value),
-            Landed::Nothing => self.otherwise,
+            Landed::Overtaken | Landed::Nothing => self.otherwise,
         }
     }
 }
 
-fn entry(
-    flight: &Flight,
-    value: &[u8],
-    until: Tick,
-    born: Tick,
-    tags: &[u64],
-) -> Result<Entry, LoadError> {
-    let draft = Draft::new(flight.key(), value, until).map_err(failed)?.born(born);
-    Ok(draft.tagged(tags).map_err(failed)?.entry())
+fn draft<'a>(flight: &'a Flight, value: &'a [u8], until: Tick) -> Result<Draft<'a>, LoadError> {
+    Draft::new(flight.key(), value, until).map_err(failed)
+}
+
+fn entry(draft: Draft<'_>, born: Tick, tags: &[u64]) -> Result<Entry, LoadError> {
+    Ok(draft.born(born).tagged(tags).map_err(failed)?.entry())
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> LoadError {

@@ -8,6 +8,8 @@ use std::thread::{self, JoinHandle};
 use distcache_bus::{Deadline, join_by};
 use parking_lot::{Condvar, Mutex};
 
+use crate::keyspace::QueueMarks;
+
 /// What a pool runs.
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -22,6 +24,7 @@ pub(crate) struct Pool {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    marks: Arc<QueueMarks>,
 }
 
 #[derive(Default)]
@@ -29,6 +32,8 @@ struct State {
     waiting: VecDeque<Job>,
     /// Threads that wait for a job.
     idle: usize,
+    /// Jobs that run.
+    running: usize,
     threads: Vec<JoinHandle<()>>,
     closed: bool,
 }
@@ -40,8 +45,13 @@ pub(crate) struct Full;
 impl Pool {
     /// A pool of up to `threads_max` threads (at least 1), before which up to
     /// `waiting_max` jobs wait. The threads are named `name-N`.
-    pub(crate) fn new(name: String, threads_max: usize, waiting_max: usize) -> Self {
-        let shared = Shared { state: Mutex::default(), changed: Condvar::new() };
+    pub(crate) fn new(
+        name: String,
+        threads_max: usize,
+        waiting_max: usize,
+        marks: Arc<QueueMarks>,
+    ) -> Self {
+        let shared = Shared { state: Mutex::default(), changed: Condvar::new(), marks };
         Self { shared: Arc::new(shared), name, threads_max: threads_max.max(1), waiting_max }
     }
 
@@ -55,13 +65,18 @@ impl Pool {
         let is_full = self.waiting_max + state.idle <= state.waiting.len();
         let needs_thread = state.idle <= state.waiting.len();
         let may_start = state.threads.len() < self.threads_max;
-        if state.closed || (is_full && !(needs_thread && may_start)) {
+        if state.closed {
+            return Err(Full);
+        }
+        if is_full && !(needs_thread && may_start) {
+            self.shared.marks.waiting.reach();
             return Err(Full);
         }
         if needs_thread && may_start {
             self.start_thread(&mut state)?;
         }
         state.waiting.push_back(Box::new(job()));
+        self.shared.mark_waiting(&state);
         drop(state);
         self.shared.changed.notify_one();
         Ok(())
@@ -81,6 +96,11 @@ impl Pool {
             Err(error) => log::warn!("a thread for loads could not be started: {error}"),
         }
         Ok(())
+    }
+
+    /// Jobs that run now.
+    pub(crate) fn running(&self) -> usize {
+        self.shared.state.lock().running
     }
 
     /// Jobs that wait for a thread.
@@ -111,14 +131,26 @@ impl Pool {
 }
 
 impl Shared {
+    /// Notes how many jobs wait for others to end: each thread takes one.
+    fn mark_waiting(&self, state: &State) {
+        let waiting = (state.running + state.waiting.len()).saturating_sub(state.threads.len());
+        self.marks.waiting.note(waiting as u64);
+        if waiting != 0 {
+            self.marks.running.reach();
+        }
+    }
+
     fn run(&self) {
         let mut state = self.state.lock();
         loop {
             if let Some(job) = state.waiting.pop_front() {
+                state.running += 1;
+                self.marks.running.note(state.running as u64);
                 drop(state);
                 // What a job does about its panic is its own business.
                 let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
                 state = self.state.lock();
+                state.running -= 1;
             } else if state.closed {
                 return;
             } else {
@@ -156,7 +188,7 @@ mod tests {
 
     #[test]
     fn as_many_jobs_run_at_once_as_there_may_be_threads_and_no_more() {
-        let pool = Pool::new("p".to_owned(), 3, 100);
+        let pool = Pool::new("p".to_owned(), 3, 100, Arc::default());
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let together = Arc::new(Barrier::new(3));
         for _ in 0..30 {
@@ -175,7 +207,7 @@ mod tests {
 
     #[test]
     fn jobs_beyond_the_queue_are_refused_and_those_in_it_are_run() {
-        let pool = Pool::new("p".to_owned(), 1, 2);
+        let pool = Pool::new("p".to_owned(), 1, 2, Arc::default());
         let gate = Arc::new(Barrier::new(2));
         let (first, ran) = (gate.clone(), Arc::new(AtomicUsize::new(0)));
         pool.submit(|| move || _ = first.wait()).unwrap();
@@ -197,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_job_that_panics_leaves_its_thread_to_the_next() {
-        let pool = Pool::new("p".to_owned(), 1, 9);
+        let pool = Pool::new("p".to_owned(), 1, 9, Arc::default());
         let ran = Arc::new(AtomicUsize::new(0));
         pool.submit(|| || panic!("a job")).unwrap();
         let other = ran.clone();
@@ -209,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_closed_pool_drops_what_waits_and_takes_nothing() {
-        let pool = Pool::new("p".to_owned(), 1, 9);
+        let pool = Pool::new("p".to_owned(), 1, 9, Arc::default());
         let gate = Arc::new(Barrier::new(2));
         let first = gate.clone();
         pool.submit(|| move || _ = first.wait()).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_bus::{Deadline, reply_slot};
-use distcache_manager::{Landing, Lead};
+use distcache_manager::{Landing, Lead, Stopwatch};
 
 use super::timed::{Alarm, Timed};
 use super::{LoadError, Place};
@@ -49,7 +49,7 @@ impl Load {
         if self.flights.is_empty() {
             return;
         }
-        let context = self.context();
+        let (context, watch) = (self.context(), Stopwatch::start());
         let asked = catch_unwind(AssertUnwindSafe(|| match &*self.flights {
             [lead] => source.fetch(lead.flight().key(), &context).map(|answer| vec![Ok(answer)]),
             flights => {
@@ -57,7 +57,8 @@ impl Load {
                 source.fetch_many(&keys, &context)
             }
         }));
-        let answers = self.judge(asked.map_err(|_panic| LoadError::Panicked), &context);
+        let asked = asked.map_err(|_panic| LoadError::Panicked);
+        let answers = self.judge(asked, &context, watch);
         let flights = std::mem::take(&mut self.flights);
         for (lead, answer) in flights.iter().zip(answers) {
             self.space.land(&self.setup, lead.flight(), answer);
@@ -78,7 +79,7 @@ impl Load {
         if self.flights.is_empty() {
             return;
         }
-        let context = self.context();
+        let (context, watch) = (self.context(), Stopwatch::start());
         let timeout = self.setup.config.load_timeout;
         let asked = {
             let keys: Vec<_> = self.flights.iter().map(|lead| lead.flight().key()).collect();
@@ -94,7 +95,7 @@ impl Load {
                 Timed::new(many, timeout, timer, Some(&self.place)).await
             }
         };
-        let answers = self.judge(asked, &context);
+        let answers = self.judge(asked, &context, watch);
         let flights = std::mem::take(&mut self.flights);
         for (lead, answer) in flights.iter().zip(answers) {
             self.space.land_async(&self.setup, lead.flight(), answer).await;
@@ -145,6 +146,7 @@ impl Load {
         &mut self,
         asked: Result<Result<Answers, SourceError>, LoadError>,
         context: &Context,
+        watch: Stopwatch,
     ) -> Outcomes {
         let flights = self.flights.len();
         let asked = asked.and_then(|fetched| fetched.map_err(|error| why(error, self, context)));
@@ -161,7 +163,7 @@ impl Load {
                 *answer = Err(LoadError::NothingToCompare);
             }
         }
-        self.space.stats.count_request(&answers);
+        self.space.stats.count_request(&answers, watch.elapsed());
         if let Some(permit) = self.permit.take() {
             let is_cancelled = |answer: &_| matches!(answer, Err(LoadError::Cancelled));
             if answers.iter().any(Result::is_ok) {

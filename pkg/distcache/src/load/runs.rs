@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Full;
+use crate::keyspace::QueueMarks;
 use crate::source::{BoxFuture, Spawner};
 
 /// Futures that are run as a runtime allows.
@@ -15,6 +16,7 @@ pub(crate) struct Runs {
     spawner: Spawner,
     running_max: usize,
     waiting_max: usize,
+    marks: Arc<QueueMarks>,
 }
 
 struct Shared(Mutex<State>);
@@ -29,9 +31,14 @@ struct State {
 impl Runs {
     /// Up to `running_max` futures at once (at least 1), before which up to
     /// `waiting_max` wait.
-    pub(crate) fn new(spawner: Spawner, running_max: usize, waiting_max: usize) -> Self {
+    pub(crate) fn new(
+        spawner: Spawner,
+        running_max: usize,
+        waiting_max: usize,
+        marks: Arc<QueueMarks>,
+    ) -> Self {
         let shared = Arc::new(Shared(Mutex::default()));
-        Self { shared, spawner, running_max: running_max.max(1), waiting_max }
+        Self { shared, spawner, running_max: running_max.max(1), waiting_max, marks }
     }
 
     /// Runs a future when there is room. It is made only if there is room for it
@@ -46,16 +53,25 @@ impl Runs {
         }
         if state.running < self.running_max {
             state.running += 1;
+            self.marks.running.note(state.running as u64);
             drop(state);
             let turn = Turn { shared: self.shared.clone(), is_over: false };
             self.spawner.spawn(Box::pin(turn.run(future())));
             return Ok(());
         }
         if self.waiting_max <= state.waiting.len() {
+            self.marks.waiting.reach();
             return Err(Full);
         }
         state.waiting.push_back(future());
+        self.marks.waiting.note(state.waiting.len() as u64);
+        self.marks.running.reach();
         Ok(())
+    }
+
+    /// Futures that run now.
+    pub(crate) fn running(&self) -> usize {
+        self.shared.0.lock().running
     }
 
     /// Futures that wait for room.
@@ -160,7 +176,7 @@ mod tests {
     #[test]
     fn no_more_run_at_once_than_may_and_what_waits_comes_next() {
         let (runtime, ran) = (ByHand::default(), Arc::new(AtomicUsize::new(0)));
-        let runs = Runs::new(runtime.spawner(), 1, 2);
+        let runs = Runs::new(runtime.spawner(), 1, 2, Arc::default());
         runs.submit(|| Box::pin(std::future::pending())).unwrap();
         runs.submit(|| count(&ran)).unwrap();
         runs.submit(|| count(&ran)).unwrap();
@@ -172,7 +188,7 @@ mod tests {
     #[test]
     fn a_place_is_used_again_when_everything_has_run() {
         let (runtime, ran) = (ByHand::default(), Arc::new(AtomicUsize::new(0)));
-        let runs = Runs::new(runtime.spawner(), 1, 2);
+        let runs = Runs::new(runtime.spawner(), 1, 2, Arc::default());
         for expected in 1..4 {
             runs.submit(|| count(&ran)).unwrap();
             runtime.turn();
@@ -183,7 +199,7 @@ mod tests {
     #[test]
     fn a_runtime_that_ends_drops_what_waits_too() {
         let (runtime, ran) = (ByHand::default(), Arc::new(AtomicUsize::new(0)));
-        let runs = Runs::new(runtime.spawner(), 1, 2);
+        let runs = Runs::new(runtime.spawner(), 1, 2, Arc::default());
         runs.submit(|| Box::pin(std::future::pending())).unwrap();
         runs.submit(|| count(&ran)).unwrap();
         runtime.0.lock().clear();

@@ -17,8 +17,9 @@ pub enum Answer {
     /// if it has one; never as a value.
     NotFound,
     /// The value in [`Context::stale`](crate::Context::stale) is still right:
-    /// it is fresh again from now on. Without such a value this is a mistake,
-    /// and told as an error.
+    /// it is fresh again from now on, with the content type, the validator and
+    /// the tags that it has. Without such a value this is a mistake, and told as
+    /// an error.
     Unchanged {
         /// For how long; `None` for as long as the keyspace says.
         ttl: Option<Duration>,
@@ -30,13 +31,16 @@ pub enum Answer {
 pub struct Loaded {
     pub(crate) value: Vec<u8>,
     pub(crate) ttl: Option<Duration>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) validator: Option<String>,
     pub(crate) tags: Vec<String>,
 }
 
 impl Loaded {
     /// A value that lives as long as the keyspace says, and bears no tag.
     pub fn new(value: impl Into<Vec<u8>>) -> Self {
-        Self { value: value.into(), ttl: None, tags: Vec::new() }
+        let (content_type, validator) = (None, None);
+        Self { value: value.into(), ttl: None, content_type, validator, tags: Vec::new() }
     }
 
     /// A value as JSON: what [`Keyspace::typed`](crate::Keyspace::typed) reads.
@@ -73,6 +77,28 @@ impl Loaded {
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
+        self
+    }
+
+    /// Says what its bytes are, as HTTP's `Content-Type` does: 1 to 255 visible
+    /// ASCII characters and spaces. It comes back with the value
+    /// ([`Found::content_type`](crate::Found::content_type)).
+    #[must_use]
+    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
+        self.content_type = Some(content_type.into());
+        self
+    }
+
+    /// By what the source knows this very value: an `ETag`, the number of a
+    /// revision; 1 to 512 bytes. When the value's time is over the source is told
+    /// it ([`Context::validator`](crate::Context::validator)) and may answer
+    /// [`Answer::Unchanged`] instead of bringing the value again. That needs a
+    /// keyspace that keeps what is stale
+    /// ([`stale_if_error`](crate::KeyspaceConfig::stale_if_error),
+    /// [`stale_while_revalidate`](crate::KeyspaceConfig::stale_while_revalidate)).
+    #[must_use]
+    pub fn validator(mut self, validator: impl Into<String>) -> Self {
+        self.validator = Some(validator.into());
         self
     }
 
@@ -132,6 +158,8 @@ impl fmt::Debug for Loaded {
         f.debug_struct("Loaded")
             .field("value_bytes", &self.value.len())
             .field("ttl", &self.ttl)
+            .field("content_type", &self.content_type)
+            .field("validator", &self.validator.is_some())
             .field("tags", &self.tags.len())
             .finish()
     }
@@ -149,7 +177,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_value() {
-        let answer = Answer::from(Loaded::new("secret").tag("secret"));
+        let answer = Answer::from(Loaded::new("secret").validator("secret").tag("secret"));
         assert!(!format!("{answer:?}").contains("secret"));
     }
 }

@@ -73,6 +73,12 @@ impl Context {
         self.stale.as_ref()
     }
 
+    /// By what the source knows that value, if it has said so
+    /// ([`Loaded::validator`](crate::Loaded::validator)).
+    pub fn validator(&self) -> Option<&str> {
+        self.stale()?.label().validator()
+    }
+
     /// Is cancelled when the flag becomes true; for trying a source out.
     #[must_use]
     pub fn cancelled_by(mut self, flag: Arc<AtomicBool>) -> Self {

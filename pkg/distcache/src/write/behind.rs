@@ -10,10 +10,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use distcache_bus::{Deadline, join_by};
+use distcache_manager::Bound;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{Kept, Wanted};
 use crate::config::WriteBehind;
+use crate::keyspace::BehindMarks;
 use crate::{Context, DataStore, Error};
 
 /// Is told of a key of which a write was lost.
@@ -40,6 +42,7 @@ struct Shared {
     how: WriteBehind,
     timeout: Duration,
     time: Box<dyn Time>,
+    marks: Arc<BehindMarks>,
     forget: OnceLock<Forget>,
 }
 
@@ -99,8 +102,9 @@ impl Behind {
         store: Arc<dyn DataStore>,
         how: WriteBehind,
         timeout: Duration,
+        marks: Arc<BehindMarks>,
     ) -> Arc<Self> {
-        Self::start_by(Box::new(RealTime), name, store, how, timeout)
+        Self::start_by(Box::new(RealTime), name, store, how, timeout, marks)
     }
 
     fn start_by(
@@ -109,6 +113,7 @@ impl Behind {
         store: Arc<dyn DataStore>,
         how: WriteBehind,
         timeout: Duration,
+        marks: Arc<BehindMarks>,
     ) -> Arc<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
@@ -117,6 +122,7 @@ impl Behind {
             how,
             timeout,
             time,
+            marks,
             forget: OnceLock::new(),
         });
         let of_thread = shared.clone();
@@ -142,9 +148,19 @@ impl Behind {
         let had = state.pending.get(key).map(|held| bytes_of(key, &held.wanted));
         let is_full = had.is_none() && how.waiting_max <= state.pending.len();
         let bytes_after = state.bytes - had.unwrap_or(0) + bytes;
-        if state.closing || is_full || how.waiting_bytes_max < bytes_after {
+        let marks = &self.shared.marks;
+        if state.closing {
             return Err(Error::StoreBusy);
         }
+        if is_full {
+            marks.writes.reach();
+            return Err(Error::StoreBusy);
+        }
+        if how.waiting_bytes_max < bytes_after {
+            marks.bytes.reach();
+            return Err(Error::StoreBusy);
+        }
+        marks.bytes.note(bytes_after);
         state.bytes = bytes_after;
         state.next_number += 1;
         let pending = Pending { wanted, number: state.next_number, tries: 0 };
@@ -155,6 +171,7 @@ impl Behind {
                 state.order.push_back(key.into());
             }
         }
+        marks.writes.note(state.pending.len() as u64);
         drop(state);
         self.shared.changed.notify_one();
         Ok(())
@@ -168,6 +185,21 @@ impl Behind {
 
     pub(crate) fn waiting(&self) -> usize {
         self.shared.state.lock().pending.len()
+    }
+
+    pub(crate) fn waiting_bytes(&self) -> u64 {
+        self.shared.state.lock().bytes
+    }
+
+    /// The bounds of what waits.
+    pub(crate) fn bounds(&self) -> [Bound; 2] {
+        let (how, marks) = (self.shared.how, &self.shared.marks);
+        let writes = Bound::new("behind_writes", "writes", how.waiting_max as u64);
+        let bytes = Bound::new("behind_bytes", "bytes", how.waiting_bytes_max);
+        [
+            writes.marked(self.waiting() as u64, &marks.writes),
+            bytes.marked(self.waiting_bytes(), &marks.bytes),
+        ]
     }
 
     /// Writes what waits, until the deadline. Returns whether the thread did not
@@ -363,7 +395,7 @@ mod tests {
 
         fn written_behind(self: &Arc<Self>, how: WriteBehind) -> Arc<Behind> {
             let time = Box::new(self.time.clone());
-            Behind::start_by(time, "t", self.clone(), how, PATIENCE)
+            Behind::start_by(time, "t", self.clone(), how, PATIENCE, Arc::default())
         }
     }
 
@@ -388,7 +420,7 @@ mod tests {
 
     fn keep(behind: &Behind, key: &[u8]) {
         let (born, fresh_until) = (Tick::ZERO, Tick::NEVER);
-        let written = Written { value: b"1", born, fresh_until, tags: &[] };
+        let written = Written { value: b"1", content_type: None, born, fresh_until, tags: &[] };
         behind.keep(key, Some(written)).expect("there is room");
     }
 

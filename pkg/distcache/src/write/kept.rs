@@ -12,6 +12,7 @@ pub(crate) type Wanted<'a> = Option<Written<'a>>;
 #[derive(Clone, Copy)]
 pub(crate) struct Written<'a> {
     pub(crate) value: &'a [u8],
+    pub(crate) content_type: Option<&'a str>,
     pub(crate) born: Tick,
     /// Its end, without the stale window.
     pub(crate) fresh_until: Tick,
@@ -33,6 +34,7 @@ pub(crate) enum Kept {
 
 pub(crate) struct KeptValue {
     pub(crate) value: Box<[u8]>,
+    pub(crate) content_type: Option<Box<str>>,
     pub(crate) born: Tick,
     pub(crate) fresh_until: Tick,
     pub(crate) tags: Box<[u64]>,
@@ -40,9 +42,11 @@ pub(crate) struct KeptValue {
 
 impl Kept {
     pub(super) fn of(wanted: Wanted<'_>) -> Self {
-        let Some(Written { value, born, fresh_until, tags }) = wanted else { return Self::Nothing };
+        let Some(written) = wanted else { return Self::Nothing };
+        let Written { value, content_type, born, fresh_until, tags } = written;
         Self::Value(Arc::new(KeptValue {
             value: value.into(),
+            content_type: content_type.map(Box::from),
             born,
             fresh_until,
             tags: tags.into(),
@@ -60,7 +64,10 @@ impl Kept {
     /// What it takes, beside its key.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Value(kept) => kept.value.len() + size_of_val(&*kept.tags),
+            Self::Value(kept) => {
+                let content_type = kept.content_type.as_ref().map_or(0, |text| text.len());
+                kept.value.len() + content_type + size_of_val(&*kept.tags)
+            }
             Self::Nothing => 0,
         }
     }

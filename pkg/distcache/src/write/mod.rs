@@ -11,7 +11,7 @@ mod behind;
 pub(crate) use behind::{Forget, Outcome};
 
 mod kept;
-pub(crate) use kept::{Kept, Wanted, Written};
+pub(crate) use kept::{Kept, KeptValue, Wanted, Written};
 
 mod on_runtime;
 pub(crate) use on_runtime::OnRuntime;
@@ -23,7 +23,10 @@ use std::time::Duration;
 use behind::Behind;
 use distcache_bus::{Deadline, Waiter, reply_slot};
 
+use distcache_manager::Bound;
+
 use crate::config::WriteMode;
+use crate::keyspace::Marks;
 use crate::load::{Full, Pool};
 use crate::{Context, DataStore, Error};
 
@@ -51,11 +54,18 @@ impl Writer {
         store: Arc<dyn DataStore>,
         mode: WriteMode,
         timeout: Duration,
+        marks: &Marks,
     ) -> Self {
-        let lane = |number| Pool::new(format!("distcache-write-{name}-{number}"), 1, WAITING_MAX);
+        let lane = |number| {
+            let name = format!("distcache-write-{name}-{number}");
+            Pool::new(name, 1, WAITING_MAX, marks.lanes.clone())
+        };
         let behind = match mode {
             WriteMode::Through => None,
-            WriteMode::Behind(how) => Some(Behind::start(name, store.clone(), how, timeout)),
+            WriteMode::Behind(how) => {
+                let marks = marks.behind.clone();
+                Some(Behind::start(name, store.clone(), how, timeout, marks))
+            }
         };
         Self { lanes: (0..LANES).map(lane).collect(), store, behind, timeout }
     }
@@ -114,6 +124,25 @@ impl Writer {
     pub(crate) fn waiting(&self) -> usize {
         let behind = self.behind.as_ref().map_or(0, |behind| behind.waiting());
         self.lanes.iter().map(Pool::waiting).sum::<usize>() + behind
+    }
+
+    /// Bytes that wait, in write-behind.
+    pub(crate) fn waiting_bytes(&self) -> u64 {
+        self.behind.as_ref().map_or(0, |behind| behind.waiting_bytes())
+    }
+
+    /// Whether a write of the key waits, in write-behind.
+    pub(crate) fn is_pending(&self, key: &[u8]) -> bool {
+        self.pending(key).is_some()
+    }
+
+    /// The bounds of what waits here, as far as `marks` tell.
+    pub(crate) fn bounds(&self, marks: &Marks) -> Vec<Bound> {
+        let fullest = self.lanes.iter().map(Pool::waiting).max().unwrap_or(0);
+        let lanes = Bound::new("writes_waiting_per_lane", "writes", WAITING_MAX as u64);
+        let mut bounds = vec![lanes.marked(fullest as u64, &marks.lanes.waiting)];
+        bounds.extend(self.behind.iter().flat_map(|behind| behind.bounds()));
+        bounds
     }
 
     /// Takes nothing more, and writes what waits, until the deadline. Returns how

@@ -2,11 +2,13 @@
 
 mod async_stores;
 mod asynchronous;
+mod content_types;
 mod database;
 mod ends;
 mod herd;
 mod herd_long;
 mod keyspaces;
+mod limits;
 mod listeners;
 mod outage;
 mod races;
@@ -19,6 +21,7 @@ mod stores;
 mod support;
 mod times;
 mod told;
+mod traces;
 mod twins;
 #[cfg(feature = "json")]
 mod typed;

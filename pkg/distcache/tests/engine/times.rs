@@ -155,3 +155,19 @@ fn what_nobody_uses_goes_though_its_ttl_is_long() {
     }
     assert!(things.get(b"unused").unwrap().is_none());
 }
+
+#[test]
+fn a_date_takes_room_and_is_left_out_where_it_is_not_wanted() {
+    let (engine, dated, clock) = keyspace(KeyspaceConfig::new("things"));
+    let undated = engine.add_keyspace(KeyspaceConfig::new("undated").dated(false)).unwrap();
+    clock.advance(SECOND);
+    let bytes_of_one = |things: &distcache::Keyspace| {
+        let before = things.stats().unwrap().bytes;
+        // With its header 48 bytes: not one more fits into what is allocated.
+        things.put(b"key", b"thirteen long").unwrap();
+        things.stats().unwrap().bytes - before
+    };
+    assert!(bytes_of_one(&undated) < bytes_of_one(&dated));
+    assert_eq!(dated.get(b"key").unwrap().unwrap().born(), Some(engine.now()));
+    assert_eq!(undated.get(b"key").unwrap().unwrap().born(), None);
+}

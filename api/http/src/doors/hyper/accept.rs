@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use distcache_manager::codes;
+use distcache::codes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use super::connection;
 use super::farewell;
 use super::shared::Shared;
+use crate::observe::Gauge;
 use crate::{Problem, Service};
 
 /// How long to wait when no connection can be accepted: files are free again
@@ -57,11 +58,17 @@ fn start<S: Service>(stream: TcpStream, shared: &Arc<Shared<S>>) {
     let _ = stream.set_nodelay(true);
     if let Ok(permit) = Arc::clone(&shared.connections).try_acquire_owned() {
         let shared = Arc::clone(shared);
+        let connections = &shared.watch.connections;
+        connections.mark.note(connections.add(1));
         tokio::spawn(async move {
+            let open = Open(&shared.watch.connections);
             connection::serve(stream, &shared).await;
-            drop(permit);
+            drop((open, permit));
         });
-    } else if let Ok(permit) = Arc::clone(&shared.refusals).try_acquire_owned() {
+        return;
+    }
+    shared.watch.connections.mark.reach();
+    if let Ok(permit) = Arc::clone(&shared.refusals).try_acquire_owned() {
         tokio::spawn(async move {
             let problem = Problem::new(503, codes::OVERLOADED)
                 .detail("there are as many connections as the server takes")
@@ -69,6 +76,15 @@ fn start<S: Service>(stream: TcpStream, shared: &Arc<Shared<S>>) {
             farewell::send(stream, &problem).await;
             drop(permit);
         });
+    }
+}
+
+/// A connection that is open, counted out on drop.
+struct Open<'a>(&'a Gauge);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.sub(1);
     }
 }
 

@@ -1,13 +1,14 @@
 //! From hyper's request to hyper's response.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
 use bytes::Bytes;
-use distcache_manager::codes;
-use hyper::body::Incoming;
+use distcache::codes;
+use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
@@ -35,17 +36,40 @@ pub(super) async fn answer<S: Service>(
     request: HyperRequest<Incoming>,
 ) -> Result<HyperResponse<Outgoing>, BodyLost> {
     let (parts, incoming) = request.into_parts();
+    if let Err(problem) =
+        shared.service.admit(&in_ours(&parts, &HyperHeaders(&parts.headers), Bytes::new()))
+    {
+        let has_body = !incoming.is_end_stream();
+        return Ok(shared.outgoing(unread(problem, has_body), parts));
+    }
     let response = match collect(incoming, &shared.buffers).await {
         Ok(Collected { body, reservation }) => {
             let response = handle(shared, &parts, body).await;
             drop(reservation);
             response
         }
-        // hyper closes the connection: the rest of the body is not read.
-        Err(CollectError::NoRoom) => no_room().header("connection", "close").into_response(),
+        Err(CollectError::NoRoom) => unread(no_room(), true),
         Err(CollectError::Lost) => return Err(BodyLost),
     };
     Ok(shared.outgoing(response, parts))
+}
+
+/// hyper closes the connection where the rest of a body is not read.
+fn unread(problem: Problem, has_body: bool) -> Response {
+    let response = problem.into_response();
+    if has_body { response.with_header("connection", "close") } else { response }
+}
+
+/// Looks at hyper's request as at ours.
+fn in_ours<'a>(parts: &'a Parts, headers: &'a HyperHeaders<'a>, body: Bytes) -> Request<'a> {
+    Request {
+        method: Method::of(parts.method.as_str()),
+        authority: parts.uri.authority().map(Authority::as_str),
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+        headers,
+        body,
+    }
 }
 
 /// Calls the service, unless there are too many requests already.
@@ -56,14 +80,7 @@ async fn handle<S: Service>(shared: &Shared<S>, parts: &Parts, body: Bytes) -> R
         return problem.retry_after(1).into_response();
     };
     let headers = HyperHeaders(&parts.headers);
-    let request = Request {
-        method: Method::of(parts.method.as_str()),
-        authority: parts.uri.authority().map(Authority::as_str),
-        path: parts.uri.path(),
-        query: parts.uri.query(),
-        headers: &headers,
-        body,
-    };
+    let request = in_ours(parts, &headers, body);
     // Called within the future, so that a panic of the call itself is caught too.
     let mut call = pin!(async { shared.service.call(request).await });
     poll_fn(|cx| {
@@ -114,13 +131,22 @@ impl<S> Shared<S> {
 
 fn fill(headers: &mut HeaderMap, response: &Response) {
     headers.clear();
-    if let Some(kind) = response.content_type() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Some(kind) = response.content_type().and_then(in_hyper) {
+        headers.insert(header::CONTENT_TYPE, kind);
     }
     for (name, value) in response.headers() {
-        if let Ok(value) = HeaderValue::from_str(value) {
+        if let Some(value) = in_hyper(value) {
             headers.append(*name, value);
         }
+    }
+}
+
+/// A text that is part of the program is not copied.
+#[expect(clippy::ptr_arg, reason = "it matters which of the two it is")]
+fn in_hyper(value: &Cow<'static, str>) -> Option<HeaderValue> {
+    match value {
+        Cow::Borrowed(fixed) => Some(HeaderValue::from_static(fixed)),
+        Cow::Owned(made) => HeaderValue::from_str(made).ok(),
     }
 }
 
@@ -128,15 +154,27 @@ struct HyperHeaders<'a>(&'a HeaderMap);
 
 impl Headers for HyperHeaders<'_> {
     fn value_of(&self, name: HeaderName) -> Option<&[u8]> {
-        const SEC_FETCH_SITE: header::HeaderName =
-            header::HeaderName::from_static(HeaderName::SecFetchSite.as_str());
-        let value = match name {
-            HeaderName::Accept => self.0.get(header::ACCEPT),
-            HeaderName::ContentType => self.0.get(header::CONTENT_TYPE),
-            HeaderName::Host => self.0.get(header::HOST),
-            HeaderName::Origin => self.0.get(header::ORIGIN),
-            HeaderName::SecFetchSite => self.0.get(SEC_FETCH_SITE),
-        };
-        value.map(HeaderValue::as_bytes)
+        self.0.get(hypers_name(name)).map(HeaderValue::as_bytes)
+    }
+
+    fn each_value_of(&self, name: HeaderName, show: &mut dyn FnMut(&[u8])) {
+        let values = self.0.get_all(hypers_name(name)).iter();
+        values.for_each(|value| show(value.as_bytes()));
+    }
+}
+
+fn hypers_name(name: HeaderName) -> header::HeaderName {
+    const SEC_FETCH_SITE: header::HeaderName =
+        header::HeaderName::from_static(HeaderName::SecFetchSite.as_str());
+    match name {
+        HeaderName::Accept => header::ACCEPT,
+        HeaderName::Authorization => header::AUTHORIZATION,
+        HeaderName::CacheControl => header::CACHE_CONTROL,
+        HeaderName::ContentType => header::CONTENT_TYPE,
+        HeaderName::Host => header::HOST,
+        HeaderName::IfMatch => header::IF_MATCH,
+        HeaderName::IfNoneMatch => header::IF_NONE_MATCH,
+        HeaderName::Origin => header::ORIGIN,
+        HeaderName::SecFetchSite => SEC_FETCH_SITE,
     }
 }

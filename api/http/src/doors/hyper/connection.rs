@@ -26,7 +26,7 @@ pub(super) async fn serve<S: Service>(stream: TcpStream, shared: &Shared<S>) {
     if let Err(error) = drive(&mut connection, &shared.drain).await {
         log::debug!("a connection ended: {error}");
     }
-    let (stream, parting) = connection.into_parts().io.into_inner().into_parts();
+    let (stream, parting) = connection.into_parts().io.into_inner().into_parts(&shared.watch);
     match parting {
         Parting::Close => drop(stream),
         Parting::Linger => farewell::linger(stream).await,

@@ -51,7 +51,7 @@ fn message(problem: &Problem) -> String {
         httpdate::fmt_http_date(SystemTime::now()),
         body.len(),
     );
-    let content_type = response.content_type().map(|kind| ("content-type", kind));
+    let content_type = response.content_type().map(|kind| ("content-type", kind.as_ref()));
     let headers = response.headers().iter().map(|(name, value)| (*name, value.as_ref()));
     for (name, value) in content_type.into_iter().chain(headers) {
         write!(text, "{name}: {value}\r\n").expect("a String takes all text");

@@ -6,14 +6,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use distcache_manager::codes;
+use distcache::codes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
 use crate::guard::{Guard, Phase, Violation};
-use crate::{Limits, Problem};
+use crate::{DoorWatch, Limits, Problem};
 
 /// What is read at a time behind a head that did not come in one piece.
 const REST_BYTES: usize = 4 << 10;
@@ -99,8 +99,13 @@ impl GuardedIo {
         }
     }
 
-    /// The socket, and how it must be closed.
-    pub(super) fn into_parts(self) -> (TcpStream, Parting) {
+    /// The socket, and how it must be closed; `watch` is told which bound it met.
+    pub(super) fn into_parts(self, watch: &DoorWatch) -> (TcpStream, Parting) {
+        match self.end {
+            Some(End::Refused(violation)) => watch.refused(violation),
+            Some(End::Late(_)) => watch.late(),
+            Some(End::Closed | End::Idle) | None => {}
+        }
         let parting = match self.end {
             Some(End::Refused(violation)) if self.end_met => Parting::Tell(violation.problem()),
             Some(End::Late(phase)) if self.end_met => Parting::Tell(timed_out(phase)),

@@ -33,6 +33,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::OpenError;
+use crate::observe::Kept;
 use crate::{Limits, Service};
 use drain::Drain;
 use shared::Shared;
@@ -63,7 +64,9 @@ pub(super) fn open(
         tokio::net::TcpListener::from_std(listener).map_err(OpenError::Listener)?
     };
     let drain = Arc::new(Drain::default());
-    let shared = Arc::new(Shared::new(service, limits.clone(), Arc::clone(&drain)));
+    let watch = service.door_watch();
+    watch.open(limits, Kept::All);
+    let shared = Arc::new(Shared::new(service, limits.clone(), Arc::clone(&drain), watch));
     let accepting = runtime.spawn(accept::until_drained(listener, shared));
     Ok(Door { runtime: Some(runtime), drain, accepting: Some(accepting) })
 }

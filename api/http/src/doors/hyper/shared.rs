@@ -1,14 +1,14 @@
 //! What all connections of the door share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper::server::conn::http1::Builder;
 use tokio::sync::Semaphore;
 
 use super::budget::Budget;
 use super::drain::Drain;
-use crate::Limits;
+use crate::observe::Gauge;
+use crate::{DoorWatch, Limits};
 
 /// Connections over the limit that are being told so. Beyond these they are
 /// closed without a word.
@@ -29,38 +29,48 @@ pub(super) struct Shared<S> {
     pub(super) refusals: Arc<Semaphore>,
     /// Bodies and long answers.
     pub(super) buffers: Budget,
-    in_flight: AtomicUsize,
+    pub(super) watch: Arc<DoorWatch>,
 }
 
 impl<S> Shared<S> {
-    pub(super) fn new(service: S, limits: Limits, drain: Arc<Drain>) -> Self {
+    pub(super) fn new(
+        service: S,
+        limits: Limits,
+        drain: Arc<Drain>,
+        watch: Arc<DoorWatch>,
+    ) -> Self {
         Self {
             service,
             drain,
             http: http(&limits),
             connections: Arc::new(Semaphore::new(limits.connections)),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
-            buffers: Budget::new(limits.buffered_bytes),
-            in_flight: AtomicUsize::new(0),
+            buffers: Budget::new(limits.buffered_bytes, Arc::clone(&watch)),
+            watch,
             limits,
         }
     }
 
     /// Counts a request in, unless there are as many as there may be.
     pub(super) fn enter(&self) -> Option<InFlight<'_>> {
-        // Relaxed: a count that guards no other memory.
-        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let entered = InFlight(&self.in_flight);
-        (before < self.limits.in_flight).then_some(entered)
+        let gauge = &self.watch.in_flight;
+        let entered = InFlight(gauge);
+        let now = gauge.add(1);
+        if now <= self.limits.in_flight as u64 {
+            gauge.mark.note(now);
+            return Some(entered);
+        }
+        gauge.mark.reach();
+        None
     }
 }
 
 /// A request in flight, counted out on drop.
-pub(super) struct InFlight<'a>(&'a AtomicUsize);
+pub(super) struct InFlight<'a>(&'a Gauge);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.sub(1);
     }
 }
 

@@ -10,11 +10,10 @@ pub(crate) use service::{Echo, Gate};
 
 use std::fmt::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 
+use distcache::{Config, Engine, KeyspaceConfig};
 use distcache_http::doors::{self, Door, Kind};
-use distcache_http::{Limits, OriginPolicy, Readiness, Routes, Service};
-use distcache_manager::{CacheManager, Config};
+use distcache_http::{Access, Limits, OriginPolicy, ROOT_KEYSPACE, Readiness, Routes, Service};
 
 /// Declares each function as a test of its own for every door.
 macro_rules! on_each_door {
@@ -49,11 +48,16 @@ impl TestDoor {
 
     /// The cache's routes, within other limits.
     pub(crate) fn routes_within(kind: Kind, limits: &Limits) -> Self {
+        Self::routes_for(kind, limits, Access::default())
+    }
+
+    /// The cache's routes, for whom `access` lets in.
+    pub(crate) fn routes_for(kind: Kind, limits: &Limits, access: Access) -> Self {
         let listener = listener();
         let address = listener.local_addr().expect("a bound socket has an address");
         let origins = OriginPolicy::listening_on(address).allow_origin("https://friend.example");
         let readiness = Readiness::default();
-        let routes = Routes::new(cache(), readiness.clone(), origins);
+        let routes = Routes::new(engine(), origins).readiness(readiness.clone()).access(access);
         let door = doors::open(kind, listener, routes, limits).expect("the door opens");
         Self { kind, readiness, door }
     }
@@ -90,15 +94,22 @@ fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("a free port")
 }
 
-/// A cache with room for values of 64 MiB.
-fn cache() -> Arc<CacheManager> {
-    let config = Config {
-        data_nodes: 2,
-        capacity_bytes: 1 << 30,
-        value_bytes_max: Some(64 << 20),
-        ..Config::default()
-    };
-    Arc::new(CacheManager::start(config).expect("the cache starts"))
+/// An engine with room for values of 64 MiB.
+fn engine() -> Engine {
+    let config = Config { data_nodes: 2, capacity_bytes: 1 << 30, ..Config::default() };
+    let root = KeyspaceConfig::new(ROOT_KEYSPACE).value_bytes_max(64 << 20);
+    let users = KeyspaceConfig::new("users").source_fn(user);
+    let engine = Engine::builder().config(config).keyspace(root).keyspace(users);
+    engine.start().expect("the engine starts")
+}
+
+/// The source of the keyspace `users`: it has those whose key begins with `user`,
+/// and fails for others that begin with `broken`.
+fn user(key: &[u8]) -> Result<Option<Vec<u8>>, std::io::Error> {
+    if key.starts_with(b"broken") {
+        return Err(std::io::Error::other("the table is gone"));
+    }
+    Ok(key.starts_with(b"user").then(|| [b"loaded ", key].concat()))
 }
 
 /// Every byte as an escape.
@@ -107,4 +118,13 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
         write!(text, "%{byte:02X}").expect("a String takes all text");
         text
     })
+}
+
+/// Waits for something that other threads bring about.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waited = distcache::Stopwatch::start();
+    while !is_so() {
+        assert!(waited.elapsed() < client::PATIENCE, "{what}: not in time");
+        std::thread::yield_now();
+    }
 }

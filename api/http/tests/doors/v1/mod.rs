@@ -1,0 +1,4 @@
+//! `/v1`, through both doors.
+
+mod access;
+mod keys;

@@ -1,0 +1,9 @@
+//! The settings from outside: what is read, refused, printed and reloaded.
+
+mod any_text;
+mod layers;
+mod mistakes;
+mod print;
+mod reload;
+mod secrets;
+mod support;

@@ -1,0 +1,55 @@
+//! SIGHUP: settings and tokens are read again, and hold as far as they can.
+
+use distcache::{Engine, codes};
+use distcache_config::{Changes, Inputs, Loaded};
+use distcache_http::Access;
+
+use crate::logger::LogFilter;
+use crate::{notify, tokens};
+
+/// What holds, and what follows it.
+pub(crate) struct Settings {
+    pub(crate) inputs: Inputs,
+    pub(crate) loaded: Loaded,
+    pub(crate) engine: Engine,
+    pub(crate) access: Access,
+    pub(crate) log: LogFilter,
+}
+
+impl Settings {
+    /// Reads all again. If anything is wrong, everything stays as it is.
+    pub(crate) fn read_again(&mut self) {
+        notify::reloading();
+        match self.replaced() {
+            Ok(changes) => {
+                self.log.set(&self.loaded.config().log_filter());
+                tell(&changes);
+            }
+            Err(lines) => {
+                lines.lines().for_each(|line| log::error!("{line}"));
+                let code = codes::RELOAD_REFUSED;
+                log::error!("{code} {} {}", code.meaning(), code.remedy());
+            }
+        }
+        notify::ready();
+    }
+
+    fn replaced(&mut self) -> Result<Changes, String> {
+        let next = self.loaded.read_again(&self.inputs).map_err(|faults| faults.to_string())?;
+        let tokens = tokens::read(next.config()).map_err(|failure| failure.to_string())?;
+        let taken = next.take_over(&self.loaded, &self.engine);
+        let (loaded, changes) = taken.map_err(|fault| fault.to_string())?;
+        // They were taken by a list of their own before.
+        self.access.replace(tokens).map_err(|error| error.to_string())?;
+        self.loaded = loaded;
+        Ok(changes)
+    }
+}
+
+fn tell(changes: &Changes) {
+    changes.done.iter().for_each(|line| log::info!("changed: {line}"));
+    let code = codes::RESTART_NEEDED;
+    changes.restart.iter().for_each(|line| log::warn!("{code} {line}: {}", code.meaning()));
+    let (done, restart) = (changes.done.len(), changes.restart.len());
+    log::info!("settings were read again; changed: {done}, for the next start: {restart}");
+}
