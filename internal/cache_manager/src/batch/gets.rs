@@ -65,7 +65,9 @@ impl<'a> Gets<'a> {
                 }
             }
             Err(Verdict::Final(error)) => {
-                places.iter().for_each(|&at| each(at, Err(error.clone())));
+                for &at in places {
+                    each(at, Err(error.clone()));
+                }
             }
             Err(Verdict::LookAgain) => alone.extend_from_slice(places),
         }

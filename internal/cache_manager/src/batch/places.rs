@@ -23,7 +23,9 @@ impl Places {
     pub(super) fn of(routing: &Routing, hashes: &[u64]) -> Self {
         let owners: Vec<usize> = hashes.iter().map(|hash| routing.owner_index(*hash)).collect();
         let mut ends = vec![0; routing.nodes.len()];
-        owners.iter().for_each(|&owner| ends[owner] += 1);
+        for &owner in &owners {
+            ends[owner] += 1;
+        }
         // Where those of each begin, and, when all are placed, end.
         let mut begin = 0;
         for end in &mut ends {

@@ -187,7 +187,9 @@ mod tests {
             let slots: Vec<_> = moved.iter().copied().map(Slot::new).collect();
             let (mut many, mut each) = (of_ten(), of_ten());
             many.move_each_to_front(LIST, &slots);
-            slots.iter().for_each(|&slot| each.move_to_front(LIST, slot));
+            for &slot in &slots {
+                each.move_to_front(LIST, slot);
+            }
             many.validate(LIST, 10);
             assert!(many.iter(LIST).eq(each.iter(LIST)), "{moved:?}");
         }

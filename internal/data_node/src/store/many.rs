@@ -33,7 +33,9 @@ impl<P: Eviction> Store<P> {
         for asked in asked.chunks(TOGETHER) {
             let served = self.serve(asked, &now, &mut values);
             hits += served.hit_count;
-            served.hits().iter().for_each(|&slot| self.policy.hit(slot));
+            for &slot in served.hits() {
+                self.policy.hit(slot);
+            }
             for (hash, key) in served.refused {
                 self.bury_if_dead(*hash, key.as_ref(), now());
             }
@@ -56,7 +58,9 @@ impl<P: Eviction> Store<P> {
             hits += served.hit_count;
             // See `get_shared`.
             if self.policy.shares_hits() {
-                served.hits().iter().for_each(|&slot| self.policy.hit_shared(slot));
+                for &slot in served.hits() {
+                    self.policy.hit_shared(slot);
+                }
             }
         }
         self.counters.hits.add_shared(hits as u64);
