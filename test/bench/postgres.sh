@@ -122,7 +122,7 @@ run() {
 watch_connections() {
     local most=0 now
     while :; do
-        now=$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND pid <> pg_backend_pid() AND backend_type = 'client backend'" 2>/dev/null) || now=0
+        now=$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND application_name <> 'psql'" 2>/dev/null) || now=0
         if ((now > most)); then most=$now && echo "$most" >"$1"; fi
         sleep 0.1
     done

@@ -1,6 +1,6 @@
 //! `ETag`, `If-Match` and `If-None-Match` (RFC 9110, 8.8.3 and 13.1).
 
-use std::fmt::Write;
+use std::fmt::{self, Display, Write};
 
 use distcache::{Version, codes};
 
@@ -26,12 +26,17 @@ impl Tagger {
     /// The tag of a version: in quotes, in hexadecimal.
     pub(crate) fn tag(self, version: Version) -> String {
         let mut tag = String::with_capacity(40);
-        write!(tag, "\"{:x}-{:x}\"", version.get(), self.mark).expect("a String takes all text");
+        write!(tag, "\"{}\"", self.bare(version)).expect("a String takes all text");
         tag
     }
 
-    /// The version of a tag that was made here.
-    fn version(self, tag: &str) -> Option<Version> {
+    /// The same without the quotes.
+    pub(crate) fn bare(self, version: Version) -> impl Display {
+        fmt::from_fn(move |f| write!(f, "{:x}-{:x}", version.get(), self.mark))
+    }
+
+    /// The version of a tag without its quotes that was made here.
+    pub(crate) fn version(self, tag: &str) -> Option<Version> {
         let (version, mark) = tag.split_once('-')?;
         let of_here = u64::from_str_radix(mark, 16) == Ok(self.mark);
         let version = u64::from_str_radix(version, 16).ok()?;

@@ -25,6 +25,9 @@ pub use limits::{LimitError, Limits};
 mod request;
 pub use request::{HeaderName, Headers, Method, Request};
 
+mod chunks;
+pub use chunks::{Body, Chunks};
+
 mod response;
 pub use response::Response;
 
@@ -35,8 +38,12 @@ mod service;
 pub use service::Service;
 
 mod accept;
+mod body;
 mod escapes;
 mod etag;
+mod events;
+mod list;
+mod octets;
 mod pairs;
 mod query;
 
@@ -53,7 +60,7 @@ mod observe;
 pub use observe::{DoorWatch, History};
 
 mod routes;
-pub use routes::{ROOT_KEYSPACE, Routes};
+pub use routes::{Operation, ROOT_KEYSPACE, ROUTES, Route, Routes};
 
 pub mod guard;
 

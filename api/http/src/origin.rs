@@ -14,6 +14,8 @@ use crate::{HeaderName, Problem, Request};
 /// Which origins and hosts are trusted.
 #[derive(Debug, Clone, Default)]
 pub struct OriginPolicy {
+    /// Where the server listens.
+    address: Option<SocketAddr>,
     /// Whether the server listens on a loopback address, where only loopback
     /// names can be right.
     loopback: bool,
@@ -24,7 +26,8 @@ pub struct OriginPolicy {
 impl OriginPolicy {
     /// The policy for a server that listens on `address`.
     pub fn listening_on(address: SocketAddr) -> Self {
-        Self { loopback: address.ip().is_loopback(), ..Self::default() }
+        let loopback = address.ip().is_loopback();
+        Self { address: Some(address), loopback, ..Self::default() }
     }
 
     /// Trusts the pages of `origin`, such as `https://app.example`, to change
@@ -40,6 +43,11 @@ impl OriginPolicy {
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         self.hosts.push(host.into());
         self
+    }
+
+    /// Where the server listens, if that was said.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// Checks one request.

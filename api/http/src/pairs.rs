@@ -11,8 +11,10 @@ use crate::query::repeated_parameter;
 
 /// Parameters that one query may have; tags are the only ones to come in number.
 const PAIRS_MAX: usize = 64;
+/// The clock of values counts milliseconds.
+pub(crate) const TTL_SECONDS_MIN: f64 = 0.001;
 /// Ten years: longer is a mistake in the unit.
-const TTL_SECONDS_MAX: f64 = 315_360_000.0;
+pub(crate) const TTL_SECONDS_MAX: f64 = 315_360_000.0;
 
 /// What a query says and no handler has taken yet.
 #[derive(Debug)]
@@ -93,7 +95,7 @@ impl<'a> Pairs<'a> {
 fn seconds(text: &str) -> Option<Duration> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let seconds: f64 = text.parse().ok().filter(|_| is_plain)?;
-    (0.001..=TTL_SECONDS_MAX).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+    (TTL_SECONDS_MIN..=TTL_SECONDS_MAX).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 
 #[cfg(test)]

@@ -68,6 +68,20 @@ impl Method {
         }
     }
 
+    /// Its name in a request line; none of its own has one that no path knows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Other => "",
+        }
+    }
+
     /// Whether the request changes nothing.
     pub fn is_safe(self) -> bool {
         match self {

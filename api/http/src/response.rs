@@ -4,20 +4,24 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::{Body, Chunks};
+
 /// One answer. The door adds the length, the date and what the connection needs,
 /// and leaves the body out where the request was a HEAD.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Response {
     status: u16,
     content_type: Option<Cow<'static, str>>,
     headers: Vec<(&'static str, Cow<'static, str>)>,
-    body: Bytes,
+    body: Body,
+    is_of_read: bool,
 }
 
 impl Response {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, content_type: None, headers: Vec::new(), body: Bytes::new() }
+        let (content_type, headers) = (None, Vec::new());
+        Self { status, content_type, headers, body: Body::Whole(Bytes::new()), is_of_read: false }
     }
 
     /// 200 with a JSON document.
@@ -37,7 +41,7 @@ impl Response {
 
     /// An answer of any status and type.
     pub fn of_type(status: u16, content_type: impl Into<Cow<'static, str>>, body: Bytes) -> Self {
-        Self { status, content_type: Some(content_type.into()), headers: Vec::new(), body }
+        Self { content_type: Some(content_type.into()), ..Self::empty(status) }.with_body(body)
     }
 
     /// The same with one more header. The name is in lower case.
@@ -50,7 +54,25 @@ impl Response {
     /// The same with another body.
     #[must_use]
     pub fn with_body(self, body: Bytes) -> Self {
-        Self { body, ..self }
+        Self { body: Body::Whole(body), ..self }
+    }
+
+    /// The same with a body that is made while it is sent.
+    #[must_use]
+    pub fn with_chunks(self, chunks: impl Chunks) -> Self {
+        Self { body: Body::Chunks(Box::new(chunks)), ..self }
+    }
+
+    /// Says that nothing was changed, whatever the method is: a door that has no
+    /// room for the answer may refuse it.
+    #[must_use]
+    pub fn of_a_read(self) -> Self {
+        Self { is_of_read: true, ..self }
+    }
+
+    /// Whether nothing was changed, whatever the method is.
+    pub fn is_of_a_read(&self) -> bool {
+        self.is_of_read
     }
 
     /// The status, from 200 to 599.
@@ -69,12 +91,22 @@ impl Response {
     }
 
     /// The body.
-    pub fn body(&self) -> &Bytes {
+    pub fn body(&self) -> &Body {
         &self.body
     }
 
+    /// The answer without its pieces, and the pieces if it comes in some.
+    pub(crate) fn take_chunks(self) -> (Self, Option<Box<dyn Chunks>>) {
+        match self.body {
+            Body::Whole(_) => (self, None),
+            Body::Chunks(chunks) => {
+                (Self { body: Body::Whole(Bytes::new()), ..self }, Some(chunks))
+            }
+        }
+    }
+
     /// The body, kept.
-    pub fn into_body(self) -> Bytes {
+    pub fn into_body(self) -> Body {
         self.body
     }
 }

@@ -120,6 +120,11 @@ codes! {
     NOT_CACHED = 229, "The cache does not hold this key, and was asked for nothing else.", "Leave `Cache-Control: only-if-cached` out to have it loaded.";
     PARAMETER_INVALID = 230, "A parameter of the query is not what it ought to be.", "See the detail for what would be right.";
     WARMING_UP = 231, "Keys that are to be warm are still being loaded.", "Wait until `/readyz` says that it is ready.";
+    BODY_INVALID = 232, "The body is not the JSON that this request takes.", "See the detail for where, and for what would be right.";
+    BATCH_TOO_LARGE = 233, "The batch has more keys than one request may have.", "Send several batches, of at most 1,000 keys each.";
+    ANSWER_FULL = 234, "The value does not fit into the answer of the batch any more.", "Ask for it alone, or with fewer others.";
+    KEYSPACE_OF_ROOT = 235, "The keyspace `default` is behind `/` and cannot be removed.", "Forget what it holds: POST /v1/keyspaces/default/clear.";
+    STREAMS_FULL = 236, "As many streams of events are open as the server takes.", "Close one, or retry after the time in `Retry-After`.";
 
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";

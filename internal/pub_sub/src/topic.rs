@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError, bounded};
 use parking_lot::RwLock;
 
 /// Where messages of one kind are published.
@@ -183,6 +183,12 @@ impl<T> Subscription<T> {
             return Ok(missed);
         }
         self.receiver.try_recv().map(Received::Message)
+    }
+
+    /// Lets `select` wait for a message too. When it is ready,
+    /// [`try_recv`](Self::try_recv) has one, or the end.
+    pub fn watch<'a>(&'a self, select: &mut Select<'a>) {
+        select.recv(&self.receiver);
     }
 
     /// How many messages were missed and not told of yet.

@@ -79,6 +79,9 @@ pub use durations::{DURATION_BOUNDS_US, Durations, Histogram};
 mod config;
 pub use config::{KeyspaceConfig, WriteBehind};
 
+mod settings;
+pub use settings::KeyspaceSettings;
+
 mod source;
 pub use source::{
     Answer, Answers, AsyncDataSource, AsyncDataStore, BoxFuture, Cancelled, Context, DataSource,
@@ -107,9 +110,10 @@ pub use error::Error;
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
     AGE_BOUNDS_S, Ages, Bound, CONTENT_TYPE_BYTES_MAX, Cause, Clock, Config, ConfigError, Cursor,
-    Dispatch, Error as CacheError, InFlight, Lag, ManualClock, NodeId, NodeReport, NodeState,
-    NodeStatus, Page, Removal, RemovalListener, Stopwatch, SystemClock, Tick, VALIDATOR_BYTES_MAX,
-    Value, Version, Watermark, codes, codes::Code,
+    Dispatch, Epoch, Error as CacheError, FLIGHTS_MAX, InFlight, Invalidation, Lag, LossReason,
+    ManualClock, NodeId, NodeReport, NodeState, NodeStatus, Page, Removal, RemovalListener,
+    RingChange, Stopwatch, SystemClock, Tick, Topics, VALIDATOR_BYTES_MAX, Value, Version,
+    Watermark, codes, codes::Code,
 };
 
 /// The README's code is run as a test, and is no part of the crate.

@@ -9,7 +9,8 @@
 //! |---|---|
 //! | announces `Content-Length: 100000000000` | 413; but when the request is dropped, `tiny_http` allocates that much to drain it: **the process may abort** |
 //! | sends its headers, or an idle connection, for ever | no timeout: one thread held |
-//! | sends its body slowly, or never reads the answer | no timeout: one of 8 workers held; 8 such clients hold the door |
+//! | sends its body slowly | no timeout: one of 8 workers held; 8 such clients hold the door |
+//! | never reads the answer | after the write timeout the rest is left out, but the connection stays open |
 //! | opens connections without end | no limit: one thread each, and the end of the process's threads or files. When `accept` fails once, no connection is accepted again |
 //! | sends a request line or headers without end | no limit: memory grows |
 //! | pipelines requests without reading | no limit: they queue in memory |
@@ -20,9 +21,12 @@
 //! | speaks HTTP/0.9 | 400 |
 //! | keeps its connection open when the door shuts | open until the process ends, and no answer |
 //!
-//! Of the [`Limits`] it keeps `body_bytes`.
+//! Of the [`Limits`] it keeps `body_bytes` and `write_timeout`. Of its workers two
+//! may send streams at a time.
 
-use std::io::{Cursor, Read};
+mod stream;
+
+use std::io::{self, Cursor, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -39,7 +43,11 @@ use super::block_on::block_on;
 use super::{OpenError, panics};
 use crate::guard::{Framing, Head, Violation};
 use crate::observe::Kept;
-use crate::{DoorWatch, HeaderName, Headers, Limits, Method, Problem, Request, Response, Service};
+use crate::{
+    Body, Chunks, DoorWatch, HeaderName, Headers, Limits, Method, Problem, Request, Response,
+    Service,
+};
+use stream::Streams;
 
 /// More than cores, because each is held by one request at a time, however slow
 /// its client is.
@@ -50,6 +58,7 @@ pub(super) struct Door {
     server: Option<Arc<Server>>,
     stopping: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
+    streams: Arc<Streams>,
     /// Says nothing, and is disconnected when the last worker has ended.
     ended: Receiver<()>,
 }
@@ -65,14 +74,18 @@ pub(super) fn open(
         return Err(OpenError::LoopbackOnly { address });
     }
     // Accepted sockets inherit it. Without it, answers over 1 KiB take 44 ms.
-    socket2::SockRef::from(&listener).set_tcp_nodelay(true).map_err(OpenError::Listener)?;
+    let socket = socket2::SockRef::from(&listener);
+    socket.set_tcp_nodelay(true).map_err(OpenError::Listener)?;
+    // So do they this. A timeout of reading would end the accept loop.
+    socket.set_write_timeout(Some(limits.write_timeout)).map_err(OpenError::Listener)?;
     let server = Server::from_listener(listener, None)
-        .map_err(|error| OpenError::Listener(std::io::Error::other(error)))?;
+        .map_err(|error| OpenError::Listener(io::Error::other(error)))?;
     let (alive, ended) = bounded(0);
     let mut door = Door {
         server: Some(Arc::new(server)),
         stopping: Arc::default(),
         workers: Vec::with_capacity(WORKERS),
+        streams: Arc::default(),
         ended,
     };
     let watch = service.door_watch();
@@ -100,6 +113,7 @@ impl Door {
             service: Arc::clone(service),
             watch: Arc::clone(watch),
             body_max,
+            streams: Arc::clone(&self.streams),
             _alive: alive.clone(),
         };
         let thread = thread::Builder::new().name(format!("http-{number}"));
@@ -118,6 +132,8 @@ impl Door {
         self.stopping.store(true, Ordering::Release);
         // One for each: they queue behind the requests that are already there.
         self.workers.iter().for_each(|_| server.unblock());
+        // Who waits for the next piece of a stream looks whether it is over.
+        self.workers.iter().for_each(|worker| worker.thread().unpark());
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
             return false;
         }
@@ -138,6 +154,7 @@ struct Worker<S> {
     service: Arc<S>,
     watch: Arc<DoorWatch>,
     body_max: usize,
+    streams: Arc<Streams>,
     /// Dropped when the worker ends.
     _alive: Sender<()>,
 }
@@ -161,8 +178,26 @@ impl<S: Service> Worker<S> {
             Ok(body) => self.answer(&request, body),
             Err(problem) => problem.into_response(),
         };
-        // The client has left: nobody is there to be told.
-        let _ = request.respond(to_tiny(response));
+        // Whatever goes wrong here: the client has left, and nobody is to be told.
+        let _ = match response.take_chunks() {
+            (response, None) => request.respond(to_tiny(response)),
+            (response, Some(chunks)) => self.send_chunks(request, &response, chunks),
+        };
+    }
+
+    /// Sends a body as it comes, unless as many workers do so as may.
+    fn send_chunks(
+        &self,
+        request: tiny_http::Request,
+        response: &Response,
+        chunks: Box<dyn Chunks>,
+    ) -> io::Result<()> {
+        let Some(_stream) = self.streams.enter() else {
+            drop(chunks);
+            let problem = Problem::new(503, codes::STREAMS_FULL).retry_after(1);
+            return request.respond(to_tiny(problem.into_response()));
+        };
+        stream::send(request, response, chunks, &self.stopping)
     }
 
     /// The whole body, if the service takes the request.
@@ -260,7 +295,10 @@ fn to_tiny(response: Response) -> tiny_http::Response<Cursor<Bytes>> {
         .filter_map(|(name, value)| Header::from_bytes(name, value).ok())
         .collect();
     let status = StatusCode(response.status());
-    let body = response.into_body();
+    let body = match response.into_body() {
+        Body::Whole(bytes) => bytes,
+        Body::Chunks(_) => Bytes::new(),
+    };
     let length = body.len();
     tiny_http::Response::new(status, headers, Cursor::new(body), Some(length), None)
         // The length is known: no chunks, however long it is.

@@ -27,6 +27,8 @@ impl Operation {
         match request.path {
             "/" => Self::of_key(request.method),
             "/livez" | "/readyz" | "/metrics" => Self::Observe,
+            path if path.starts_with("/_distcache/admin/") => Self::Observe,
+            path if path.starts_with("/_distcache/") => Self::of_key(request.method),
             path => match path.strip_prefix("/v1/") {
                 Some(path) => Self::of_v1(path, request.method),
                 None => Self::Other,
@@ -89,6 +91,10 @@ mod tests {
             (Method::Get, "/v1/keyspaces/a/keys", Operation::Keyspaces),
             (Method::Get, "/v1/keyspaces", Operation::Keyspaces),
             (Method::Get, "/v1/trace/a/b", Operation::Observe),
+            (Method::Get, "/v1/events", Operation::Observe),
+            (Method::Post, "/v1/keyspaces/a/batch/get", Operation::Keyspaces),
+            (Method::Get, "/_distcache/a/b", Operation::Get),
+            (Method::Get, "/_distcache/admin/peers", Operation::Observe),
             (Method::Get, "/metrics", Operation::Observe),
             (Method::Get, "/nowhere", Operation::Other),
             (Method::Options, "/", Operation::Other),

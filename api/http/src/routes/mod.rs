@@ -1,24 +1,33 @@
 //! The paths of the cache.
 
+mod admin;
 mod entry;
 mod failure;
 mod json;
 mod nodes;
+mod peer;
+mod place;
 mod ready;
+mod table;
 mod v1;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use distcache::{Engine, Stopwatch, codes};
+use distcache::{Engine, Keyspace, Stopwatch, codes};
 use serde::Serialize;
 
+use crate::escapes::decode;
 use crate::etag::Tagger;
+use crate::events::Hub;
 use crate::observe::{Observer, SlowLog, metrics};
 use crate::{
     Access, DoorWatch, History, Method, OriginPolicy, Problem, Readiness, Request, Response, Right,
     Service,
 };
+use admin::OfAdmin;
+use place::Place;
+pub use table::{Operation, ROUTES, Route};
 
 /// The keyspace that `/` reads and writes.
 pub const ROOT_KEYSPACE: &str = "default";
@@ -64,6 +73,8 @@ pub struct Routes {
     origins: OriginPolicy,
     access: Access,
     tagger: Tagger,
+    changes: v1::Changes,
+    events: Hub,
     observer: Observer,
 }
 
@@ -71,8 +82,9 @@ impl Routes {
     /// Routes to `engine`, for everybody whom `origins` lets through.
     pub fn new(engine: Engine, origins: OriginPolicy) -> Self {
         let (readiness, access) = (Readiness::default(), Access::default());
-        let (tagger, observer) = (Tagger::random(), Observer::new());
-        Self { engine, readiness, origins, access, tagger, observer }
+        let (tagger, changes) = (Tagger::random(), v1::Changes::default());
+        let (events, observer) = (Hub::default(), Observer::new());
+        Self { engine, readiness, origins, access, tagger, changes, events, observer }
     }
 
     /// Says at `/readyz` what `readiness` says.
@@ -103,34 +115,62 @@ impl Routes {
     }
 
     async fn route(&self, request: &Request<'_>) -> Result<Response, Problem> {
-        match request.path {
-            "/" => self.entry(request).await,
-            "/livez" => read_only(request.method, || Ok(Response::text("alive\n"))),
-            "/readyz" => read_only(request.method, || ready::report(&self.engine, &self.readiness)),
-            "/metrics" => self.metrics(request).await,
-            "*" if request.method == Method::Options => Ok(allowing(ENTRY_METHODS)),
-            path => match path.strip_prefix("/v1/") {
-                Some(path) => self.v1(path, request).await,
-                None => Err(Problem::new(404, codes::ROUTE_UNKNOWN)),
-            },
+        if request.method == Method::Options && request.path == "*" {
+            return Ok(allowing(&table::ROOT));
         }
+        let place = Place::of(request.path).ok_or_else(unknown)?;
+        let route = place.route();
+        if request.method == Method::Options {
+            return Ok(allowing(route));
+        }
+        if route.operation(request.method).is_none() {
+            return Err(not_allowed(route));
+        }
+        self.answer(place, request).await
     }
 
-    async fn metrics(&self, request: &Request<'_>) -> Result<Response, Problem> {
-        if let Some(response) = options_only(request.method)? {
-            return Ok(response);
+    /// Answers a request whose method is one of the place.
+    async fn answer(&self, place: Place<'_>, request: &Request<'_>) -> Result<Response, Problem> {
+        match place {
+            Place::Root => self.entry(request).await,
+            Place::Livez => Ok(Response::text("alive\n")),
+            Place::Readyz => ready::report(&self.engine, &self.readiness),
+            Place::Metrics => self.metrics().await,
+            Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
+            Place::Status => v1::status::report(&self.engine, &self.observer).await,
+            Place::Limits => v1::limits::report(&self.engine, &self.observer).await,
+            Place::Trace(keyspace, key) => {
+                v1::trace::report(&self.keyspace(keyspace)?, &decode(key)?).await
+            }
+            Place::Events => {
+                self.check_not_draining()?;
+                v1::open_events(&self.events, &self.engine, request)
+            }
+            Place::Peer(keyspace, key) => peer::get(&self.keyspace(keyspace)?, key, request).await,
+            Place::Admin(OfAdmin::Peers) => Ok(admin::peers(self.origins.address())),
+            Place::Admin(OfAdmin::Keyspaces) => admin::keyspaces(&self.engine).await,
+            Place::Admin(OfAdmin::Healthz) => Ok(admin::healthz()),
+            Place::Admin(OfAdmin::Readyz) => Ok(admin::readyz(&self.engine, &self.readiness)),
+            Place::Keyspaces => self.spaces(request).list().await,
+            Place::Keyspace(name, of_keyspace) => {
+                self.spaces(request).answer(name, of_keyspace).await
+            }
+            Place::Batch(keyspace, does) => {
+                let keyspace = self.keyspace(keyspace)?;
+                let batch = v1::Batch { keyspace: &keyspace, tagger: self.tagger, request };
+                batch.answer(does).await
+            }
+            Place::Key(keyspace, key, of_key) => {
+                let keyspace = self.keyspace(keyspace)?;
+                let key = decode(key)?;
+                let call =
+                    v1::Call { keyspace: &keyspace, key: &key, tagger: self.tagger, request };
+                call.answer(of_key).await
+            }
         }
-        let scraped = metrics::scrape(&self.engine, &self.observer).await;
-        scraped.map_err(|error| failure::problem(&error))
     }
 
     async fn entry(&self, request: &Request<'_>) -> Result<Response, Problem> {
-        match request.method {
-            Method::Options => return Ok(allowing(ENTRY_METHODS)),
-            Method::Put | Method::Patch | Method::Other => return Err(not_allowed(ENTRY_METHODS)),
-            Method::Get | Method::Head | Method::Post | Method::Delete => {}
-        }
-        self.allow(request)?;
         let keyspace = self.engine.keyspace(ROOT_KEYSPACE);
         let keyspace = keyspace.map_err(|error| failure::problem(&error))?;
         match request.method {
@@ -140,26 +180,46 @@ impl Routes {
         }
     }
 
-    fn may_read(&self, request: &Request<'_>) -> Result<(), Problem> {
-        self.origins.check(request)?;
-        let is_for_all = matches!(request.path, "/livez" | "/readyz");
-        if is_for_all || request.method == Method::Options {
-            return Ok(());
-        }
-        self.access.check(request, Right::Read)
+    fn spaces<'a>(&'a self, request: &'a Request<'a>) -> v1::Spaces<'a> {
+        v1::Spaces { engine: &self.engine, changes: &self.changes, request }
     }
 
-    /// Lets a request through that writes, if its sender may. Who was admitted may
-    /// read.
-    fn allow(&self, request: &Request<'_>) -> Result<(), Problem> {
-        if request.method.is_safe() { Ok(()) } else { self.access.check(request, Right::Write) }
+    /// The keyspace that a segment names.
+    fn keyspace(&self, segment: &str) -> Result<Keyspace, Problem> {
+        let name = decode(segment)?;
+        // A name that is no UTF-8 is none that a keyspace has.
+        let name = String::from_utf8_lossy(&name);
+        self.engine.keyspace(&name).map_err(|error| failure::problem(&error))
+    }
+
+    async fn metrics(&self) -> Result<Response, Problem> {
+        let scraped = metrics::scrape(&self.engine, &self.observer).await;
+        scraped.map_err(|error| failure::problem(&error))
+    }
+
+    /// Lets in who may do what is asked; or may read, where there is nothing to do.
+    fn check(&self, request: &Request<'_>) -> Result<(), Problem> {
+        self.origins.check(request)?;
+        if request.method == Method::Options {
+            return Ok(());
+        }
+        let route = Place::of(request.path).map(Place::route);
+        let operation = route.and_then(|route| route.operation(request.method));
+        match operation.map_or(Some(Right::Read), |operation| operation.right) {
+            Some(right) => self.access.check(request, right),
+            None => Ok(()),
+        }
+    }
+
+    fn check_not_draining(&self) -> Result<(), Problem> {
+        let is_draining = self.readiness.is_draining();
+        if is_draining { Err(Problem::new(503, codes::DRAINING)) } else { Ok(()) }
     }
 }
 
 impl Service for Routes {
-    /// Lets in who may at least read.
     fn admit(&self, request: &Request<'_>) -> Result<(), Problem> {
-        let admitted = self.may_read(request);
+        let admitted = self.check(request);
         admitted.inspect_err(|problem| self.observer.note_refused(request, problem.status()))
     }
 
@@ -175,27 +235,6 @@ impl Service for Routes {
     }
 }
 
-const ENTRY_METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
-const READ_METHODS: &str = "GET, HEAD, OPTIONS";
-
-fn read_only(
-    method: Method,
-    read: impl FnOnce() -> Result<Response, Problem>,
-) -> Result<Response, Problem> {
-    options_only(method)?.map_or_else(read, Ok)
-}
-
-/// The answer to an OPTIONS where there is nothing but to read; none to a read.
-fn options_only(method: Method) -> Result<Option<Response>, Problem> {
-    match method {
-        Method::Get | Method::Head => Ok(None),
-        Method::Options => Ok(Some(allowing(READ_METHODS))),
-        Method::Post | Method::Put | Method::Patch | Method::Delete | Method::Other => {
-            Err(not_allowed(READ_METHODS))
-        }
-    }
-}
-
 /// 200 with a document of texts and numbers.
 fn document(document: &impl Serialize) -> Response {
     let mut bytes = serde_json::to_vec(document).expect("texts and numbers are JSON");
@@ -203,10 +242,15 @@ fn document(document: &impl Serialize) -> Response {
     Response::json(bytes)
 }
 
-fn allowing(methods: &'static str) -> Response {
-    Response::empty(204).with_header("allow", methods)
+fn allowing(route: &Route) -> Response {
+    Response::empty(204).with_header("allow", route.allow())
 }
 
-fn not_allowed(methods: &'static str) -> Problem {
-    Problem::new(405, codes::METHOD_NOT_ALLOWED).header("allow", methods)
+fn not_allowed(route: &Route) -> Problem {
+    Problem::new(405, codes::METHOD_NOT_ALLOWED).header("allow", route.allow())
+}
+
+fn unknown() -> Problem {
+    let detail = "a slash within a keyspace's name or a key is written %2F";
+    Problem::new(404, codes::ROUTE_UNKNOWN).detail(detail)
 }

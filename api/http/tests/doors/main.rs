@@ -9,6 +9,8 @@ mod observe;
 #[cfg(feature = "hyper")]
 mod overload;
 mod routes;
+mod seeds;
+mod streams;
 mod support;
 mod tiny;
 mod v1;

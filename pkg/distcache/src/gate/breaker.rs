@@ -26,6 +26,11 @@ impl CircuitBreaker {
     pub fn new(failures: u32, reset_after: Duration) -> Self {
         Self { failures: failures.max(1), reset_after }
     }
+
+    /// After how many failures it opens, and for how long.
+    pub fn parts(&self) -> (u32, Duration) {
+        (self.failures, self.reset_after)
+    }
 }
 
 /// What a circuit breaker does.

@@ -45,6 +45,11 @@ impl RateLimit {
     pub fn wait_max(self, wait_max: Duration) -> Self {
         Self { wait_max, ..self }
     }
+
+    /// Its rate, burst and longest wait.
+    pub fn parts(&self) -> (f64, u32, Duration) {
+        (self.per_second, self.burst, self.wait_max)
+    }
 }
 
 /// A rate limit at work.

@@ -102,7 +102,8 @@ impl<S> Shared<S> {
         let mut headers = parts.headers;
         fill(&mut headers, &response);
         let status = StatusCode::from_u16(response.status());
-        let mut out = HyperResponse::new(Outgoing::new(response.into_body(), reservation));
+        let body = Outgoing::new(response.into_body(), reservation, &self.drain);
+        let mut out = HyperResponse::new(body);
         *out.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         *out.headers_mut() = headers;
         out
@@ -118,12 +119,15 @@ impl<S> Shared<S> {
         response: Response,
         method: &hyper::Method,
     ) -> (Response, Option<Reservation>) {
-        if response.body().len() <= UNCOUNTED_BYTES {
+        // A body that comes in pieces holds one of them at a time.
+        let bytes = response.body().whole_bytes().unwrap_or_default();
+        if bytes <= UNCOUNTED_BYTES {
             return (response, None);
         }
+        let may_refuse = method.is_safe() || response.is_of_a_read();
         let mut counted = self.buffers.open();
-        match counted.grow(response.body().len()) {
-            Err(BudgetSpent) if method.is_safe() => (no_room().into_response(), None),
+        match counted.grow(bytes) {
+            Err(BudgetSpent) if may_refuse => (no_room().into_response(), None),
             Ok(()) | Err(BudgetSpent) => (response, Some(counted)),
         }
     }

@@ -2,15 +2,18 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Connection;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 
-use super::answer::answer;
+use super::answer::{BodyLost, answer};
 use super::drain::Drain;
 use super::farewell;
 use super::io::{GuardedIo, Parting};
@@ -18,12 +21,21 @@ use super::outgoing::Outgoing;
 use super::shared::Shared;
 use crate::Service;
 
+/// How long a client may take to read the end of a stream when the door closes:
+/// one that does not read holds nobody up.
+const STREAM_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Serves `stream` to its end.
 pub(super) async fn serve<S: Service>(stream: TcpStream, shared: &Shared<S>) {
     let io = TokioIo::new(GuardedIo::new(stream, &shared.limits));
-    let service = service_fn(|request| answer(shared, request));
+    let is_stream = AtomicBool::new(false);
+    let service = service_fn(|request| async {
+        let response = answer(shared, request).await?;
+        is_stream.store(matches!(response.body(), Outgoing::Chunks(..)), Ordering::Relaxed);
+        Ok::<_, BodyLost>(response)
+    });
     let mut connection = shared.http.serve_connection(io, service);
-    if let Err(error) = drive(&mut connection, &shared.drain).await {
+    if let Err(error) = drive(&mut connection, &shared.drain, &is_stream).await {
         log::debug!("a connection ended: {error}");
     }
     let (stream, parting) = connection.into_parts().io.into_inner().into_parts(&shared.watch);
@@ -38,6 +50,7 @@ pub(super) async fn serve<S: Service>(stream: TcpStream, shared: &Shared<S>) {
 async fn drive<S>(
     connection: &mut Connection<TokioIo<GuardedIo>, S>,
     drain: &Drain,
+    is_stream: &AtomicBool,
 ) -> hyper::Result<()>
 where
     S: HttpService<Incoming, ResBody = Outgoing>,
@@ -46,6 +59,7 @@ where
     let mut closing = pin!(drain.heard());
     let mut listening = false;
     let mut told = false;
+    let mut cut_off = None;
     poll_fn(|cx| {
         if !listening {
             // Once is enough: a task has one waker for life, and what became of
@@ -56,7 +70,14 @@ where
             told = true;
             Pin::new(&mut *connection).graceful_shutdown();
         }
-        Pin::new(&mut *connection).poll(cx)
+        if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
+            return Poll::Ready(ended);
+        }
+        if told && is_stream.load(Ordering::Relaxed) {
+            let cut_off = cut_off.get_or_insert_with(|| Box::pin(sleep(STREAM_PATIENCE)));
+            return cut_off.as_mut().poll(cx).map(Ok);
+        }
+        Poll::Pending
     })
     .await
 }

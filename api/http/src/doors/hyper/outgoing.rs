@@ -2,16 +2,22 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::budget::Reservation;
+use super::drain::Drain;
+use crate::Chunks;
 
-/// One piece, handed to hyper whole.
-pub(super) struct Outgoing {
-    piece: Option<Piece>,
+/// What hyper sends.
+pub(super) enum Outgoing {
+    /// One piece, handed over whole; none when it was.
+    Whole(Option<Piece>),
+    /// Pieces as they come, until the door closes.
+    Chunks(Box<dyn Chunks>, Arc<Drain>),
 }
 
 /// Bytes that keep their share of the budget until the last is written.
@@ -21,9 +27,18 @@ pub(super) struct Piece {
 }
 
 impl Outgoing {
-    pub(super) fn new(bytes: Bytes, reservation: Option<Reservation>) -> Self {
-        let piece = Piece { bytes, _reservation: reservation };
-        Self { piece: Some(piece).filter(Buf::has_remaining) }
+    pub(super) fn new(
+        body: crate::Body,
+        reservation: Option<Reservation>,
+        drain: &Arc<Drain>,
+    ) -> Self {
+        match body {
+            crate::Body::Whole(bytes) => {
+                let piece = Piece { bytes, _reservation: reservation };
+                Self::Whole(Some(piece).filter(Buf::has_remaining))
+            }
+            crate::Body::Chunks(chunks) => Self::Chunks(chunks, Arc::clone(drain)),
+        }
     }
 }
 
@@ -32,18 +47,32 @@ impl Body for Outgoing {
     type Error = Infallible;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Piece>, Infallible>>> {
-        Poll::Ready(self.piece.take().map(|piece| Ok(Frame::data(piece))))
+        let data = |bytes| Ok(Frame::data(bytes));
+        match self.get_mut() {
+            Self::Whole(piece) => Poll::Ready(piece.take().map(data)),
+            // The connection's task is woken when the door closes, and asks here.
+            Self::Chunks(_, drain) if drain.is_started() => Poll::Ready(None),
+            Self::Chunks(chunks, _) => {
+                let next = ready!(chunks.poll_next(cx));
+                Poll::Ready(next.map(|bytes| data(Piece { bytes, _reservation: None })))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.piece.is_none()
+        matches!(self, Self::Whole(None))
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.piece.as_ref().map_or(0, |piece| piece.bytes.len() as u64))
+        match self {
+            Self::Whole(piece) => {
+                SizeHint::with_exact(piece.as_ref().map_or(0, |piece| piece.bytes.len() as u64))
+            }
+            Self::Chunks(..) => SizeHint::default(),
+        }
     }
 }
 

@@ -4,35 +4,34 @@ use bytes::Bytes;
 use distcache::{Error, Found, Item, Keyspace, codes};
 
 use super::super::failure;
+use super::super::place::OfKey;
 use super::cache_status::{self, CacheStatus};
 use crate::etag::{Tagger, Tags};
 use crate::pairs::Pairs;
 use crate::{HeaderName, Method, Problem, Request, Response};
 
-/// What may be asked of a key.
-pub(super) const METHODS: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
-
 /// A request about one key.
-pub(super) struct Call<'a> {
-    pub(super) keyspace: &'a Keyspace,
-    pub(super) key: &'a [u8],
-    pub(super) tagger: Tagger,
-    pub(super) request: &'a Request<'a>,
+pub(in crate::routes) struct Call<'a> {
+    pub(in crate::routes) keyspace: &'a Keyspace,
+    pub(in crate::routes) key: &'a [u8],
+    pub(in crate::routes) tagger: Tagger,
+    pub(in crate::routes) request: &'a Request<'a>,
 }
 
 impl Call<'_> {
-    pub(super) async fn answer(&self) -> Result<Response, Problem> {
+    pub(in crate::routes) async fn answer(&self, of_key: OfKey) -> Result<Response, Problem> {
         if self.key.is_empty() {
             let detail = "the key is empty: nothing follows `/keys/`";
             return Err(Problem::new(400, codes::KEY_MISSING).detail(detail));
         }
-        match self.request.method {
-            Method::Get | Method::Head => self.get().await,
-            Method::Put => self.put().await,
-            Method::Delete => self.delete().await,
-            Method::Post | Method::Patch | Method::Options | Method::Other => {
-                Err(super::super::not_allowed(METHODS))
-            }
+        match (of_key, self.request.method) {
+            (OfKey::Value, Method::Put) => self.put().await,
+            (OfKey::Value, Method::Delete) => self.delete().await,
+            (OfKey::Value, _) => self.get().await,
+            (OfKey::Ttl, _) => self.ttl().await,
+            (OfKey::Touch, _) => self.touch().await,
+            (OfKey::Increment, _) => self.increment().await,
+            (OfKey::Invalidate, _) => self.invalidate().await,
         }
     }
 
@@ -49,8 +48,7 @@ impl Call<'_> {
         if known.is_some_and(|known| known.has(found.version())) {
             return Ok(self.described(Response::empty(304), &found));
         }
-        let response = Response::octets(Bytes::new());
-        let described = self.described(response, &found);
+        let described = self.described(of_its_type(&found), &found);
         Ok(described.with_body(Bytes::from_owner(found.into_value())))
     }
 
@@ -94,6 +92,8 @@ impl Call<'_> {
         let (until, tags) = (pairs.take_ttl()?, pairs.take_all("tag"));
         pairs.finish("a PUT takes `ttl` and `tag`")?;
         let item = Item::new(self.key, &self.request.body).until(until);
+        let content_type = self.content_type()?;
+        let item = content_type.into_iter().fold(item, Item::content_type);
         let item = tags.iter().fold(item, |item, tag| item.tag(tag));
         let item = self.under_condition(item).await?;
         let version = match self.keyspace.put_item_async(&item).await {
@@ -101,6 +101,17 @@ impl Call<'_> {
             Err(error) => return Err(self.put_failed(&error)),
         };
         Ok(Response::empty(204).with_header("etag", self.tagger.tag(version)))
+    }
+
+    /// What the client says that its bytes are.
+    fn content_type(&self) -> Result<Option<&str>, Problem> {
+        let Some(value) = self.request.headers.value_of(HeaderName::ContentType) else {
+            return Ok(None);
+        };
+        str::from_utf8(value).map(Some).map_err(|error| {
+            let detail = format!("`Content-Type` is not ASCII: {error}");
+            Problem::new(400, codes::CONTENT_TYPE_INVALID).detail(detail)
+        })
     }
 
     /// Puts `If-Match` and `If-None-Match` into the item's own words.
@@ -160,6 +171,11 @@ impl Call<'_> {
     }
 }
 
+/// How a value was come by, as `Cache-Status` says it.
+pub(in crate::routes) fn cache_status(keyspace: &Keyspace, found: &Found) -> String {
+    CacheStatus { found, ttl: keyspace.ttl_of(found), now: keyspace.now() }.to_string()
+}
+
 /// Whether `Cache-Control: only-if-cached` is asked for (RFC 9111, 5.2.1.7). The
 /// other directives of a request could make every client a load of the source:
 /// they are left unheard.
@@ -172,8 +188,20 @@ fn only_if_cached(request: &Request<'_>) -> bool {
     is_wanted
 }
 
-fn not_found() -> Problem {
+pub(in crate::routes) fn not_found() -> Problem {
     Problem::new(404, codes::NOT_FOUND).header("cache-status", cache_status::ABSENT)
+}
+
+/// 200, of the type that was put or loaded with the value.
+///
+/// A value that is a page must not act as one of ours: a script in it could write
+/// whatever the reader's browser may. So it is kept apart.
+fn of_its_type(found: &Found) -> Response {
+    match found.content_type() {
+        Some(kind) => Response::of_type(200, kind.to_owned(), Bytes::new())
+            .with_header("content-security-policy", "sandbox"),
+        None => Response::octets(Bytes::new()),
+    }
 }
 
 fn load_failed(error: &Error) -> Problem {

@@ -9,7 +9,10 @@ use crate::{Problem, Response};
 
 /// `{"limits":[{"name","unit","keyspace","max","used","peak","reached"}]}`; `keyspace`
 /// is null for what all of them share, `used` and `peak` where nobody can tell.
-pub(super) async fn report(engine: &Engine, observer: &Observer) -> Result<Response, Problem> {
+pub(in crate::routes) async fn report(
+    engine: &Engine,
+    observer: &Observer,
+) -> Result<Response, Problem> {
     let bounds = engine.limits_async().await.map_err(|error| failure::problem(&error))?;
     let doors = observer.door.bounds();
     let limits = doors.iter().chain(&bounds).map(BoundView::of).collect();

@@ -10,7 +10,10 @@ use crate::observe::{Observer, Past, WINDOWS};
 use crate::{Problem, Response};
 
 /// `{"version","uptime_s","features","keyspaces":[...],"nodes":[...]}`.
-pub(super) async fn report(engine: &Engine, observer: &Observer) -> Result<Response, Problem> {
+pub(in crate::routes) async fn report(
+    engine: &Engine,
+    observer: &Observer,
+) -> Result<Response, Problem> {
     let mut keyspaces = Vec::new();
     for name in engine.keyspaces() {
         let Ok(keyspace) = engine.keyspace(&name) else { continue };

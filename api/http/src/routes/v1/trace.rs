@@ -12,7 +12,10 @@ use crate::{Problem, Response};
 /// `{"node","node_age_ms","held","load","write_waits","removed"}`. Times are in
 /// milliseconds from now: `age_ms` back, `ttl_ms` ahead. To ask is no use of the
 /// key: nothing is counted and nothing loaded.
-pub(super) async fn report(keyspace: &Keyspace, key: &[u8]) -> Result<Response, Problem> {
+pub(in crate::routes) async fn report(
+    keyspace: &Keyspace,
+    key: &[u8],
+) -> Result<Response, Problem> {
     let trace = keyspace.trace_async(key).await.map_err(|error| failure::problem(&error))?;
     Ok(document(&TraceView::of(&trace, keyspace.now())))
 }

@@ -67,6 +67,31 @@ impl Client {
         self.read_head().expect("an answer, not a close")
     }
 
+    /// The next piece of a body that comes in chunks; none at its end.
+    pub(crate) fn chunk(&mut self) -> Option<Vec<u8>> {
+        let size = self.line().expect("a chunk, not a close");
+        let size = usize::from_str_radix(&size, 16).expect("a size");
+        let mut chunk = vec![0; size + 2];
+        self.stream.read_exact(&mut chunk).expect("as many bytes as announced");
+        assert!(chunk.ends_with(b"\r\n"), "a chunk ends with CRLF");
+        chunk.truncate(size);
+        Some(chunk).filter(|chunk| !chunk.is_empty())
+    }
+
+    /// The first piece, behind the head of an answer that comes in chunks.
+    pub(crate) fn chunk_after_head(&mut self) -> Option<Vec<u8>> {
+        let head = self.reply_without_body();
+        assert_eq!(head.header("transfer-encoding"), Some("chunked"), "{head:?}");
+        self.chunk()
+    }
+
+    /// Everything up to the close.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).expect("a close");
+        rest
+    }
+
     /// Whether the door closes without saying anything more.
     pub(crate) fn is_closed(&mut self) -> bool {
         match self.stream.fill_buf() {

@@ -37,6 +37,8 @@ pub(crate) use on_each_door;
 pub(crate) struct TestDoor {
     pub(crate) kind: Kind,
     pub(crate) readiness: Readiness,
+    pub(crate) access: Access,
+    engine: Option<Engine>,
     door: Door,
 }
 
@@ -57,15 +59,23 @@ impl TestDoor {
         let address = listener.local_addr().expect("a bound socket has an address");
         let origins = OriginPolicy::listening_on(address).allow_origin("https://friend.example");
         let readiness = Readiness::default();
-        let routes = Routes::new(engine(), origins).readiness(readiness.clone()).access(access);
+        let engine = engine();
+        let routes = Routes::new(engine.clone(), origins).readiness(readiness.clone());
+        let routes = routes.access(access.clone());
         let door = doors::open(kind, listener, routes, limits).expect("the door opens");
-        Self { kind, readiness, door }
+        Self { kind, readiness, access, engine: Some(engine), door }
     }
 
     /// Any service.
     pub(crate) fn serving(kind: Kind, service: impl Service, limits: &Limits) -> Self {
         let door = doors::open(kind, listener(), service, limits).expect("the door opens");
-        Self { kind, readiness: Readiness::default(), door }
+        let (readiness, access) = (Readiness::default(), Access::default());
+        Self { kind, readiness, access, engine: None, door }
+    }
+
+    /// The engine behind the routes.
+    pub(crate) fn engine(&self) -> &Engine {
+        self.engine.as_ref().expect("the door serves routes")
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -1,7 +1,8 @@
 //! `/v1/keyspaces/{ks}/keys/{key}`: values as bytes, conditions, and what is told
 //! of them.
 
-use crate::support::{Reply, TestDoor, escaped, on_each_door};
+use super::{path, status_and_code};
+use crate::support::{Reply, TestDoor, on_each_door};
 
 on_each_door! {
     a_value_is_put_read_and_deleted_as_bytes,
@@ -15,12 +16,9 @@ on_each_door! {
     a_missing_value_is_loaded_and_told_so,
     a_failing_source_is_a_bad_gateway,
     only_if_cached_loads_nothing,
+    a_content_type_comes_back_with_the_value,
     head_tells_what_get_tells,
     every_method_is_answered,
-}
-
-fn path(key: &[u8]) -> String {
-    format!("/v1/keyspaces/default/keys/{}", escaped(key))
 }
 
 fn put(door: &TestDoor, key: &[u8], value: &[u8]) -> String {
@@ -31,10 +29,6 @@ fn put(door: &TestDoor, key: &[u8], value: &[u8]) -> String {
 
 fn tag_of(reply: &Reply) -> String {
     reply.header("etag").expect("an entity tag").to_owned()
-}
-
-fn status_and_code(reply: &Reply) -> (u16, String) {
-    (reply.status, reply.code())
 }
 
 fn a_value_is_put_read_and_deleted_as_bytes(door: &TestDoor) {
@@ -191,6 +185,30 @@ fn only_if_cached_loads_nothing(door: &TestDoor) {
     assert_eq!(status_and_code(&reply), (504, "DC-229".to_owned()));
     assert_eq!(door.ask("GET", target, "", b"").status, 200);
     assert_eq!(door.ask("GET", target, cached, b"").body, b"loaded user2");
+}
+
+fn a_content_type_comes_back_with_the_value(door: &TestDoor) {
+    let put =
+        |kind: &str| door.ask("PUT", &path(b"a"), &format!("Content-Type: {kind}\r\n"), b"<p>");
+    assert_eq!(put("text/html; charset=utf-8").status, 204);
+    let found = door.ask("GET", &path(b"a"), "", b"");
+    assert_eq!(found.header("content-type"), Some("text/html; charset=utf-8"));
+    // Shown in a browser, it acts as a page of nobody.
+    assert_eq!(found.header("content-security-policy"), Some("sandbox"));
+    assert_eq!(found.header("x-content-type-options"), Some("nosniff"));
+    let same = format!("If-None-Match: {}\r\n", tag_of(&found));
+    assert_eq!(door.ask("GET", &path(b"a"), &same, b"").header("content-type"), None);
+
+    let long = "c".repeat(256);
+    for bad in ["", "a\tb", &long] {
+        let reply = put(bad);
+        assert_eq!(reply.status, 400, "{bad}");
+    }
+    assert_eq!(door.ask("GET", &path(b"a"), "", b"").body, b"<p>");
+    assert_eq!(door.ask("PUT", &path(b"a"), "", b"1").status, 204);
+    let found = door.ask("GET", &path(b"a"), "", b"");
+    assert_eq!(found.header("content-type"), Some("application/octet-stream"));
+    assert_eq!(found.header("content-security-policy"), None);
 }
 
 fn head_tells_what_get_tells(door: &TestDoor) {

@@ -1,4 +1,19 @@
 //! `/v1`, through both doors.
 
 mod access;
+mod batch;
+mod events;
 mod keys;
+mod keyspaces;
+mod verbs;
+
+use crate::support::{Reply, escaped};
+
+/// The path of a key of the keyspace `default`.
+fn path(key: &[u8]) -> String {
+    format!("/v1/keyspaces/default/keys/{}", escaped(key))
+}
+
+fn status_and_code(reply: &Reply) -> (u16, String) {
+    (reply.status, reply.code())
+}

@@ -119,11 +119,17 @@ fn variable() -> impl Strategy<Value = (OsString, OsString)> {
     (name, any::<String>()).prop_map(|(name, value)| (name.into(), value.into()))
 }
 
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+    #![proptest_config(cases(CASES))]
 
     #[test]
-    fn any_bytes_are_a_configuration_or_a_mistake(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_are_a_configuration_or_a_mistake(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         survives(&bytes, &[]);
     }
 
@@ -137,7 +143,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES / 10) })]
+    #![proptest_config(cases(CASES / 10))]
 
     #[test]
     fn a_damaged_example_is_a_configuration_or_a_mistake(bytes in damaged()) {
