@@ -147,12 +147,7 @@ mod tests {
         let exact = line("abc");
         let text = format!("{exact}\n{}\n{}\n{}", line("abcd"), line("a"), line(&"l".repeat(99)));
         let long = format!("it is longer than {} bytes", exact.len());
-        let expected = [
-            (1, "abc".to_owned()),
-            (2, long.clone()),
-            (3, "a".to_owned()),
-            (4, long),
-        ];
+        let expected = [(1, "abc".to_owned()), (2, long.clone()), (3, "a".to_owned()), (4, long)];
         assert_eq!(told(&text, 1, exact.len()), expected);
     }
 

@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn one_line_a_second_is_told_and_none_to_who_wants_none() {
         let mut progress = Progress::new(true);
-        let told: Vec<_> = (0..50).filter(|n| progress.is_due(EVERY * n / 10)).collect();
+        let told: Vec<_> = (0..50).filter(|n| progress.is_due(EVERY * *n / 10)).collect();
         assert_eq!(told, [10, 20, 30, 40]);
         assert!(!Progress::new(false).is_due(EVERY * 9));
     }

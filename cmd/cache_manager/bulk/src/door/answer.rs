@@ -78,8 +78,7 @@ mod tests {
         let busy = answer(503, &[("retry-after", "3")], "");
         assert!(busy.is_temporary());
         assert_eq!(busy.retry_after, Some(Duration::from_secs(3)));
-        let not_cached =
-            answer(504, &[("content-type", PROBLEM)], r#"{"code":"DC-229"}"#);
+        let not_cached = answer(504, &[("content-type", PROBLEM)], r#"{"code":"DC-229"}"#);
         assert!(!not_cached.is_temporary() && answer(504, &[], "").is_temporary());
         for status in [200, 204, 400, 404, 413, 500] {
             assert!(!answer(status, &[], "").is_temporary(), "{status}");

@@ -87,8 +87,14 @@ struct Status {
     instance: String,
 }
 
-/// The answer, or that there is none.
-type Tried = Result<Answer, String>;
+/// There is no answer.
+struct Lost {
+    why: String,
+    /// Whether it may be there next time.
+    is_temporary: bool,
+}
+
+type Tried = Result<Answer, Lost>;
 
 impl Door {
     /// Connects to nothing yet.
@@ -152,9 +158,12 @@ impl Door {
                 Err(Fault::midway(code, format!("{} said so {tries} times", self.base)))
             }
             Ok(answer) => Ok(answer),
-            Err(why) => {
+            Err(Lost { why, is_temporary: true }) => {
                 let what = format!("{}, asked {} times: {why}", self.base, self.retries + 1);
                 Err(Fault::midway(codes::SERVER_UNREACHABLE, what))
+            }
+            Err(Lost { why, is_temporary: false }) => {
+                Err(Fault::midway(codes::ANSWER_STRANGE, format!("{}: {why}", self.base)))
             }
         }
     }
@@ -184,11 +193,11 @@ impl Door {
     }
 
     fn once(&self, ask: &Ask<'_>) -> Tried {
-        let request = self.request(ask).map_err(|error| error.to_string())?;
-        let mut response = self.agent.run(request).map_err(|error| in_words(&error))?;
+        let request = self.request(ask).map_err(|error| lost(&error.into()))?;
+        let mut response = self.agent.run(request).map_err(|error| lost(&error))?;
         let limit = self.answer_bytes_max;
         let body = response.body_mut().with_config().limit(limit).read_to_vec();
-        let body = body.map_err(|error| in_words(&error))?;
+        let body = body.map_err(|error| lost(&error))?;
         Ok(Answer::new(response.status().as_u16(), response.headers(), body))
     }
 
@@ -240,7 +249,16 @@ fn base(url: &str) -> Result<String, UrlError> {
 }
 
 fn is_temporary(tried: &Tried) -> bool {
-    tried.as_ref().map_or(true, Answer::is_temporary)
+    match tried {
+        Ok(answer) => answer.is_temporary(),
+        Err(lost) => lost.is_temporary,
+    }
+}
+
+fn lost(error: &ureq::Error) -> Lost {
+    use ureq::Error::{BadUri, BodyExceedsLimit, Http};
+    let is_temporary = !matches!(error, BadUri(_) | BodyExceedsLimit(_) | Http(_));
+    Lost { why: in_words(error), is_temporary }
 }
 
 /// What went wrong on the way, without the URL, which has the key.
@@ -252,7 +270,9 @@ fn in_words(error: &ureq::Error) -> String {
         ureq::Error::Timeout(_) => format!("no whole answer within {REQUEST_MAX:?}"),
         ureq::Error::Io(error) => error.to_string(),
         ureq::Error::HostNotFound => "nobody knows this host".to_owned(),
-        ureq::Error::BodyExceedsLimit(bytes) => format!("its answer is longer than {bytes} bytes"),
+        ureq::Error::BodyExceedsLimit(bytes) => {
+            format!("an answer is longer than {bytes} bytes: raise `--max-value` here as well")
+        }
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => "this is no URL".to_owned(),
         error => error.to_string(),
     }

@@ -7,7 +7,11 @@ use crate::door::Answer;
 
 /// What is held.
 pub(super) enum Held {
-    Value { value: Vec<u8>, content_type: Option<String>, life: Life },
+    Value {
+        value: Vec<u8>,
+        content_type: Option<String>,
+        life: Life,
+    },
     /// It has gone, or is about to.
     Nothing,
     /// The server does not take so long a key in a path.

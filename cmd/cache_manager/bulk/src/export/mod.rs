@@ -113,8 +113,8 @@ impl Export {
     /// Where it was interrupted.
     fn begun(&self, instance: &str) -> Result<Option<Cursor>, Fault> {
         let Some(path) = &self.state else { return Ok(None) };
-        let begun: Option<Cursor> = state::read(path)
-            .map_err(|error| Fault::to_begin(codes::STATE_UNUSABLE, error))?;
+        let begun: Option<Cursor> =
+            state::read(path).map_err(|error| Fault::to_begin(codes::STATE_UNUSABLE, error))?;
         let Some(begun) = begun else { return Ok(None) };
         if !begun.is_of(self) {
             let what = format!("{}: this is the state of another export", path.display());

@@ -197,12 +197,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn fail(
-        &mut self,
-        line: u64,
-        code: Code,
-        what: impl std::fmt::Display,
-    ) -> Result<(), Fault> {
+    fn fail(&mut self, line: u64, code: Code, what: impl std::fmt::Display) -> Result<(), Fault> {
         let place = format!("line {line}");
         if self.import.continues_on_error {
             self.tally.fail(place, code, what);
@@ -221,7 +216,8 @@ impl Run<'_> {
     }
 
     fn tell(&mut self, now: Duration, bytes: u64) {
-        let (done, failed, line) = (self.tally.done, self.tally.failed, self.position.next_line - 1);
+        let (done, failed, line) =
+            (self.tally.done, self.tally.failed, self.position.next_line - 1);
         let share = self.size.filter(|&size| size != 0).map(|size| bytes * 100 / size);
         let share = share.map(|percent| format!(", {percent} %")).unwrap_or_default();
         let rate = rate(done, now);

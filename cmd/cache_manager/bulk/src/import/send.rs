@@ -26,16 +26,11 @@ pub(super) fn goes_alone(item: &Item) -> bool {
 /// # Errors
 /// When the server does not answer, or nobody is let in; what has become of them
 /// is unknown then.
-pub(super) fn batch(
-    door: &Door,
-    keyspace: &str,
-    items: &[&Item],
-) -> Result<Vec<Outcome>, Fault> {
+pub(super) fn batch(door: &Door, keyspace: &str, items: &[&Item]) -> Result<Vec<Outcome>, Fault> {
     let mut outcomes = once(door, keyspace, items)?;
     for number in 0..door.retries() {
-        let again: Vec<usize> = (0..items.len())
-            .filter(|&at| outcomes[at].is_some_and(is_temporary))
-            .collect();
+        let again: Vec<usize> =
+            (0..items.len()).filter(|&at| outcomes[at].is_some_and(is_temporary)).collect();
         if again.is_empty() {
             break;
         }
@@ -59,8 +54,9 @@ fn once(door: &Door, keyspace: &str, items: &[&Item]) -> Result<Vec<Outcome>, Fa
 /// By `batch/put`.
 fn together(door: &Door, keyspace: &str, items: &[&Item]) -> Result<Vec<Outcome>, Fault> {
     let target = Target::keyspace(keyspace, "batch/put");
-    let body = serde_json::to_vec(&Puts { items: items.iter().map(|item| Put::of(item)).collect() })
-        .expect("texts and numbers are JSON");
+    let body =
+        serde_json::to_vec(&Puts { items: items.iter().map(|item| Put::of(item)).collect() })
+            .expect("texts and numbers are JSON");
     let answer = door.call(&Ask {
         method: Method::POST,
         target: target.as_str(),
@@ -68,9 +64,13 @@ fn together(door: &Door, keyspace: &str, items: &[&Item]) -> Result<Vec<Outcome>
         body: &body,
     })?;
     match (answer.status, items) {
-        (200, _) => results(&answer, items.len()).ok_or_else(|| door.strange(target.as_str(), &answer)),
+        (200, _) => {
+            results(&answer, items.len()).ok_or_else(|| door.strange(target.as_str(), &answer))
+        }
         // Too long as JSON, and perhaps not as it is.
-        (413, [item]) => alone_or(door, keyspace, item, |_, _, _| refused(door, &target, &answer, 1)),
+        (413, [item]) => {
+            alone_or(door, keyspace, item, |_, _, _| refused(door, &target, &answer, 1))
+        }
         // There is no such keyspace: no part of it would be better.
         (404, _) | (_, [_]) => refused(door, &target, &answer, items.len()),
         // One item must not fail the others: halves find it.
