@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use distcache::codes::{self, Code};
+use distcache_bulk::Fault;
 use distcache_config::Faults;
 
 /// Requests were cut off, or threads left behind.
@@ -31,6 +32,11 @@ impl Failure {
         Self { text: line(code, what), status: EXIT_INCOMPLETE }
     }
 
+    /// The same of a server that was asked how it is: 1 is all that is told.
+    pub(crate) fn of_health(self) -> Self {
+        Self { status: EXIT_INCOMPLETE, ..self }
+    }
+
     /// Tells the operator. Not the log, which may be off.
     pub(crate) fn report(&self) -> ExitCode {
         // Where the text goes is closed: there is nobody to tell.
@@ -52,6 +58,14 @@ impl fmt::Display for Failure {
 impl From<Faults> for Failure {
     fn from(faults: Faults) -> Self {
         Self { text: faults.to_string().trim_end().to_owned(), status: EXIT_USAGE }
+    }
+}
+
+/// Of an import or export: it has begun, and is not whole; or it has not begun.
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let of = if fault.has_begun { Self::to_end } else { Self::to_start };
+        of(fault.code, fault.what)
     }
 }
 

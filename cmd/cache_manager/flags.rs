@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::bulk_flags::{self, Bulk};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use distcache_config::{CONFIG_VARIABLE, Given, Inputs, Preset, Section, Setting, table};
 
@@ -40,6 +41,10 @@ pub(crate) enum Task {
     Check { inputs: Inputs, connects: bool },
     /// To print the settings that hold.
     Print(Inputs),
+    /// To bring many values in, or out.
+    Bulk(Box<Bulk>),
+    /// To ask a server how it is: the one at the URL, or that of the settings.
+    Health { inputs: Inputs, url: Option<String> },
 }
 
 /// Reads the command line and the environment.
@@ -49,14 +54,25 @@ pub(crate) enum Task {
 pub(crate) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Task, clap::Error> {
     let matches = command().try_get_matches_from(arguments.map(two_dashes))?;
     let inputs = inputs(&matches);
-    let Some(("config", config)) = matches.subcommand() else { return Ok(Task::Serve(inputs)) };
+    match matches.subcommand() {
+        None => Ok(Task::Serve(inputs)),
+        Some(("import", import)) => Ok(bulk_flags::import(inputs, import)),
+        Some(("export", export)) => Ok(bulk_flags::export(inputs, export)),
+        Some(("health", health)) => {
+            Ok(Task::Health { inputs, url: health.get_one("url").cloned() })
+        }
+        Some((_, config)) => Ok(of_config(inputs, config)),
+    }
+}
+
+fn of_config(inputs: Inputs, config: &ArgMatches) -> Task {
     match config.subcommand() {
         Some(("check", check)) => {
             let file = check.get_one("FILE").cloned().or(inputs.file);
             let connects = check.get_flag("connect");
-            Ok(Task::Check { inputs: Inputs { file, ..inputs }, connects })
+            Task::Check { inputs: Inputs { file, ..inputs }, connects }
         }
-        _ => Ok(Task::Print(inputs)),
+        _ => Task::Print(inputs),
     }
 }
 
@@ -98,7 +114,12 @@ pub(crate) fn command() -> Command {
         .after_help(AFTER)
         .arg(file)
         .args(table::flags().map(flag))
-        .subcommand(config_command())
+        .subcommands([
+            config_command(),
+            bulk_flags::import_command(),
+            bulk_flags::export_command(),
+            health_command(),
+        ])
 }
 
 fn config_command() -> Command {
@@ -118,6 +139,12 @@ fn config_command() -> Command {
         .about("Check or print the configuration")
         .subcommand_required(true)
         .subcommands([check, print])
+}
+
+fn health_command() -> Command {
+    Command::new("health")
+        .about("Ask a server whether it is ready: exit status 0 if so, else 1")
+        .arg(bulk_flags::url())
 }
 
 /// A setting as a flag. What it says is read with what the file and the environment
@@ -177,8 +204,13 @@ mod tests {
     }
 
     fn flags(arguments: &[&str]) -> Vec<(&'static str, Vec<String>)> {
-        let (Task::Serve(inputs) | Task::Print(inputs) | Task::Check { inputs, .. }) =
-            read(arguments).unwrap();
+        let (Task::Serve(inputs)
+        | Task::Print(inputs)
+        | Task::Check { inputs, .. }
+        | Task::Health { inputs, .. }) = read(arguments).unwrap()
+        else {
+            panic!("another task");
+        };
         inputs.flags.into_iter().map(|(setting, words)| (setting.name, words)).collect()
     }
 

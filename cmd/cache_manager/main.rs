@@ -1,10 +1,14 @@
-//! The distcache server: settings, engine, door, and an orderly end.
+//! The distcache server: settings, engine, door, and an orderly end; and the
+//! commands that ask one that runs.
 #![forbid(unsafe_code)]
 
+mod bulk_command;
+mod bulk_flags;
 mod config_command;
 mod facts;
 mod failure;
 mod flags;
+mod health_command;
 mod logger;
 mod notify;
 mod ready;
@@ -54,6 +58,10 @@ fn main() -> ExitCode {
             config_command::check(&inputs, connects).map(|text| tell(&text))
         }
         Task::Print(inputs) => config_command::print(&inputs).map(|text| tell(&text)),
+        Task::Bulk(bulk) => bulk_command::run(&bulk),
+        Task::Health { inputs, url } => {
+            health_command::ask(&inputs, url.as_deref()).map(|text| tell(&text))
+        }
     };
     done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }

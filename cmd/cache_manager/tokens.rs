@@ -38,6 +38,12 @@ pub(crate) fn read(config: &Config) -> Result<Tokens, Failure> {
     Ok(tokens)
 }
 
+/// The token by which we ask a server that has this file.
+pub(crate) fn first(path: &Path) -> Result<String, Failure> {
+    let found = lines(path).map_err(|error| refused(path, error))?;
+    found.into_iter().next().ok_or_else(|| refused(path, "there is no token in it"))
+}
+
 fn lines(path: &Path) -> std::io::Result<Vec<String>> {
     let mut text = String::new();
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;

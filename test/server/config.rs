@@ -2,7 +2,9 @@
 
 use tempfile::TempDir;
 
-use crate::support::{Process, Server, path_of};
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+use crate::support::path_of;
+use crate::support::{Process, Server};
 
 /// A folder with a configuration file.
 pub(crate) struct Folder(TempDir);
@@ -201,6 +203,25 @@ fn a_keyspace_reads_through_to_the_files_of_a_directory() {
     let server = folder.serve();
     assert_eq!(server.get("greeting").json()["value"], "hello");
     assert_eq!(server.get("../greeting").status, 404);
+}
+
+/// The one server is the source of the other.
+#[cfg(feature = "http")]
+#[test]
+fn a_keyspace_reads_through_to_another_server() {
+    let behind = Server::start(&[]);
+    behind.put("42", b"Ada");
+    let url = format!("http://{}/v1/keyspaces/default/keys/{{key}}", behind.address());
+    let folder =
+        Folder::with(&format!("[keyspaces.default.source]\nkind = 'http'\nurl = '{url}'\n"));
+    let right = "users.toml: right; keyspaces: 1, sources: 1, each asked, warnings: 0".to_owned();
+    assert_eq!(folder.check(&["--connect"]), (Some(0), vec![right]));
+    let server = folder.serve();
+    assert_eq!(server.get("42").json()["value"], "Ada");
+    assert_eq!(server.get("7").status, 404);
+    behind.end();
+    let (status, lines) = folder.check(&["--connect"]);
+    assert!(status == Some(2) && lines[0].contains("DC-330"), "{lines:?}");
 }
 
 #[cfg(not(feature = "sqlite"))]

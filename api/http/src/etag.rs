@@ -23,6 +23,11 @@ impl Tagger {
         Self { mark: RandomState::new().hash_one(()) }
     }
 
+    /// The mark of this process: another one has begun with an empty cache.
+    pub(crate) fn instance(self) -> String {
+        format!("{:x}", self.mark)
+    }
+
     /// The tag of a version: in quotes, in hexadecimal.
     pub(crate) fn tag(self, version: Version) -> String {
         let mut tag = String::with_capacity(40);

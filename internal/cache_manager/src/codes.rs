@@ -147,6 +147,17 @@ codes! {
     RESTART_NEEDED = 328, "A setting was changed that holds from the next start only.", "Restart the server when it suits.";
     RELOAD_REFUSED = 329, "The configuration was not reloaded; everything is as it was.", "Mend what the lines before say, and send SIGHUP again.";
     SOURCE_UNREACHABLE = 330, "A source does not answer, or does not understand its statements.", "Look at the detail and at the source.";
+
+    // 33x: many values in and out, and how a server is.
+    LINE_INVALID = 331, "A line of the import is not an item.", "Write {\"key\":\"K\",\"value\":\"V\"}; `cmd/cache_manager/BULK.md` tells what else it may say.";
+    LINE_TOO_LONG = 332, "A line of the import is longer than that of any value.", "Leave the value out, or raise `--max-value` here and at the server.";
+    BULK_FILE_FAILED = 333, "The file of an import or export cannot be read or written.", "See that it is there, that there is room, and that this user may use it.";
+    STATE_UNUSABLE = 334, "The state file cannot be used, or is that of something else.", "Name another, or remove it to begin at the beginning.";
+    SERVER_UNREACHABLE = 335, "The server does not answer.", "See that it runs, and name it with `--url`.";
+    ANSWER_STRANGE = 336, "The answer is none that this server gives.", "See that `--url` leads to a `cache_manager` of this version.";
+    SERVER_RESTARTED = 337, "The server was started anew meanwhile.", "Run an import again: it begins at the beginning. Remove the state of an export, and write to another file.";
+    BULK_INCOMPLETE = 338, "Not everything was imported or exported.", "Look at the lines before this one.";
+    NOT_HEALTHY = 339, "The server is not ready, or does not answer.", "Look at its log, and at what its /readyz says.";
 }
 
 #[cfg(test)]

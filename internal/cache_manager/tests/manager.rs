@@ -1,13 +1,17 @@
 //! The cache as its callers see it, under both kinds of dispatch and each
 //! eviction policy.
 
+mod support;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_manager::{
-    CacheManager, Config, Dispatch, Error, EvictionPolicy, KEY_BYTES_MAX, ManualClock, PutItem,
-    Received,
+    CacheManager, Config, Dispatch, Error, EvictionPolicy, Hit, KEY_BYTES_MAX, ManualClock, NodeId,
+    PutItem, Received,
 };
+
+use support::block_on;
 
 fn config(dispatch: Dispatch, eviction: EvictionPolicy) -> Config {
     let call_timeout = Duration::from_secs(30);
@@ -86,6 +90,43 @@ fn batches_answer_each_key_by_itself() {
         assert_eq!(deleted.iter().filter(|one| **one == Ok(true)).count(), 1_000);
         assert_eq!(deleted[1_000], Ok(false));
         assert!(names.iter().all(|key| value(cache, key).is_none()));
+    });
+}
+
+type Answer = Result<Option<Hit>, Error>;
+type Seen = Option<(NodeId, Vec<u8>)>;
+
+/// What was read of some keys, and the hits and misses that were counted for it.
+fn counted(cache: &CacheManager, read: impl FnOnce() -> Vec<Answer>) -> (Vec<Seen>, [u64; 2]) {
+    let counts = || {
+        let statuses = cache.statuses().expect("an answer").into_iter().map(|(_, status)| status);
+        statuses.fold([0, 0], |[hits, misses], s| [hits + s.hits, misses + s.misses])
+    };
+    let [hits, misses] = counts();
+    let seen =
+        |answer: Answer| answer.expect("an answer").map(|hit| (hit.node, hit.value.to_vec()));
+    let seen = read().into_iter().map(seen).collect();
+    let [more_hits, more_misses] = counts();
+    (seen, [more_hits - hits, more_misses - misses])
+}
+
+/// Keys of all nodes, more of each than go under one lock, some of them not stored
+/// and some asked for twice.
+#[test]
+fn a_batch_of_any_length_is_answered_in_its_order_and_counted_like_single_gets() {
+    everywhere(|cache| {
+        let names: Vec<_> = (0..300_u32).map(u32::to_le_bytes).collect();
+        for name in names.iter().step_by(3) {
+            cache.put(name, name, None).unwrap();
+        }
+        for length in [0, 1, 2, 3, 31, 32, 33, 64, 65, 300, 900] {
+            let keys: Vec<&[u8]> = (0..length).map(|at| &names[at * 7 % 300][..]).collect();
+            let get = |key: &&[u8]| cache.get(key);
+            let expected = counted(cache, || keys.iter().map(get).collect());
+            assert_eq!(expected.0.len(), length);
+            assert_eq!(counted(cache, || cache.get_many(&keys)), expected);
+            assert_eq!(counted(cache, || block_on(cache.get_many_async(&keys))), expected);
+        }
     });
 }
 

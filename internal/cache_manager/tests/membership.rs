@@ -1,18 +1,19 @@
 //! Nodes added, removed, killed and made silent, idle and under load: no call
 //! hangs, no read goes back in time, and every miss is accounted for.
 
-use std::pin::pin;
-use std::sync::Arc;
+mod support;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
 use distcache_manager::{
-    CacheManager, Cargo, Config, Dispatch, Entry, Error, Landed, Look, LossReason, NodeId,
+    CacheManager, Cargo, Config, Dispatch, Entry, Error, Hit, Landed, Look, LossReason, NodeId,
     Received, RingChange, Subscription, Tick,
 };
+
+use support::block_on;
 
 const DISPATCHES: [Dispatch; 2] = [Dispatch::Inline, Dispatch::Worker];
 
@@ -36,26 +37,6 @@ fn start_with(dispatch: Dispatch, silence_max: Duration) -> CacheManager {
 
 fn key(number: u32) -> [u8; 4] {
     number.to_le_bytes()
-}
-
-/// Waits for a future on this thread.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
-        }
-        thread::park();
-    }
 }
 
 /// The next change of the ring that `pick` is looking for.
@@ -314,22 +295,47 @@ impl<'a> Load<'a> {
         }
     }
 
+    /// Reads one key after the other, and now and then all of them: as a thread,
+    /// and as a task.
     fn read(&self, seed: u32) {
         let mut n = seed;
         while !self.ended.load(Ordering::Relaxed) {
             n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let k = (n >> 16) % KEYS;
-            let floor = self.acknowledged[k as usize].load(Ordering::SeqCst);
-            self.reads.fetch_add(1, Ordering::Relaxed);
-            match self.cache.get(&key(k)) {
-                Ok(Some(hit)) => {
-                    let seen = u64::from_le_bytes(hit.value[..].try_into().expect("eight bytes"));
-                    assert!(floor <= seen, "key {k}: read {seen} after {floor} was acknowledged");
+            match (n >> 8) % 32 {
+                0 => self.read_all(|keys| self.cache.get_many(keys)),
+                1 => self.read_all(|keys| block_on(self.cache.get_many_async(keys))),
+                _ => {
+                    let floor = self.acknowledged[k as usize].load(Ordering::SeqCst);
+                    self.judge(k, floor, self.cache.get(&key(k)));
                 }
-                Ok(None) if floor == 0 => {}
-                Ok(None) => _ = self.misses.fetch_add(1, Ordering::Relaxed),
-                Err(error) => assert_eq!(error, Error::NodeFailed),
             }
+        }
+    }
+
+    fn read_all(&self, get_many: impl FnOnce(&[&[u8]]) -> Vec<Result<Option<Hit>, Error>>) {
+        let keys: Vec<_> = (0..KEYS).map(key).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+        let acknowledged = self.acknowledged.iter();
+        let floors: Vec<_> = acknowledged.map(|floor| floor.load(Ordering::SeqCst)).collect();
+        let answers = get_many(&keys);
+        assert_eq!(answers.len(), keys.len());
+        for ((k, floor), answer) in (0..KEYS).zip(floors).zip(answers) {
+            self.judge(k, floor, answer);
+        }
+    }
+
+    /// What was read of a key whose value was `floor` before that.
+    fn judge(&self, k: u32, floor: u64, answer: Result<Option<Hit>, Error>) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        match answer {
+            Ok(Some(hit)) => {
+                let seen = u64::from_le_bytes(hit.value[..].try_into().expect("eight bytes"));
+                assert!(floor <= seen, "key {k}: read {seen} after {floor} was acknowledged");
+            }
+            Ok(None) if floor == 0 => {}
+            Ok(None) => _ = self.misses.fetch_add(1, Ordering::Relaxed),
+            Err(error) => assert_eq!(error, Error::NodeFailed),
         }
     }
 

@@ -24,8 +24,8 @@ impl Count {
 
     /// Raises it beside others.
     #[inline]
-    pub(crate) fn add_shared(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn add_shared(&self, number: u64) {
+        self.0.fetch_add(number, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

@@ -121,10 +121,10 @@ impl Entry {
     }
 
     /// Reads the ends of what a hit needs, which may lie in two lines of memory:
-    /// the counter, and where the key begins.
+    /// the counter, and where the key begins. Returns something made of them.
     #[inline]
     pub(crate) fn touch(&self) -> usize {
-        ThinArc::strong_count(&self.0) + self.0.slice.first().map_or(0, |first| usize::from(*first))
+        ThinArc::strong_count(&self.0) ^ self.0.slice.first().map_or(0, |first| usize::from(*first))
     }
 
     /// Fills in the bytes of an entry that nobody else holds.

@@ -11,7 +11,7 @@ mod transcript;
 pub(crate) use client::{Client, escaped, head};
 pub(crate) use curl::Curl;
 pub(crate) use door::{Door, on_each_door};
-pub(crate) use process::Process;
+pub(crate) use process::{Ended, Process};
 pub(crate) use repository::{
     cargo_metadata, code_blocks, files, markdown_files, path_of, relative_links, text_of,
 };

@@ -278,7 +278,9 @@ mod tests {
         fixture.engine.delete_keyspace("things").unwrap();
         let things = fixture.engine.add_keyspace(KeyspaceConfig::new("things")).unwrap();
         let fixture = Fixture { things, ..fixture };
+        fixture.clock.advance(Duration::from_mins(1));
         fixture.take_sample();
+        fixture.clock.advance(Duration::from_mins(1));
         fixture.get(1, 0);
         assert_eq!(fixture.past(HOUR).unwrap().gets, 1);
         fixture.engine.delete_keyspace("things").unwrap();

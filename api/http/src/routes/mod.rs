@@ -153,7 +153,7 @@ impl Routes {
             Place::Readyz => ready::report(&self.engine, &self.readiness),
             Place::Metrics => self.metrics().await,
             Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
-            Place::Status => v1::status::report(&self.engine, &self.observer).await,
+            Place::Status => v1::status::report(&self.engine, &self.observer, self.tagger).await,
             Place::Limits => v1::limits::report(&self.engine, &self.observer).await,
             Place::Trace(keyspace, key) => {
                 v1::trace::report(&self.keyspace(keyspace)?, &decode(key)?).await

@@ -100,6 +100,11 @@ impl Config {
         self.tables.keyspaces().map(AsRef::as_ref)
     }
 
+    /// The largest value, if somebody has said so.
+    pub fn value_bytes_max(&self) -> Option<u64> {
+        self.common(Section::Engine).size("max_value")
+    }
+
     /// Where to listen.
     pub fn address(&self) -> SocketAddr {
         let server = self.common(Section::Server);

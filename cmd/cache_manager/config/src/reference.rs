@@ -72,7 +72,9 @@ fn about(section: Section) -> &'static str {
         }
         Section::Source => {
             "Where the values of a keyspace come from. All of it can change by a reload: \
-             connections are kept if nothing in this table and none of its secrets has changed."
+             connections are kept if nothing in this table and none of its secrets has changed. \
+             `config check --connect` opens each database and prepares its statements, reads each \
+             directory, and asks each HTTP server for the key `distcache-check`."
         }
     }
 }

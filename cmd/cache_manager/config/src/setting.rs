@@ -28,19 +28,22 @@ pub enum SourceKind {
     Sqlite,
     /// PostgreSQL.
     Postgres,
+    /// A server that has a value at the URL of each key.
+    Http,
     /// The files of a directory.
     File,
 }
 
 impl SourceKind {
-    pub(crate) const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::File];
-    pub(crate) const NAMES: &[&str] = &["sqlite", "postgres", "file"];
+    pub(crate) const ALL: [Self; 4] = [Self::Sqlite, Self::Postgres, Self::Http, Self::File];
+    pub(crate) const NAMES: &[&str] = &["sqlite", "postgres", "http", "file"];
 
     /// As `kind` has it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::Http => "http",
             Self::File => "file",
         }
     }
@@ -80,6 +83,8 @@ pub enum Kind {
     List,
     /// Text that is never shown.
     Secret,
+    /// Headers of HTTP, `Name: value`; the values are never shown.
+    Headers,
 }
 
 /// What holds if nobody says anything.

@@ -10,6 +10,7 @@ use distcache::codes;
 
 use crate::fault::{Fault, Faults};
 use crate::origin::Origin;
+use crate::secret::Secret;
 use crate::setting::{Preset, Section, Setting, SourceKind};
 use crate::table;
 use crate::value::{Raw, Value};
@@ -228,7 +229,8 @@ impl<'a> View<'a> {
         address -> SocketAddr = Value::Address(address) => address;
         path -> PathBuf = Value::Path(path) => path;
         list -> Vec<String> = Value::List(list) => list;
-        secret -> crate::Secret = Value::Secret(secret) => secret;
+        secret -> Secret = Value::Secret(secret) => secret;
+        headers -> Vec<(String, Secret)> = Value::Headers(headers) => headers;
     }
 
     /// Of a setting that has a default.

@@ -44,6 +44,8 @@ pub enum Value {
     List(Vec<String>),
     /// What is not shown.
     Secret(Secret),
+    /// Names, and what is not shown.
+    Headers(Vec<(String, Secret)>),
 }
 
 /// What was written, before it is known what it should be.
@@ -111,6 +113,7 @@ impl Kind {
             }
             Self::Switch => switch(raw),
             Self::List => list(raw),
+            Self::Headers => list(raw).map(|list| list.and_then(headers)),
         };
         let of_another_kind = || self.wrong(format!("{} is given", raw.name()));
         value.ok_or_else(of_another_kind)?.map_err(|what| self.wrong(what))
@@ -190,6 +193,7 @@ impl Kind {
             }
             Self::Path => "a path".to_owned(),
             Self::List => "a list of texts".to_owned(),
+            Self::Headers => "a list of texts, such as \"Accept: application/json\"".to_owned(),
         }
     }
 }
@@ -217,6 +221,16 @@ fn switch(raw: &Raw<'_>) -> Option<Result<Value, String>> {
         }
         Raw::Text(_) | Raw::Number(_) | Raw::List(_) | Raw::Other(_) => None,
     }
+}
+
+/// Of what is no header nothing is repeated: it may be a part of a secret.
+fn headers(list: Value) -> Result<Value, String> {
+    let Value::List(list) = list else { return Err("it is no list".to_owned()) };
+    let header = |text: &String| {
+        let (name, value) = text.split_once(':').ok_or("a header has no colon")?;
+        Ok((name.trim().to_owned(), Secret::new(value.trim())))
+    };
+    list.iter().map(header).collect::<Result<_, _>>().map(Value::Headers)
 }
 
 /// A list of the file, or words with commas between them.
@@ -269,6 +283,10 @@ impl fmt::Display for Value {
                 f.write_str("]")
             }
             Self::Secret(_) => quoted(f, Secret::HIDDEN),
+            Self::Headers(headers) => {
+                let shown = headers.iter().map(|(name, value)| format!("{name}: {value}"));
+                write!(f, "{}", Self::List(shown.collect()))
+            }
         }
     }
 }

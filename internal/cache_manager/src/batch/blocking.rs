@@ -6,40 +6,10 @@ use distcache_bus::{Waiter, reply_slot};
 use distcache_node::commands::Told;
 use distcache_node::{Landing, Look};
 
-use super::{PutItem, Ran, deletes, gets, looks, puts};
-use crate::{CacheManager, Error, Hit, Keyspace, Stored, Write};
+use super::{PutItem, Ran, deletes, looks, puts};
+use crate::{CacheManager, Error, Keyspace, Stored, Write};
 
 impl CacheManager {
-    /// The values of many keys, in their order. One key's failure is its own. All
-    /// share one deadline.
-    pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Hit>, Error>> {
-        self.get_many_in(&self.shared.default, keys)
-    }
-
-    /// The same in a keyspace; see [`get_in`](Self::get_in).
-    pub fn get_many_in(
-        &self,
-        keyspace: &Keyspace,
-        keys: &[&[u8]],
-    ) -> Vec<Result<Option<Hit>, Error>> {
-        let deadline = self.shared.deadline();
-        let hashes = self.hashes(keyspace, keys.iter().copied());
-        let commands = gets(keyspace, &hashes, keys);
-        let ran = self.by_owner(keyspace, &hashes, commands, |node, epoch, batch| {
-            if keyspace.shares_hits() {
-                node.mailbox.read(epoch, &deadline, batch)
-            } else {
-                node.mailbox.call(epoch, &deadline, batch)
-            }
-        });
-        let result = |(ran, key): (Ran<_>, &&[u8])| match ran {
-            Ran::At(node, value) => Ok(Option::map(value, |value| Hit { node, value })),
-            Ran::Failed(error) => Err(error),
-            Ran::Alone => self.shared.get(keyspace, key, &deadline),
-        };
-        ran.into_iter().zip(keys).map(result).collect()
-    }
-
     /// What a caller finds who has missed many keys and can see to their loads;
     /// see [`look_in`](Self::look_in).
     pub fn look_many_in(

@@ -1,6 +1,8 @@
 //! Many keys in one call: one command for each owner, a result for each key.
 
 mod blocking;
+mod gets;
+mod places;
 mod tasks;
 
 use std::cell::Cell;
@@ -8,8 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_bus::{Call, CallError, Command, Deadline, Epoch, Replier};
-use distcache_node::commands::{Batch, Delete, Get, Item, LookUp, Put};
+use distcache_node::commands::{Batch, Delete, Item, LookUp, Put};
 use distcache_node::{DataNode, Entry, Landing};
+
+use places::Places;
 
 use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
@@ -26,10 +30,6 @@ pub struct PutItem<'a> {
     /// How long it lives; `None` for until it is evicted.
     pub ttl: Option<Duration>,
 }
-
-/// Keys that one batch touches under one lock: others wait no longer for it
-/// than some tens of microseconds.
-const KEYS_A_LOCK: usize = 128;
 
 /// What became of one command of a batch.
 enum Ran<R> {
@@ -94,8 +94,8 @@ impl CacheManager {
     }
 }
 
-/// A batch of commands for each owner, and for each [`KEYS_A_LOCK`] keys of it;
-/// none while entries are on their way between nodes.
+/// A batch of commands for each owner, or several if it has many keys; none while
+/// entries are on their way between nodes.
 fn parts<C>(
     routing: &Routing,
     keyspace: &Keyspace,
@@ -106,29 +106,19 @@ fn parts<C>(
     if routing.before.is_some() {
         return parts;
     }
-    for (node, places) in routing.nodes.iter().zip(places_by_owner(routing, hashes)) {
-        for chunk in places.chunks(KEYS_A_LOCK) {
-            let mut places = Vec::with_capacity(chunk.len());
-            let mut batch = Batch::with_capacity(keyspace.id(), chunk.len());
-            for &at in chunk {
-                if let Some(command) = command(at, routing.epoch) {
-                    places.push(at);
-                    batch.push(hashes[at], command);
-                }
+    let sorted = Places::of(routing, hashes);
+    for (node, part) in sorted.parts(routing) {
+        let mut places = Vec::with_capacity(part.len());
+        let mut batch = Batch::with_capacity(keyspace.id(), part.len());
+        for &at in &sorted.sorted()[part] {
+            if let Some(command) = command(at, routing.epoch) {
+                places.push(at);
+                batch.push(hashes[at], command);
             }
-            parts.push(Part { node: node.clone(), places, batch });
         }
+        parts.push(Part { node: node.clone(), places, batch });
     }
     parts
-}
-
-/// For each node, where in a batch the keys are that it owns, in their order.
-fn places_by_owner(routing: &Routing, hashes: &[u64]) -> Vec<Vec<usize>> {
-    let mut places = vec![Vec::new(); routing.nodes.len()];
-    for (at, hash) in hashes.iter().enumerate() {
-        places[routing.owner_index(*hash)].push(at);
-    }
-    places
 }
 
 /// Notes what one node has answered.
@@ -151,15 +141,6 @@ fn note<R>(
         }
         Err(Verdict::LookAgain) => {}
     }
-}
-
-fn gets<'a>(
-    keyspace: &Keyspace,
-    hashes: &[u64],
-    keys: &[&'a [u8]],
-) -> impl Fn(usize, Epoch) -> Option<Get<&'a [u8]>> {
-    let keyspace = keyspace.id();
-    move |at, _| Some(Get { keyspace, hash: hashes[at], key: keys[at] })
 }
 
 fn deletes<'a>(

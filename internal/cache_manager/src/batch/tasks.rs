@@ -5,42 +5,10 @@ use std::time::Duration;
 use distcache_bus::{Waiter, reply_slot};
 use distcache_node::{Landing, Look};
 
-use super::{PutItem, Ran, deletes, gets, looks, puts};
-use crate::{CacheManager, Error, Hit, Keyspace, Stored, Write};
+use super::{PutItem, Ran, deletes, looks, puts};
+use crate::{CacheManager, Error, Keyspace, Stored, Write};
 
 impl CacheManager {
-    /// Like [`get_many`](Self::get_many), without ever parking the thread.
-    pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Hit>, Error>> {
-        self.get_many_in_async(&self.shared.default, keys).await
-    }
-
-    /// Like [`get_many_in`](Self::get_many_in), without ever parking the thread.
-    pub async fn get_many_in_async(
-        &self,
-        keyspace: &Keyspace,
-        keys: &[&[u8]],
-    ) -> Vec<Result<Option<Hit>, Error>> {
-        let hashes = self.hashes(keyspace, keys.iter().copied());
-        let timer = &self.shared.timer;
-        let commands = gets(keyspace, &hashes, keys);
-        let ran = self.by_owner_async(keyspace, &hashes, commands, |node, epoch, end, batch| {
-            if keyspace.shares_hits() {
-                node.mailbox.begin_read(epoch, end, timer, batch)
-            } else {
-                node.mailbox.begin(epoch, end, timer, batch)
-            }
-        });
-        let mut results = Vec::with_capacity(keys.len());
-        for (ran, key) in ran.await.into_iter().zip(keys) {
-            results.push(match ran {
-                Ran::At(node, value) => Ok(value.map(|value| Hit { node, value })),
-                Ran::Failed(error) => Err(error),
-                Ran::Alone => self.get_in_async(keyspace, key).await,
-            });
-        }
-        results
-    }
-
     /// Like [`look_many_in`](Self::look_many_in), without ever parking the thread.
     pub async fn look_many_in_async(
         &self,

@@ -1,6 +1,6 @@
 //! Many commands for one node in one.
 
-use distcache_bus::{Command, Read};
+use distcache_bus::Command;
 
 use crate::{DataNode, KeyspaceId};
 
@@ -44,12 +44,5 @@ impl<C: Command<DataNode>> Command<DataNode> for Batch<C> {
     fn run(self, node: &mut DataNode) -> Self::Reply {
         node.bring_near(self.keyspace, &self.hashes);
         self.commands.into_iter().map(|command| command.run(node)).collect()
-    }
-}
-
-impl<C: Read<DataNode>> Read<DataNode> for Batch<C> {
-    fn read(self, node: &DataNode) -> Self::Reply {
-        node.bring_near(self.keyspace, &self.hashes);
-        self.commands.into_iter().map(|command| command.read(node)).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! Commands that change nothing but what a policy notes.
 
+use std::borrow::Cow;
+
 use distcache_bus::{Command, Read};
 
 use crate::{DataNode, KeyspaceId, NodeStatus, Selection, Tick, Value};
@@ -34,6 +36,39 @@ impl<K: AsRef<[u8]>> Read<DataNode> for Get<K> {
     #[inline]
     fn read(self, node: &DataNode) -> Option<Value> {
         node.get_shared(self.keyspace, self.hash, self.key.as_ref())
+    }
+}
+
+/// The values of many keys, in their order: what [`Get`] says of each.
+///
+/// What it looks at is brought near for many keys before the first one is
+/// compared: the processor waits for many lines of memory at once, instead of for
+/// one after the other.
+#[derive(Debug, Clone)]
+pub struct GetMany<'a, K: Clone> {
+    /// Which keyspace.
+    pub keyspace: KeyspaceId,
+    /// The keys, each with its hash.
+    pub asked: Cow<'a, [(u64, K)]>,
+}
+
+impl<K: AsRef<[u8]> + Clone> Command<DataNode> for GetMany<'_, K> {
+    type Reply = Vec<Option<Value>>;
+    type Owned = GetMany<'static, Box<[u8]>>;
+
+    fn into_owned(self) -> Self::Owned {
+        let own = |(hash, key): &(u64, K)| (*hash, key.as_ref().into());
+        GetMany { keyspace: self.keyspace, asked: self.asked.iter().map(own).collect() }
+    }
+
+    fn run(self, node: &mut DataNode) -> Self::Reply {
+        node.get_many(self.keyspace, &self.asked)
+    }
+}
+
+impl<K: AsRef<[u8]> + Clone> Read<DataNode> for GetMany<'_, K> {
+    fn read(self, node: &DataNode) -> Self::Reply {
+        node.get_many_shared(self.keyspace, &self.asked)
     }
 }
 

@@ -60,6 +60,24 @@ impl<const LISTS: usize> Links<LISTS> {
         }
     }
 
+    /// Moves slots of a list to its front, one after the other.
+    pub(super) fn move_each_to_front(&mut self, list: List, slots: &[Slot]) {
+        // The list learns of its front at the end: nobody asks meanwhile, for only
+        // the front itself, which stays, has the list for its neighbour there.
+        let mut front = self.at(list.0).next;
+        for node in slots.iter().map(|slot| Self::node(*slot)) {
+            if node != front {
+                let Link { previous, next } = self.at(node);
+                self.at_mut(previous).next = next;
+                self.at_mut(next).previous = previous;
+                *self.at_mut(node) = Link { previous: list.0, next: front };
+                self.at_mut(front).previous = node;
+                front = node;
+            }
+        }
+        self.at_mut(list.0).next = front;
+    }
+
     /// Reads the neighbours of slots that are about to be moved: the processor
     /// waits for all of them at once. Moving waits for them in turn, because the
     /// lists that it leaves are those that the next one begins with.
@@ -147,5 +165,33 @@ impl<const LISTS: usize> Links<LISTS> {
         let backwards = std::iter::successors(self.back(list), |at| self.towards_front(*at));
         let backwards: Vec<_> = backwards.take(entries + 1).collect();
         assert!(forwards.iter().rev().eq(&backwards), "the list reads the same both ways");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: List = List(0);
+
+    fn of_ten() -> Links<1> {
+        let mut links = Links::new();
+        (0..10).map(Slot::new).for_each(|slot| links.push_front(LIST, slot));
+        links
+    }
+
+    #[test]
+    fn to_move_many_to_the_front_is_to_move_one_after_the_other() {
+        // The front, the back, neighbours both ways, and some that come twice.
+        for moved in [&[][..], &[9], &[0], &[9, 9, 8, 9], &[0, 1, 2, 0], &[5, 4, 6, 5, 5, 0, 9]] {
+            let slots: Vec<_> = moved.iter().copied().map(Slot::new).collect();
+            let (mut many, mut each) = (of_ten(), of_ten());
+            many.move_each_to_front(LIST, &slots);
+            for &slot in &slots {
+                each.move_to_front(LIST, slot);
+            }
+            many.validate(LIST, 10);
+            assert!(many.iter(LIST).eq(each.iter(LIST)), "{moved:?}");
+        }
     }
 }

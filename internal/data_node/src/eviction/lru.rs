@@ -34,9 +34,7 @@ impl Lru {
     fn catch_up(&mut self) {
         let hits = self.noted.take();
         self.recency.bring_near(hits);
-        for &slot in hits {
-            self.recency.move_to_front(RECENCY, slot);
-        }
+        self.recency.move_each_to_front(RECENCY, hits);
     }
 }
 

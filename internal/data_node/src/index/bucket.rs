@@ -60,8 +60,10 @@ impl Bucket {
 
     /// The entry that `find` would compare first.
     #[inline]
-    pub(super) fn likely(&self, tag: u32) -> Option<&Entry> {
-        self.entries.get(self.places_of(tag).trailing_zeros() as usize)?.as_ref()
+    pub(super) fn likely(&self, tag: u32) -> Option<(Slot, &Entry)> {
+        let index = self.places_of(tag).trailing_zeros() as usize;
+        let entry = self.entries.get(index)?.as_ref()?;
+        Some((self.slot(index), entry))
     }
 
     /// Where in the bucket the entry in `slot` is.
@@ -104,6 +106,12 @@ impl Bucket {
     #[inline]
     pub(super) fn passed(&self) -> u32 {
         self.slots[0] >> PASSED_SHIFT
+    }
+
+    /// Reads the bucket. Returns something made of it.
+    #[inline]
+    pub(super) fn touch(&self) -> usize {
+        self.passed() as usize
     }
 
     /// Whether the count of those is exact.

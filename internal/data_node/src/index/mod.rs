@@ -27,7 +27,11 @@ const CHUNKS_AFTER_SPLIT: usize = 3;
 
 /// Searches that wait for memory together: about as many lines as one core of a
 /// common processor asks for at once.
-const TOGETHER: usize = 16;
+pub(crate) const TOGETHER: usize = 32;
+
+/// For each of some hashes the entry that a search would compare first; `None` if
+/// it would find nothing.
+pub(crate) type Near<'a> = [Option<(Slot, &'a Entry)>; TOGETHER];
 
 /// How full the tables are, all in all: of 16 places 13.
 const ENTRIES_A_16_PLACES: usize = 13;
@@ -115,24 +119,39 @@ impl Index {
         self.directory[self.table_of(hash.place)].find(hash, key)
     }
 
-    /// Touches, for hashes that are about to be looked for, first the buckets and
-    /// then the entries: each step for [`TOGETHER`] hashes before the next one.
-    /// The processor waits for all lines of a step at once; one search after the
+    /// The entries that searches for these hashes, at most [`TOGETHER`], would
+    /// compare first. Touches first all the buckets, and then all the entries:
+    /// the processor waits for all lines of a step at once. One search after the
     /// other waits for them one by one, because what a search ends with (it counts
     /// a holder of its entry) lets nothing pass.
+    ///
+    /// What touches is a loop of its own that does nothing else: a processor looks
+    /// some two hundred instructions ahead, and asks for no line beyond those.
+    #[inline]
+    pub(crate) fn near(&self, hashes: impl Iterator<Item = u64> + Clone) -> Near<'_> {
+        let table = |hash: Hash| &self.directory[self.table_of(hash.place)];
+        let mut buckets = [None; TOGETHER];
+        for (bucket, hash) in buckets.iter_mut().zip(hashes.clone()) {
+            let hash = Hash::of(hash);
+            *bucket = table(hash).first_bucket(hash);
+        }
+        touch(buckets.iter().flatten().map(|bucket| bucket.touch()));
+        let mut near: Near<'_> = [None; TOGETHER];
+        for ((near, bucket), hash) in near.iter_mut().zip(buckets).zip(hashes) {
+            let hash = Hash::of(hash);
+            *near = bucket.and_then(|bucket| match bucket.likely(hash.tag) {
+                None if 0 < bucket.passed() => table(hash).likely(hash),
+                likely => likely,
+            });
+        }
+        touch(near.iter().flatten().map(|(_, entry)| entry.touch()));
+        near
+    }
+
+    /// Asks for the memory that looking for these hashes takes.
     pub(crate) fn bring_near(&self, hashes: &[u64]) {
         for hashes in hashes.chunks(TOGETHER) {
-            let table = |hash: Hash| &self.directory[self.table_of(hash.place)];
-            let hashes = || hashes.iter().map(|hash| Hash::of(*hash));
-            let touched: u32 = hashes().map(|hash| table(hash).touch(hash)).sum();
-            // Nobody wants the sums; without a use of them nothing would be read.
-            std::hint::black_box(touched);
-            let mut entries = [None; TOGETHER];
-            for (entry, hash) in entries.iter_mut().zip(hashes()) {
-                *entry = table(hash).likely(hash);
-            }
-            let touched: usize = entries.iter().flatten().map(|entry| entry.touch()).sum();
-            std::hint::black_box(touched);
+            self.near(hashes.iter().copied());
         }
     }
 
@@ -299,6 +318,13 @@ impl Index {
         assert_eq!(tables().map(Table::places).sum::<usize>(), self.places, "places in tables");
         tables().for_each(|table| table.validate(&place_of));
     }
+}
+
+/// Reads many places in memory. Nobody wants their sum; without a use of it nothing
+/// would be read.
+#[inline]
+fn touch(read: impl Iterator<Item = usize>) {
+    std::hint::black_box(read.fold(0, |sum, read| sum ^ read));
 }
 
 #[cfg(test)]

@@ -80,11 +80,23 @@ impl Table {
 
     #[inline]
     pub(super) fn find(&self, hash: Hash, key: &[u8]) -> Option<(Slot, &Entry)> {
+        self.search(hash, |bucket| bucket.find(hash.tag, key))
+    }
+
+    /// The entry that `find` would compare first; `None` if it would find nothing.
+    #[inline]
+    pub(super) fn likely(&self, hash: Hash) -> Option<(Slot, &Entry)> {
+        self.search(hash, |bucket| bucket.likely(hash.tag))
+    }
+
+    /// Looks into one bucket after the other where the entry of a hash may be.
+    #[inline]
+    fn search<'a, T>(&'a self, hash: Hash, look: impl Fn(&'a Bucket) -> Option<T>) -> Option<T> {
         let mut at = self.home(hash.place);
         // Once round at most: entries may have passed by at every bucket.
         for _ in 0..self.buckets() {
             let bucket = self.bucket(at)?;
-            let found = bucket.find(hash.tag, key);
+            let found = look(bucket);
             if found.is_some() || bucket.passed() == 0 {
                 return found;
             }
@@ -93,24 +105,10 @@ impl Table {
         None
     }
 
-    /// Reads the bucket where the search for a hash begins. Returns something
-    /// made of it.
+    /// The bucket where the search for a hash begins.
     #[inline]
-    pub(super) fn touch(&self, hash: Hash) -> u32 {
-        self.bucket(self.home(hash.place)).map_or(0, Bucket::passed)
-    }
-
-    /// The entry that `find` would compare first, in the bucket where nearly all
-    /// are or in the next one.
-    #[inline]
-    pub(super) fn likely(&self, hash: Hash) -> Option<&Entry> {
-        let home = self.home(hash.place);
-        let bucket = self.bucket(home)?;
-        let likely = bucket.likely(hash.tag);
-        if likely.is_some() || bucket.passed() == 0 {
-            return likely;
-        }
-        self.bucket(self.next(home))?.likely(hash.tag)
+    pub(super) fn first_bucket(&self, hash: Hash) -> Option<&Bucket> {
+        self.bucket(self.home(hash.place))
     }
 
     /// Adds an entry; the table must have room.

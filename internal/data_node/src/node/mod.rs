@@ -1,5 +1,7 @@
 //! One data node: keyspaces that share its memory, and their versions.
 
+mod reads;
+
 mod number;
 pub use number::{Added, NotAdded, number_in};
 
@@ -153,32 +155,6 @@ impl DataNode {
     fn keyspace_mut(&mut self, id: KeyspaceId) -> Option<&mut Keyspace> {
         let place = self.keyspaces.get_mut(usize::from(id.index))?;
         place.as_mut().filter(|keyspace| keyspace.id == id)
-    }
-
-    /// The value of a key if it is fresh and not due to be loaded again, or a
-    /// miss. An absent one says that there is none.
-    #[inline]
-    pub fn get(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<Value> {
-        let place = self.keyspaces.get_mut(usize::from(id.index))?;
-        let keyspace = place.as_mut().filter(|keyspace| keyspace.id == id)?;
-        let now = || self.clock.now();
-        on_store!(&mut keyspace.store, store => store.get(hash, key, now)).map(Value::from)
-    }
-
-    /// The same beside other readers; for policies that share their hits.
-    #[inline]
-    pub fn get_shared(&self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<Value> {
-        let keyspace = self.keyspace(id)?;
-        let now = || self.clock.now();
-        on_store!(&keyspace.store, store => store.get_shared(hash, key, now)).map(Value::from)
-    }
-
-    /// Asks for the memory that looking at keys with these hashes takes, for many
-    /// of them at once.
-    pub fn bring_near(&self, id: KeyspaceId, hashes: &[u64]) {
-        if let Some(keyspace) = self.keyspace(id) {
-            on_store!(&keyspace.store, store => store.bring_near(hashes));
-        }
     }
 
     /// The value of a key, fresh or stale, and since when it is stale; no use

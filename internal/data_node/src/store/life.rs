@@ -152,9 +152,10 @@ impl<P: Eviction> Store<P> {
     /// Frees the entry of a key if it has gone; unless somebody is to be told
     /// of it, which is the sweep's business.
     #[cold]
-    pub(super) fn bury_if_dead(&mut self, slot: Slot, hash: u64, key: &[u8], now: Tick) {
-        let age = self.examine(hash, key, now).map(|(_, _, age)| age);
-        if let Some(Age::Dead(cause)) = age.filter(|_| self.departed.is_none()) {
+    pub(super) fn bury_if_dead(&mut self, hash: u64, key: &[u8], now: Tick) {
+        if let Some((slot, _, Age::Dead(cause))) = self.examine(hash, key, now)
+            && self.departed.is_none()
+        {
             self.go(slot, cause, now);
         }
     }

@@ -1,6 +1,7 @@
 //! The entries of one keyspace on one node: what may stay and what must go.
 
 mod life;
+mod many;
 mod room;
 mod scan;
 mod sweep;
@@ -116,7 +117,7 @@ impl<P: Eviction> Store<P> {
         };
         if !self.is_plain(slot, entry, &now) {
             self.counters.misses.add(1);
-            self.bury_if_dead(slot, hash, key, now());
+            self.bury_if_dead(hash, key, now());
             return None;
         }
         let entry = entry.clone();
@@ -136,14 +137,14 @@ impl<P: Eviction> Store<P> {
         let found = self.peek(hash, key);
         let Some((slot, entry)) = found.filter(|&(slot, entry)| self.is_plain(slot, entry, &now))
         else {
-            self.counters.misses.add_shared();
+            self.counters.misses.add_shared(1);
             return None;
         };
         // A reader may come with the word that an earlier policy shared its hits.
         if self.policy.shares_hits() {
             self.policy.hit_shared(slot);
         }
-        self.counters.hits.add_shared();
+        self.counters.hits.add_shared(1);
         Some(entry.clone())
     }
 

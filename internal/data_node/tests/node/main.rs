@@ -4,5 +4,6 @@ mod entries;
 mod keyspaces;
 mod lifetimes;
 mod loads;
+mod many;
 mod support;
 mod traces;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use distcache_bus::{Deadline, Waiter};
 use distcache_manager::{Hit, Landing, Look, Version, Write};
 
+use super::inner::Inner;
 use super::read::{Looked, Waiting};
 use super::stats::raise;
 use super::{Found, Item, Keyspace, Setup};
@@ -12,132 +13,67 @@ use crate::Error;
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// What is known of one key of a batch.
-enum Part {
-    Known(Result<Option<Found>>),
-    Waits(Waiting),
-    /// It was not in the cache.
-    Missed,
-}
-
-/// What the cache itself says of one key.
-type InCache = std::result::Result<Option<Hit>, distcache_manager::Error>;
-
 /// What a look for one key has found, and where its load is waited for.
 type LookedFor = std::result::Result<(Look, Waiter<Landing>), distcache_manager::Error>;
+
+/// What is known of the keys of a batch.
+struct Known {
+    /// For each key; `Ok(None)` as long as nothing is known.
+    answers: Vec<Result<Option<Found>>>,
+    /// Where those keys are that the cache does not have.
+    missed: Vec<usize>,
+}
 
 impl Keyspace {
     /// The values of many keys, in their order; see [`get`](Self::get). One
     /// key's failure is its own. What has to be loaded is asked for together.
     pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
-        let hits = self.inner.manager.get_many_in(&self.inner.cache, keys);
-        if !hits.iter().any(is_missed) {
-            return hits.into_iter().filter_map(|hit| self.known(hit)).collect();
+        let mut known = Known::nothing_of(keys);
+        let each = |at, hit| known.note(&self.inner, at, hit);
+        self.inner.manager.get_each_in(&self.inner.cache, keys, each);
+        if known.missed.is_empty() {
+            return known.answers;
         }
         let setup = self.inner.setup.load_full();
-        let (mut parts, missed) = self.missed(&setup, keys, hits);
-        let missed_keys: Vec<&[u8]> = missed.iter().map(|&at| keys[at]).collect();
+        let missed_keys = known.keys_to_look_for(&self.inner, &setup, keys);
         let (cache, load_time) = (&self.inner.cache, setup.config.load_timeout);
         let looks = self.inner.manager.look_many_in(cache, &missed_keys, load_time);
-        self.take_off(&setup, &mut parts, missed, looks);
+        let waits = known.take_off(&self.inner, &setup, looks);
         let timeout = self.timeout(&setup);
         let deadline = Deadline::within(timeout);
-        let finish = |(part, key): (Part, &&[u8])| match part {
-            Part::Known(answer) => answer,
-            Part::Waits(Waiting { waiter, is_leader }) => {
-                let landed = self.inner.landed(waiter.wait(&deadline), is_leader, timeout);
-                landed.unwrap_or_else(|| self.get_slowly(key, false))
-            }
-            Part::Missed => self.get_slowly(key, false),
-        };
-        parts.into_iter().zip(keys).map(finish).collect()
-    }
-
-    /// What is known of a key without a load; `None` if nothing is.
-    fn known(&self, hit: InCache) -> Option<Result<Option<Found>>> {
-        match hit {
-            Ok(Some(Hit { value, .. })) if value.is_absent() => {
-                raise(&self.inner.stats.absent_hits);
-                Some(Ok(None))
-            }
-            Ok(Some(Hit { value, .. })) => Some(Ok(Some(Found::hit(value)))),
-            Ok(None) => None,
-            Err(error) => Some(Err(Error::from(error))),
+        for (at, Waiting { waiter, is_leader }) in waits {
+            let landed = self.inner.landed(waiter.wait(&deadline), is_leader, timeout);
+            known.answers[at] = landed.unwrap_or_else(|| self.get_slowly(keys[at], false));
         }
-    }
-
-    /// What is known of each key, and where those are that are to be looked for.
-    fn missed(&self, setup: &Setup, keys: &[&[u8]], hits: Vec<InCache>) -> (Vec<Part>, Vec<usize>) {
-        let part = |hit| self.known(hit).map_or(Part::Missed, Part::Known);
-        let mut parts: Vec<Part> = hits.into_iter().map(part).collect();
-        let mut missed = Vec::new();
-        for (at, key) in keys.iter().enumerate() {
-            if !matches!(parts[at], Part::Missed) {
-                continue;
-            }
-            match self.inner.may_load(setup, key) {
-                Ok(true) => missed.push(at),
-                Ok(false) => parts[at] = Part::Known(Ok(None)),
-                Err(error) => parts[at] = Part::Known(Err(error)),
-            }
-        }
-        (parts, missed)
-    }
-
-    /// Begins the loads that are to be begun, of what was looked for.
-    fn take_off(
-        &self,
-        setup: &Arc<Setup>,
-        parts: &mut [Part],
-        missed: Vec<usize>,
-        looks: Vec<LookedFor>,
-    ) {
-        let mut leads = Vec::new();
-        for (at, look) in missed.into_iter().zip(looks) {
-            parts[at] = match look {
-                Ok((look, waiter)) => match self.inner.step_of_many(look, waiter, &mut leads) {
-                    Looked::Answered(answer) => Part::Known(answer),
-                    Looked::Waits(waiting) => Part::Waits(waiting),
-                },
-                Err(error) => Part::Known(Err(error.into())),
-            };
-        }
-        self.inner.start(setup, leads);
+        known.answers
     }
 
     /// Like [`get_many`](Self::get_many), for tasks.
     pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
-        let hits = self.inner.manager.get_many_in_async(&self.inner.cache, keys).await;
-        if !hits.iter().any(is_missed) {
-            return hits.into_iter().filter_map(|hit| self.known(hit)).collect();
+        let mut known = Known::nothing_of(keys);
+        let each = |at, hit| known.note(&self.inner, at, hit);
+        self.inner.manager.get_each_in_async(&self.inner.cache, keys, each).await;
+        if known.missed.is_empty() {
+            return known.answers;
         }
         let setup = self.inner.setup.load_full();
-        let (mut parts, missed) = self.missed(&setup, keys, hits);
-        let missed_keys: Vec<&[u8]> = missed.iter().map(|&at| keys[at]).collect();
+        let missed_keys = known.keys_to_look_for(&self.inner, &setup, keys);
         let (cache, load_time) = (&self.inner.cache, setup.config.load_timeout);
         let looks = self.inner.manager.look_many_in_async(cache, &missed_keys, load_time).await;
-        self.take_off(&setup, &mut parts, missed, looks);
+        let waits = known.take_off(&self.inner, &setup, looks);
         let timeout = self.timeout(&setup);
         let ends_at = Deadline::within(timeout).instant();
-        let mut answers = Vec::with_capacity(keys.len());
-        for (part, key) in parts.into_iter().zip(keys) {
-            answers.push(match part {
-                Part::Known(answer) => answer,
-                Part::Waits(Waiting { waiter, is_leader }) => {
-                    if self.inner.manager.timer().keep(ends_at, &waiter.expiry()) {
-                        let landed = self.inner.landed(waiter.await, is_leader, timeout);
-                        match landed {
-                            Some(answer) => answer,
-                            None => self.get_slowly_async(key, false).await,
-                        }
-                    } else {
-                        Err(distcache_manager::Error::Busy.into())
-                    }
+        for (at, Waiting { waiter, is_leader }) in waits {
+            known.answers[at] = if self.inner.manager.timer().keep(ends_at, &waiter.expiry()) {
+                match self.inner.landed(waiter.await, is_leader, timeout) {
+                    Some(answer) => answer,
+                    None => self.get_slowly_async(keys[at], false).await,
                 }
-                Part::Missed => self.get_slowly_async(key, false).await,
-            });
+            } else {
+                Err(distcache_manager::Error::Busy.into())
+            };
         }
-        answers
+        known.answers
     }
 
     /// Stores many values; see [`put_item`](Self::put_item). One item's failure
@@ -238,6 +174,71 @@ impl Keyspace {
     }
 }
 
-fn is_missed(hit: &InCache) -> bool {
-    matches!(hit, Ok(None))
+impl Known {
+    fn nothing_of(keys: &[&[u8]]) -> Self {
+        Self { answers: keys.iter().map(|_| Ok(None)).collect(), missed: Vec::new() }
+    }
+
+    /// Notes what the cache itself says of a key.
+    #[inline]
+    fn note(
+        &mut self,
+        inner: &Inner,
+        at: usize,
+        hit: std::result::Result<Option<Hit>, distcache_manager::Error>,
+    ) {
+        match hit {
+            Ok(Some(Hit { value, .. })) if !value.is_absent() => {
+                self.answers[at] = Ok(Some(Found::hit(value)));
+            }
+            Ok(Some(_)) => raise(&inner.stats.absent_hits),
+            Ok(None) => self.missed.push(at),
+            Err(error) => self.answers[at] = Err(error.into()),
+        }
+    }
+
+    /// Of the keys that were missed, those that may be loaded; the others are not
+    /// missed any more.
+    fn keys_to_look_for<'a>(
+        &mut self,
+        inner: &Inner,
+        setup: &Setup,
+        keys: &[&'a [u8]],
+    ) -> Vec<&'a [u8]> {
+        let Self { answers, missed } = self;
+        // They were noted owner by owner.
+        missed.sort_unstable();
+        missed.retain(|&at| {
+            inner.may_load(setup, keys[at]).unwrap_or_else(|error| {
+                answers[at] = Err(error);
+                false
+            })
+        });
+        missed.iter().map(|&at| keys[at]).collect()
+    }
+
+    /// Begins the loads that are to be begun, of what was looked for. Returns
+    /// those that have to be waited for.
+    fn take_off(
+        &mut self,
+        inner: &Arc<Inner>,
+        setup: &Arc<Setup>,
+        looks: Vec<LookedFor>,
+    ) -> Vec<(usize, Waiting)> {
+        let (mut leads, mut waits) = (Vec::new(), Vec::new());
+        for (&at, look) in self.missed.iter().zip(looks) {
+            self.answers[at] = match look {
+                Ok((look, waiter)) => match inner.step_of_many(look, waiter, &mut leads) {
+                    Looked::Answered(answer) => answer,
+                    Looked::Waits(waiting) => {
+                        waits.push((at, waiting));
+                        continue;
+                    }
+                },
+                Err(error) => Err(error.into()),
+            };
+        }
+        inner.start(setup, leads);
+        waits
+    }
 }

@@ -5,23 +5,23 @@
 //! that is over at once; and `headers` drops a `Cache-Control` with one mistake
 //! in it, which is to be taken for the strictest.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ureq::http::HeaderMap;
-use ureq::http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName, VARY};
+use ureq::http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, VARY};
 
 /// The longest time that a header can say (RFC 9111, 1.2.2).
 const SECONDS_MAX: u64 = 1 << 31;
 
 /// How long an answer is fresh that took so long to come; zero if it must not
 /// be kept at all, and `None` if it says nothing of it.
-pub(super) fn of(headers: &HeaderMap, took: Duration, now: SystemTime) -> Option<Duration> {
+pub(super) fn of(headers: &HeaderMap, took: Duration) -> Option<Duration> {
     let control = Control::of(headers);
     if control.forbids || headers.get_all(VARY).iter().any(|vary| vary.as_bytes() == b"*") {
         return Some(Duration::ZERO);
     }
     let lifetime = control.shared_max_age.or(control.max_age);
-    let lifetime = lifetime.or_else(|| until_expires(headers, now))?;
+    let lifetime = lifetime.or_else(|| until_expires(headers))?;
     Some(lifetime.saturating_sub(age(headers)).saturating_sub(took))
 }
 
@@ -88,16 +88,15 @@ fn seconds(text: &str) -> Option<Duration> {
     is_number.then(|| Duration::from_secs(number.min(SECONDS_MAX)))
 }
 
-/// A date that is none is over.
-fn until_expires(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// From the time at which it was sent, by the server's own clock: this machine's
+/// may be another, and leap. What is no date, or has none to count from, is over.
+fn until_expires(headers: &HeaderMap) -> Option<Duration> {
     headers.get(EXPIRES)?;
-    let expires = date(headers, EXPIRES).unwrap_or(SystemTime::UNIX_EPOCH);
-    let sent = date(headers, DATE).unwrap_or(now);
+    let date = |name| httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok();
+    let (Some(expires), Some(sent)) = (date(EXPIRES), date(DATE)) else {
+        return Some(Duration::ZERO);
+    };
     Some(expires.duration_since(sent).unwrap_or(Duration::ZERO))
-}
-
-pub(super) fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
 }
 
 /// How long it has been under way, or in other caches.
@@ -109,6 +108,7 @@ fn age(headers: &HeaderMap) -> Duration {
 #[cfg(test)]
 mod tests {
     use ureq::http::HeaderValue;
+    use ureq::http::header::HeaderName;
 
     use super::*;
 
@@ -121,8 +121,7 @@ mod tests {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
             headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
         }
-        let now = httpdate::parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT").unwrap();
-        of(&headers, Duration::ZERO, now)
+        of(&headers, Duration::ZERO)
     }
 
     fn control(value: &str) -> Option<Duration> {
@@ -182,7 +181,7 @@ mod tests {
         const SENT: (&str, &str) = ("date", "Wed, 21 Oct 2015 07:27:00 GMT");
         const EXPIRES: (&str, &str) = ("expires", "Wed, 21 Oct 2015 07:28:00 GMT");
         assert_eq!(fresh(&[EXPIRES, SENT]), MINUTE);
-        assert_eq!(fresh(&[EXPIRES]), NOTHING, "it is that time now");
+        assert_eq!(fresh(&[EXPIRES]), NOTHING, "it is not told since when");
         assert_eq!(fresh(&[("expires", "0"), SENT]), NOTHING);
         assert_eq!(fresh(&[EXPIRES, SENT, ("cache-control", "max-age=0")]), NOTHING);
     }
@@ -194,6 +193,6 @@ mod tests {
         assert_eq!(aged("soon"), Some(Duration::from_secs(65)), "no age is none");
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=65"));
-        assert_eq!(of(&headers, Duration::from_secs(5), SystemTime::UNIX_EPOCH), MINUTE);
+        assert_eq!(of(&headers, Duration::from_secs(5)), MINUTE);
     }
 }

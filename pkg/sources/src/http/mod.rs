@@ -13,7 +13,7 @@ pub use builder::HttpBuilder;
 pub use error::{HttpConfigError, HttpError, HttpWait};
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use client::{Client, Failure, drain};
 use distcache::{
@@ -70,8 +70,8 @@ use validator::Mark;
 ///
 /// # How long it is kept
 ///
-/// As the answer says: `s-maxage`, else `max-age`, else `Expires`, less its `Age`
-/// and what the load took, and less the keyspace's jitter. What must not be kept,
+/// As the answer says: `s-maxage`, else `max-age`, else `Expires` less `Date`; less
+/// its `Age` and what the load took, and less the keyspace's jitter. What must not be kept,
 /// or not be used without asking (`no-store`, `no-cache`, `private`, an age of zero,
 /// `Vary: *`), is handed to those who wait for it and not kept. `private` counts
 /// because a cache serves all who ask it; that the source has a token does not:
@@ -102,7 +102,7 @@ impl Http {
         let time = Time::new(context, self.timeout);
         let response = self.client.ask(url, condition.as_ref(), &time)?;
         let (status, headers) = (response.status().as_u16(), response.headers());
-        let ttl = freshness::of(headers, time.taken(), SystemTime::now());
+        let ttl = freshness::of(headers, time.taken());
         match (status, context.stale()) {
             (200 | 203 | 204, _) => {
                 let loaded = self.described(headers, ttl);

@@ -6,8 +6,6 @@ use distcache::VALIDATOR_BYTES_MAX;
 use ureq::http::header::{ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use ureq::http::{HeaderMap, HeaderValue};
 
-use super::freshness;
-
 /// Whose validators they are, so that one of another source is not taken for
 /// one's own:
 ///
@@ -37,9 +35,10 @@ impl Mark {
     /// of its last change. One that is too long to be kept is none.
     pub(super) fn validator(self, headers: &HeaderMap) -> Option<String> {
         let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok());
-        let changed = freshness::date(headers, LAST_MODIFIED).map(httpdate::fmt_http_date);
-        let said = etag.filter(|etag| is_etag(etag)).map(str::to_owned).or(changed)?;
-        Some(self.text() + &said).filter(|text| text.len() <= VALIDATOR_BYTES_MAX)
+        let changed = headers.get(LAST_MODIFIED).and_then(|date| date.to_str().ok());
+        let is_date = |date: &&str| httpdate::parse_http_date(date).is_ok();
+        let said = etag.filter(|etag| is_etag(etag)).or(changed.filter(is_date))?;
+        Some(self.text() + said).filter(|text| text.len() <= VALIDATOR_BYTES_MAX)
     }
 
     /// The header that asks whether the value has changed; `None` if the

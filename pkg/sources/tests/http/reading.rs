@@ -103,7 +103,7 @@ fn headers_are_sent_and_shown_to_nobody() {
 #[test]
 fn connections_are_used_again_and_no_more_are_kept_than_allowed() {
     let server = Server::routing(|request| match &*request.target {
-        "/things/none" => Reply::new(404),
+        "/things/none" => Reply::new(404).body("there is no such thing"),
         _ => Reply::ok("1"),
     });
     let source = source(&server);

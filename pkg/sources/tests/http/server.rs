@@ -179,16 +179,26 @@ pub(crate) struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    excess: Vec<u8>,
 }
 
 impl Reply {
     pub(crate) fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
+        Self { status, headers: Vec::new(), body: Vec::new(), excess: Vec::new() }
     }
 
     /// 200, with a body.
     pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
-        Self { body: body.into(), ..Self::new(200) }
+        Self::new(200).body(body)
+    }
+
+    pub(crate) fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
+    /// With bytes behind it that nobody has asked for.
+    pub(crate) fn followed_by(self, excess: Vec<u8>) -> Self {
+        Self { excess, ..self }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -203,6 +213,6 @@ impl Reply {
         let length = Some(&length).filter(|_| !matches!(self.status, 204 | 304));
         let lines = self.headers.iter().chain(length);
         head.extend(lines.map(|(name, value)| format!("{name}: {value}\r\n")));
-        [head.as_bytes(), b"\r\n", &self.body].concat()
+        [head.as_bytes(), b"\r\n", &self.body, &self.excess].concat()
     }
 }

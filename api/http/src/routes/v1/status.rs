@@ -6,13 +6,15 @@ use distcache::{BreakerState, Engine, Keyspace, KeyspaceStats};
 use serde::Serialize;
 
 use super::super::{document, failure, nodes};
+use crate::etag::Tagger;
 use crate::observe::{Observer, Past, WINDOWS};
 use crate::{Problem, Response};
 
-/// `{"version","uptime_s","features","keyspaces":[...],"nodes":[...]}`.
+/// `{"version","instance","uptime_s","features","keyspaces":[...],"nodes":[...]}`.
 pub(in crate::routes) async fn report(
     engine: &Engine,
     observer: &Observer,
+    tagger: Tagger,
 ) -> Result<Response, Problem> {
     let mut keyspaces = Vec::new();
     for name in engine.keyspaces() {
@@ -22,6 +24,7 @@ pub(in crate::routes) async fn report(
     }
     Ok(document(&Status {
         version: env!("CARGO_PKG_VERSION"),
+        instance: tagger.instance(),
         uptime_s: observer.begun.elapsed().as_secs(),
         features: FEATURES,
         keyspaces,
@@ -35,6 +38,8 @@ const FEATURES: &[&str] = if cfg!(feature = "hyper") { &["hyper"] } else { &[] }
 #[derive(Serialize)]
 struct Status {
     version: &'static str,
+    /// Which process this is: the tags of all its answers end with it.
+    instance: String,
     uptime_s: u64,
     features: &'static [&'static str],
     keyspaces: Vec<KeyspaceView>,

@@ -37,6 +37,7 @@ pub(super) fn combinations(source: View<'_>, faults: &mut Faults) {
             need(source, &group(URL), "url_file, url_env or url", faults);
             rows(source, "$1", "$1", faults);
         }
+        SourceKind::Http => need(source, &group(URL), "url_file, url_env or url", faults),
         SourceKind::File => need(source, &["directory"], "directory", faults),
     }
 }

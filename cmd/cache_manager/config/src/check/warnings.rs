@@ -95,13 +95,22 @@ fn of_a_source(source: View<'_>, found: &mut Vec<Fault>) {
         let what = format!("{name} does nothing without writes = \"behind\"");
         found.push(idle(&source.origin(name), what, "give that, or leave this out"));
     }
-    let has_password = |url: &str| url.contains("password") || url.contains('@');
     if source.secret("url").is_some_and(|url| has_password(url.reveal())) {
         found.push(in_the_open(&source.origin("url"), "url_file, url_env or password_file"));
     }
-    if source.is_given("password") {
-        found.push(in_the_open(&source.origin("password"), "password_file or password_env"));
+    for (name, better) in IN_THE_OPEN.into_iter().filter(|(name, _)| source.is_given(name)) {
+        found.push(in_the_open(&source.origin(name), better));
     }
+}
+
+/// What may be given itself, and how it is given better.
+const IN_THE_OPEN: [(&str, &str); 2] =
+    [("password", "password_file or password_env"), ("token", "token_file or token_env")];
+
+/// Whether a connection string has one: `password=...`, or `//user:password@host`.
+fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+    url.contains("password") || authority.is_some_and(|(user, _)| user.contains(':'))
 }
 
 fn in_the_open(origin: &Origin, better: &str) -> Fault {

@@ -6,7 +6,7 @@ use crate::tables::View;
 
 type Made = Result<(Data, Check), String>;
 
-#[cfg(not(all(feature = "file", feature = "postgres", feature = "sqlite")))]
+#[cfg(not(all(feature = "file", feature = "http", feature = "postgres", feature = "sqlite")))]
 fn not_built(feature: &str) -> Made {
     Err(format!("this program was built without such sources (`--features {feature}`)"))
 }
@@ -19,6 +19,11 @@ pub(super) fn sqlite(_: View<'_>) -> Made {
 #[cfg(not(feature = "postgres"))]
 pub(super) fn postgres(_: &SourceRecipe) -> Made {
     not_built("postgres")
+}
+
+#[cfg(not(feature = "http"))]
+pub(super) fn http(_: &SourceRecipe) -> Made {
+    not_built("http")
 }
 
 #[cfg(not(feature = "file"))]
@@ -79,8 +84,10 @@ mod of_postgres {
         let view = recipe.view();
         let url = recipe.url.as_ref().ok_or("a url is needed")?;
         let mut builder = Postgres::builder(url.reveal(), rows(view)?)
-            .connections(saturating(view.fixed_count("connections")))
-            .connect_timeout(view.fixed_time("connect_timeout"));
+            .connections(saturating(view.fixed_count("connections")));
+        if let Some(timeout) = view.time("connect_timeout") {
+            builder = builder.connect_timeout(timeout);
+        }
         if let Some(password) = &recipe.password {
             builder = builder.password(password.reveal());
         }
@@ -91,6 +98,50 @@ mod of_postgres {
         let asked = source.clone();
         let check = Arc::new(move |context: &Context| asked.check(context));
         Ok((Data::Written(source.clone(), source), check))
+    }
+}
+
+#[cfg(feature = "http")]
+pub(super) use self::of_http::http;
+
+#[cfg(feature = "http")]
+mod of_http {
+    use std::sync::Arc;
+
+    use distcache::{Context, DataSource};
+    use distcache_sources::Http;
+
+    use super::{Data, Made, SourceRecipe};
+    use crate::config::saturating;
+    use crate::recipe::saturated;
+
+    /// The key that a check asks for. Whether the server has it does not matter.
+    const CHECK_KEY: &[u8] = b"distcache-check";
+
+    pub(in crate::source) fn http(recipe: &SourceRecipe) -> Made {
+        let view = recipe.view();
+        let url = recipe.url.as_ref().ok_or("a url is needed")?;
+        let mut builder = Http::builder(url.reveal())
+            .timeout(view.fixed_time("timeout"))
+            .bytes_max(view.fixed_size("answer_bytes_max"))
+            .redirects_max(saturated(view.fixed_count("redirects_max")))
+            .idle_connections_max(saturating(view.fixed_count("idle_connections_max")));
+        if let Some(timeout) = view.time("connect_timeout") {
+            builder = builder.connect_timeout(timeout);
+        }
+        for (name, value) in view.headers("headers").unwrap_or_default() {
+            builder = builder.header(name, value.reveal());
+        }
+        if let Some(token) = &recipe.token {
+            builder = builder.bearer(token.reveal());
+        }
+        if let Some(roots) = &recipe.tls_roots {
+            builder = builder.tls_roots(roots.clone());
+        }
+        let source = Arc::new(builder.build().map_err(|error| error.to_string())?);
+        let asked = source.clone();
+        let check = move |context: &Context| asked.fetch(CHECK_KEY, context).map(drop);
+        Ok((Data::Read(source), Arc::new(check)))
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct SourceRecipe {
     kind: SourceKind,
     url: Option<Secret>,
     password: Option<Secret>,
+    token: Option<Secret>,
     tls_roots: Option<Vec<u8>>,
 }
 
@@ -39,6 +40,7 @@ impl PartialEq for SourceRecipe {
         table::settings(Section::Source).iter().all(|setting| same(setting.name))
             && self.url == other.url
             && self.password == other.password
+            && self.token == other.token
             && self.tls_roots == other.tls_roots
     }
 }
@@ -57,6 +59,7 @@ impl SourceRecipe {
             kind,
             url: secret(view, "url")?,
             password: secret(view, "password")?,
+            token: secret(view, "token")?,
             tls_roots: secrets::tls_roots(view)?,
         })
     }
@@ -71,6 +74,7 @@ impl SourceRecipe {
         let made = match self.kind {
             SourceKind::Sqlite => kinds::sqlite(self.view()),
             SourceKind::Postgres => kinds::postgres(self),
+            SourceKind::Http => kinds::http(self),
             SourceKind::File => kinds::files(self.view()),
         };
         let (data, check) = made.map_err(|what| refused(origin, &what, "change it"))?;
@@ -116,7 +120,10 @@ pub(crate) struct Source {
 /// What can be read, and what can be written too.
 #[derive(Clone)]
 pub(crate) enum Data {
-    #[cfg_attr(not(feature = "file"), expect(dead_code, reason = "no source only reads then"))]
+    #[cfg_attr(
+        not(any(feature = "file", feature = "http")),
+        expect(dead_code, reason = "no source only reads then")
+    )]
     Read(Arc<dyn DataSource>),
     #[cfg_attr(
         not(any(feature = "sqlite", feature = "postgres")),
@@ -164,6 +171,7 @@ mod tests {
             kind: SourceKind::Sqlite,
             url: None,
             password: None,
+            token: None,
             tls_roots: None,
         };
         assert_eq!(recipe.write_behind(), WriteBehind::new());

@@ -64,7 +64,7 @@ pub(super) fn look_for_files(view: View<'_>, kind: SourceKind) -> Result<(), Fau
     let name = match kind {
         SourceKind::Sqlite => "file",
         SourceKind::File => "directory",
-        SourceKind::Postgres => return Ok(()),
+        SourceKind::Postgres | SourceKind::Http => return Ok(()),
     };
     let Some(path) = view.path(name) else { return Ok(()) };
     // SQLite's own addresses are for SQLite to read.
@@ -73,7 +73,7 @@ pub(super) fn look_for_files(view: View<'_>, kind: SourceKind) -> Result<(), Fau
     }
     let looked = match kind {
         SourceKind::Sqlite => regular(&path),
-        SourceKind::Postgres | SourceKind::File => {
+        SourceKind::Postgres | SourceKind::Http | SourceKind::File => {
             std::fs::read_dir(&path).map(drop).map_err(|error| error.to_string())
         }
     };

@@ -4,19 +4,12 @@ use crate::support::{mistakes, read};
 
 #[test]
 fn a_name_that_is_no_setting_is_told_with_the_nearest() {
-    let text = "[keyspaces.users]\nttl = '5s'\n  raed_timeout = 5\n";
-    assert_eq!(
-        mistakes(text),
-        [
-            "users.toml:3:3: DC-322 there is no \"raed_timeout\" in [keyspaces.NAME]; the nearest is \
-          \"read_timeout\""
-        ]
-    );
+    let told = mistakes("[keyspaces.users]\nttl = '5s'\n  raed_timeout = 5\n");
+    let what = "users.toml:3:3: DC-322 there is no \"raed_timeout\" in [keyspaces.NAME]";
+    assert_eq!(told, [format!("{what}; the nearest is \"read_timeout\"")]);
     let table = mistakes("[sever]\nport = 1\n");
-    assert_eq!(
-        table,
-        ["users.toml:1:2: DC-322 there is no table \"sever\"; the nearest is \"server\""]
-    );
+    let what = "users.toml:1:2: DC-322 there is no table \"sever\"";
+    assert_eq!(table, [format!("{what}; the nearest is \"server\"")]);
     let source = mistakes("keyspaces.users.sorce.kind = 'file'");
     assert!(source[0].ends_with("the nearest is \"source\""), "{source:?}");
 }
@@ -145,11 +138,12 @@ fn source(settings: &str) -> String {
 #[test]
 fn a_source_has_what_its_kind_needs_and_nothing_else() {
     let cases = [
-        ("file = 'a.db'", "the source has no kind; give kind, one of sqlite, postgres, file"),
-        ("kind = 'mysql'", "\"mysql\" is none of them; give one of sqlite, postgres, file"),
+        ("file = 'a.db'", "the source has no kind; give kind, one of sqlite, postgres, http, file"),
+        ("kind = 'mysql'", "\"mysql\" is none of them; give one of sqlite, postgres, http, file"),
         ("kind = 'sqlite'\ntable = 't'", "needs file"),
         ("kind = 'sqlite'\nfile = 'a.db'", "needs table or query"),
         ("kind = 'postgres'\ntable = 't'", "needs url_file, url_env or url"),
+        ("kind = 'http'", "needs url_file, url_env or url"),
         ("kind = 'file'", "needs directory"),
         ("kind = 'file'\ndirectory = '.'\ntable = 't'", "has no \"table\"; it has kind, directory"),
         ("kind = 'sqlite'\nfile = 'a'\ntable = 't'\nquery = '?1'", "query and table both say"),

@@ -58,3 +58,17 @@ fn a_secret_that_is_wrong_is_not_repeated() {
     let broken = crate::support::mistakes("[keyspaces.a.source]\npassword = 'sesame\nurl = sesame");
     assert!(broken.iter().all(|told| !told.contains("sesame")), "{broken:?}");
 }
+
+#[test]
+fn headers_are_printed_by_their_names() {
+    let text = "[keyspaces.a.source]\nkind = 'http'\nurl = 'http://a/{key}'\n\
+                headers = ['Accept: text/plain', 'X-Key: open-sesame']";
+    let config = read(text).unwrap();
+    assert_eq!(
+        printed(&config, "[keyspaces.a.source]", "headers"),
+        "headers = [\"Accept: <hidden>\", \"X-Key: <hidden>\"] # users.toml:4"
+    );
+    assert!(config.warnings().is_empty(), "an address without a password is no secret");
+    let told = crate::support::mistakes("keyspaces.a.source.headers = ['open-sesame']");
+    assert!(told[0].contains("has no colon") && !told[0].contains("sesame"), "{told:?}");
+}

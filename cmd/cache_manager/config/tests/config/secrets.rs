@@ -50,6 +50,20 @@ fn what_a_source_refuses_is_told_without_its_secrets() {
 }
 
 #[test]
+fn a_token_comes_from_a_file_and_headers_are_checked_before_anything_is_sent() {
+    let folder = Folder::new();
+    folder.write("token", "open-sesame\n");
+    let told = |more: &str| {
+        let http = "[keyspaces.a.source]\nkind = 'http'\nurl = 'http://127.0.0.1:1/{key}'\n";
+        folder.write(NAME, format!("{http}{more}\n"));
+        folder.load().map(drop)
+    };
+    assert_eq!(told("token_file = 'token'\nheaders = ['Accept: text/plain']"), Ok(()));
+    let refused = told("headers = ['Host: open-sesame']").unwrap_err();
+    assert!(refused.contains("\"Host\"") && !refused.contains("sesame"), "{refused}");
+}
+
+#[test]
 fn files_of_values_are_there_before_the_server_starts() {
     let folder = Folder::new();
     let told = |settings: &str| {
