@@ -77,6 +77,10 @@ fn of_pieces() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|pieces| pieces.concat().into_bytes())
 }
 
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(any::<char>(), 0..4).prop_map(String::from_iter)
+}
+
 fn items() -> impl Strategy<Value = Item> {
     let key = prop::collection::vec(any::<u8>(), 1..20);
     let value = prop::collection::vec(any::<u8>(), 0..40);
@@ -85,8 +89,8 @@ fn items() -> impl Strategy<Value = Item> {
         Just(Life::UntilEvicted),
         (1..=TTL_MS_MAX).prop_map(Life::Millis),
     ];
-    let texts = (any::<Option<String>>(), any::<Option<String>>());
-    let tags = prop::collection::vec(any::<String>(), 0..3);
+    let texts = (prop::option::of(text()), prop::option::of(text()));
+    let tags = prop::collection::vec(text(), 0..3);
     (key, value, life, texts, tags).prop_map(|(key, value, life, texts, tags)| {
         let (keyspace, content_type) = texts;
         Item { keyspace, key, value, life, content_type, tags }

@@ -19,8 +19,9 @@ use cursor::Cursor;
 use held::{Held, held};
 use output::Output;
 
-/// Entries that one page of the scan looks at.
-const PAGE_ENTRIES: &str = "500";
+/// Entries that one page of the scan looks at, about: who is interrupted reads so
+/// many again.
+const PAGE_ENTRIES: &str = "100";
 /// Bytes of lines that are gathered before they are written.
 const LINES_BYTES: usize = 1 << 20;
 /// Bytes of a target that can be sent at all: a longer one is no URI to the client.
