@@ -11,7 +11,7 @@ const CASES: u32 = 100_000;
 fn survives(file: &[u8], bytes_max: usize) {
     let mut feed = Feed::new(file, bytes_max);
     let mut before = 0;
-    while let Some(line) = feed.next().expect("a slice can be read") {
+    while let Some(line) = feed.read().expect("a slice can be read") {
         assert!(before < line.number, "lines are numbered from 1 on");
         before = line.number;
         match line.item {

@@ -148,7 +148,7 @@ impl Run<'_> {
             Fault::midway(codes::BULK_FILE_FAILED, format!("the file cannot be read: {error}"))
         };
         feed.skip_to(self.position.next_line).map_err(unreadable)?;
-        while let Some(Numbered { number, item }) = feed.next().map_err(unreadable)? {
+        while let Some(Numbered { number, item }) = feed.read().map_err(unreadable)? {
             match item {
                 Ok(mut item) => {
                     let of_line = item.keyspace.take();
