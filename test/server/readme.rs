@@ -1,4 +1,5 @@
-//! The README shows what happens: its commands are run, its answers compared.
+//! The README, and the page of the REST interface, show what happens: their
+//! commands are run, their answers compared.
 
 use serde_json::Value;
 
@@ -29,16 +30,40 @@ fn examples(readme: &str) -> Vec<Example<'_>> {
 }
 
 fn the_curl_lines_answer_as_shown(door: Door) {
-    let readme = text_of("README.md");
-    let curls: Vec<_> =
-        examples(&readme).into_iter().filter(|one| one.command.starts_with("curl ")).collect();
-    assert!(4 <= curls.len(), "the README shows a put, a get, a delete and a miss");
-    let server = door.start(&[]);
-    for Example { command, output } in curls {
-        let reply = Curl::parse(command).send_to(&server);
-        let answer = with_node_0(reply.text());
-        let lines: Vec<_> = answer.lines().collect();
-        assert_eq!(lines, output, "{command}");
+    for (page, least) in [("README.md", 4), ("api/REST.md", 15)] {
+        let text = text_of(page);
+        let curls: Vec<_> =
+            examples(&text).into_iter().filter(|one| one.command.starts_with("curl ")).collect();
+        assert!(least <= curls.len(), "{page} shows less than it did");
+        let server = door.start(&[]);
+        for Example { command, output } in curls {
+            let curl = Curl::parse(command);
+            let reply = curl.send_to(&server);
+            let answer = with_version_1(&with_node_0(reply.text()));
+            let shown = if curl.is_silent { "" } else { &answer };
+            assert_eq!(shown.lines().collect::<Vec<_>>(), output, "{page}: {command}");
+            let is_shown_to_fail = output.iter().any(|line| line.contains("\"type\":\"/errors#"));
+            assert_eq!(400 <= reply.status, is_shown_to_fail, "{page}: {command}: {answer}");
+        }
+    }
+}
+
+/// Versions differ from run to run.
+fn with_version_1(answer: &str) -> String {
+    const BEFORE: &str = "\"version\":\"";
+    let mut parts = answer.split(BEFORE);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (_, behind) = part.split_once('"').expect("a version ends");
+        format!("{text}{BEFORE}1-ab\"{behind}")
+    })
+}
+
+#[test]
+fn the_page_names_every_path() {
+    let page = text_of("api/REST.md");
+    for route in distcache_http::ROUTES {
+        assert!(page.contains(&format!("{}`", route.path)), "{}", route.path);
     }
 }
 

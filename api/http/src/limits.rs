@@ -7,7 +7,8 @@ const MIB: usize = 1 << 20;
 
 /// The bounds of the HTTP doors. Each is a flag of the server.
 ///
-/// The `tiny_http` door keeps only `body_bytes`; its module says what that means.
+/// The `tiny_http` door keeps only `body_bytes` and `write_timeout`; its module
+/// says what that means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The longest request line, in bytes without its CRLF, from 64 to 64,000.

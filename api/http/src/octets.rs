@@ -61,22 +61,18 @@ pub(crate) fn write(out: &mut Vec<u8>, bytes: &[u8], bytes_max: usize) -> bool {
     if room < bytes.len() {
         return false;
     }
-    match str::from_utf8(bytes) {
-        Ok(text) => {
-            let fits = text.len() < room / ESCAPED_BYTES_MAX || escaped_bytes(text) <= room;
-            if fits {
-                serde_json::to_writer(out, text).expect("a Vec takes all bytes, and text is JSON");
-            }
-            fits
+    let Ok(text) = str::from_utf8(bytes) else {
+        let fits = bytes.len() / 3 * 4 + FRAME_BYTES <= room;
+        if fits {
+            write_base64(out, bytes);
         }
-        Err(_) => {
-            let fits = bytes.len() / 3 * 4 + FRAME_BYTES <= room;
-            if fits {
-                write_base64(out, bytes);
-            }
-            fits
-        }
+        return fits;
+    };
+    let fits = text.len() < room / ESCAPED_BYTES_MAX || escaped_bytes(text) <= room;
+    if fits {
+        serde_json::to_writer(out, text).expect("a Vec takes all bytes, and text is JSON");
     }
+    fits
 }
 
 /// What one byte takes at most, `\u0000`, with room for the quotes.

@@ -154,7 +154,7 @@ codes! {
     BULK_FILE_FAILED = 333, "The file of an import or export cannot be read or written.", "See that it is there, that there is room, and that this user may use it.";
     STATE_UNUSABLE = 334, "The state file cannot be used, or is that of something else.", "Name another, or remove it to begin at the beginning.";
     SERVER_UNREACHABLE = 335, "The server does not answer.", "See that it runs, and name it with `--url`.";
-    ANSWER_STRANGE = 336, "The answer is none that this server gives.", "See that `--url` leads to a server of this version.";
+    ANSWER_STRANGE = 336, "The answer is none that this server gives.", "See that `--url` leads to a `cache_manager` of this version.";
     SERVER_RESTARTED = 337, "The server was started anew meanwhile.", "Run an import again: it begins at the beginning. Remove the state of an export, and write to another file.";
     BULK_INCOMPLETE = 338, "Not everything was imported or exported.", "Look at the lines before this one.";
     NOT_HEALTHY = 339, "The server is not ready, or does not answer.", "Look at its log, and at what its /readyz says.";

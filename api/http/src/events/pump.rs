@@ -76,13 +76,17 @@ struct Ended;
 fn hand_over(shared: &Shared, sources: &Sources) -> Result<(), Ended> {
     drain(&sources.keyspaces, CHANGES_MAX, |received| match received {
         Received::Message(event) => {
-            Event::of_keyspace(event).iter().for_each(|event| shared.tell(event));
+            if let Some(event) = Event::of_keyspace(event) {
+                shared.tell(&event);
+            }
         }
         Received::Missed(missed) => shared.tell_missed(missed, false),
     })?;
     drain(&sources.ring, CHANGES_MAX, |received| match received {
         Received::Message(change) => {
-            Event::of_ring(&change).iter().for_each(|event| shared.tell(event));
+            if let Some(event) = Event::of_ring(&change) {
+                shared.tell(&event);
+            }
         }
         Received::Missed(missed) => shared.tell_missed(missed, false),
     })?;

@@ -15,6 +15,9 @@ use crate::Chunks;
 /// Longer than any test needs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -135,9 +138,17 @@ fn without_a_client_nobody_listens_and_a_later_one_is_told_again() {
         drop(stream);
         // The pump lets go of the topics when it looks the next time.
         let topics = engine.topics();
-        while topics.cache_invalidation.subscribers() + topics.ring_change.subscribers() != 0 {
-            thread::yield_now();
-        }
+        let listens =
+            || topics.cache_invalidation.subscribers() + topics.ring_change.subscribers() != 0;
+        let looks = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
+        let is_over = (0..looks).any(|_| {
+            let goes_on = listens();
+            if goes_on {
+                thread::park_timeout(LOOK_EVERY);
+            }
+            !goes_on
+        });
+        assert!(is_over, "the pump still listens for nobody");
     }
 }
 

@@ -46,9 +46,25 @@ pub const ROOT_KEYSPACE: &str = "default";
 /// | `/v1/limits` | GET, HEAD | 200 with every bound, its use, its peak |
 /// | `/v1/trace/{ks}/{key}` | GET, HEAD | 200 with where a key is, or why it is not |
 /// | `/v1/nodes` | GET, HEAD | 200 with the state of each data node |
+/// | `/v1/events` | GET | 200 with a stream of what happens |
+/// | `/v1/keyspaces` | GET, HEAD | 200 with their names, entries and bytes |
+/// | `/v1/keyspaces/{ks}` | GET, HEAD | 200 with how it works |
+/// | the same | PUT, PATCH, DELETE | 201, it is made; 200, changed; 204, removed |
+/// | `/v1/keyspaces/{ks}/clear` | POST | 200 `{"removed"}` |
+/// | `/v1/keyspaces/{ks}/invalidate?tag=T` | POST | 204; 200 `{"removed"}` by `?prefix=P` |
+/// | `/v1/keyspaces/{ks}/scan` | GET, HEAD | 200 `{"keys","cursor"}` |
+/// | `/v1/keyspaces/{ks}/stats` | GET, HEAD | 200 with what it has counted |
+/// | `/v1/keyspaces/{ks}/batch/get`, `put`, `delete` | POST | 200, a result a key |
 /// | `/v1/keyspaces/{ks}/keys/{key}` | GET, HEAD | 200 with the bytes; 304 |
 /// | the same | PUT | 204, the body is the value; 412 |
 /// | the same | DELETE | 204 |
+/// | `.../keys/{key}/ttl` | GET, HEAD | 200 `{"ttl"}` |
+/// | `.../keys/{key}/touch`, `invalidate` | POST | 204 |
+/// | `.../keys/{key}/increment` | POST | 200 `{"value"}` |
+/// | `/_distcache/{ks}/{key}` | GET, HEAD | 200 with a protobuf message, or the bytes |
+/// | `/_distcache/admin/...` | GET, HEAD | 200: `peers`, `keyspaces`, `healthz`, `readyz` |
+///
+/// [`ROUTES`] is the same for programs; `api/REST.md` has the rules and the bounds.
 ///
 /// `/` is an older interface, to one keyspace, [`ROOT_KEYSPACE`]:
 ///

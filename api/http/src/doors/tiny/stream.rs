@@ -79,13 +79,14 @@ fn next(chunks: &mut dyn Chunks, stopping: &AtomicBool) -> Option<Bytes> {
 }
 
 fn head(response: &Response, is_chunked: bool) -> String {
+    use std::fmt::Write as _;
     let mut head = format!("HTTP/1.1 {} OK\r\n", response.status());
     let content_type = response.content_type().map(|kind| ("content-type", kind.as_ref()));
     let framing =
         if is_chunked { ("transfer-encoding", "chunked") } else { ("connection", "close") };
     let others = response.headers().iter().map(|(name, value)| (*name, value.as_ref()));
     for (name, value) in content_type.into_iter().chain([framing]).chain(others) {
-        head += &format!("{name}: {value}\r\n");
+        write!(head, "{name}: {value}\r\n").expect("a String takes all text");
     }
     head + "\r\n"
 }

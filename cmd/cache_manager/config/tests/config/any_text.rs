@@ -34,6 +34,11 @@ fn without_comment(line: &str) -> &str {
     line.rsplit_once("  # ").map_or(line, |(value, _)| value).trim_end()
 }
 
+/// Understood once, and not for each case.
+fn regex(text: &str) -> impl Strategy<Value = String> {
+    prop::string::string_regex(text).expect("a regular expression")
+}
+
 /// Pieces that files are made of, right ones and wrong ones.
 fn piece() -> impl Strategy<Value = String> {
     let sections = [
@@ -88,7 +93,7 @@ fn piece() -> impl Strategy<Value = String> {
         4 => (prop::sample::select(names), prop::sample::select(values.to_vec()))
             .prop_map(|(name, value)| format!("{name} = {value}")),
         2 => prop::sample::select(headings.to_vec()).prop_map(str::to_owned),
-        1 => any::<String>(),
+        1 => regex("\\PC{0,30}"),
     ]
 }
 
@@ -111,12 +116,12 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 
 fn variable() -> impl Strategy<Value = (OsString, OsString)> {
     let name = prop_oneof![
-        "DISTCACHE_[A-Z_]{0,30}",
-        "DISTCACHE_KEYSPACES__[A-Z_]{0,20}",
+        regex("DISTCACHE_[A-Z_]{0,30}"),
+        regex("DISTCACHE_KEYSPACES__[A-Z_]{0,20}"),
         Just("DISTCACHE_KEYSPACES__A__SOURCE__KIND".to_owned()),
         Just("DISTCACHE_CAPACITY".to_owned()),
     ];
-    (name, any::<String>()).prop_map(|(name, value)| (name.into(), value.into()))
+    (name, regex("\\PC{0,10}")).prop_map(|(name, value)| (name.into(), value.into()))
 }
 
 fn cases(cases: u32) -> ProptestConfig {

@@ -74,7 +74,9 @@ impl Results {
             return self.error(error.code(), &error.to_string());
         };
         self.begin("unmet");
-        held.into_iter().for_each(|version| self.version(version));
+        if let Some(version) = held {
+            self.version(version);
+        }
         self.member("code", error.code());
         self.end();
     }

@@ -254,7 +254,7 @@ fn document_of(settings: &Settings) -> Map<String, Value> {
     }
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
     name: &str,
     value: T,
     range: &RangeInclusive<T>,
