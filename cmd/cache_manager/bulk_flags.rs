@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use distcache_bulk::{BATCH_ITEMS, BATCH_ITEMS_MAX, Export, Import};
+use distcache_bulk::{BATCH_ITEMS_MAX, Export, Import};
 use distcache_config::Inputs;
 
 use crate::flags::Task;
@@ -34,7 +34,7 @@ pub(crate) fn import_command() -> Command {
         .help("Lines of JSON, as BULK.md tells; - is standard input");
     let keyspace = text("keyspace", "NAME", "Where everything goes, whatever its line says");
     let batch = number("batch", 1..=BATCH_ITEMS_MAX as u64, "Items of one request at most")
-        .default_value(BATCH_ITEMS.to_string());
+        .default_value("100");
     let from_line = number("from-line", 1..=u64::MAX, "The line to begin with").default_value("1");
     let continues = switch("continue-on-error", "Go on behind an item that fails");
     Command::new("import")
@@ -97,7 +97,7 @@ pub(crate) fn import(inputs: Inputs, matches: &ArgMatches) -> Task {
     let work = Work::Import(Import {
         file: file.cloned(),
         keyspace: matches.get_one("keyspace").cloned(),
-        batch_items: usize::try_from(count("batch")).unwrap_or(BATCH_ITEMS),
+        batch_items: usize::try_from(count("batch")).unwrap_or(BATCH_ITEMS_MAX),
         from_line: count("from-line"),
         state: matches.get_one("state").cloned(),
         continues_on_error: matches.get_flag("continue-on-error"),

@@ -10,7 +10,7 @@ const LINE_BYTES_MAX: usize = 1_000;
 
 fuzz_target!(|file: &[u8]| {
     let mut feed = Feed::new(file, LINE_BYTES_MAX);
-    while let Some(line) = feed.next().expect("a slice can be read") {
+    while let Some(line) = feed.read().expect("a slice can be read") {
         match line.item {
             Err(error) => assert!(!error.to_string().is_empty()),
             Ok(item) => {

@@ -14,7 +14,7 @@ fn an_export_that_is_killed_goes_on_behind_its_last_page() {
     import(&server, &desk.file("in.jsonl", numbered(LINES)));
     let (out, state) = (desk.path("out.jsonl"), desk.path("state"));
     let arguments = ["export", "--output", text(&out), "--state", text(&state)];
-    let slow = start(&server, &[&arguments[..], &["--rate", "1500"]].concat());
+    let slow = start(&server, &[&arguments[..], &["--rate", "1000"]].concat());
     eventually("a page is written", || state.exists().then_some(()));
     slow.signal("KILL");
     assert_eq!(slow.wait().status, None);

@@ -29,7 +29,7 @@ fn an_import_waits_for_a_server_that_is_started_anew_and_tells_what_is_lost() {
 #[test]
 fn an_export_of_a_server_that_is_started_anew_ends_with_what_it_has() {
     let (desk, server) = (Desk::new(), Server::start(&[]));
-    super::import(&server, &desk.file("in.jsonl", numbered(LINES)));
+    super::import(&server, &desk.file("in.jsonl", numbered(2 * LINES)));
     let (out, state) = (desk.path("out.jsonl"), desk.path("state"));
     let arguments = ["export", "--output", text(&out), "--state", text(&state), "--rate", "500"];
     let slow = start(&server, &arguments);

@@ -61,7 +61,7 @@ impl<R: BufRead> Feed<R> {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn next(&mut self) -> io::Result<Option<Numbered>> {
+    pub fn read(&mut self) -> io::Result<Option<Numbered>> {
         while let Some(is_whole) = self.read_line()? {
             let number = self.lines;
             let line = self.line.trim_ascii();
@@ -122,7 +122,7 @@ mod tests {
         let input = io::BufReader::with_capacity(7, text.as_bytes());
         let mut feed = Feed::new(input, bytes_max);
         feed.skip_to(from).unwrap();
-        let lines = std::iter::from_fn(|| feed.next().unwrap());
+        let lines = std::iter::from_fn(|| feed.read().unwrap());
         let told = lines.map(|line| match line.item {
             Ok(item) => (line.number, String::from_utf8(item.key).unwrap()),
             Err(error) => (line.number, error.to_string()),

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::error::Category;
 
 /// The longest key that a cache takes, in bytes.
@@ -83,17 +83,34 @@ struct Line {
     value: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value_base64: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    ttl_ms: Option<Option<u64>>,
+    #[serde(skip_serializing_if = "Life::is_of_keyspace")]
+    ttl_ms: Life,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<String>,
 }
 
-/// A member that is there, be it `null`.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+impl Life {
+    fn is_of_keyspace(&self) -> bool {
+        *self == Self::OfKeyspace
+    }
+}
+
+/// The member `ttl_ms`, which is not there for the time of the keyspace.
+impl Serialize for Life {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Millis(ms) => serializer.serialize_u64(*ms),
+            Self::OfKeyspace | Self::UntilEvicted => serializer.serialize_none(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Life {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::UntilEvicted, Self::Millis))
+    }
 }
 
 impl Item {
@@ -111,28 +128,25 @@ impl Item {
             return Err(LineError::Wrong("the key is longer than 65,535 bytes"));
         }
         let value = octets(line.value, line.value_base64, &OF_VALUE)?;
-        let life = match line.ttl_ms {
-            None => Life::OfKeyspace,
-            Some(None) => Life::UntilEvicted,
-            Some(Some(ms)) if (1..=TTL_MS_MAX).contains(&ms) => Life::Millis(ms),
-            Some(Some(_)) => {
-                return Err(LineError::Wrong("`ttl_ms` is not 1 to 315360000000 (ten years)"));
-            }
-        };
+        let life = line.ttl_ms;
+        if let Life::Millis(ms) = life
+            && !(1..=TTL_MS_MAX).contains(&ms)
+        {
+            return Err(LineError::Wrong("`ttl_ms` is not 1 to 315360000000 (ten years)"));
+        }
         let Line { keyspace, content_type, tags, .. } = line;
         Ok(Self { keyspace, key, value, life, content_type, tags })
     }
 
     /// Writes the item as a line, its end included. Bytes that are no UTF-8 are
     /// written in base64, and so are those that would be longer as a text.
+    ///
+    /// # Panics
+    /// Never: a `Vec` takes all bytes, and there is nothing in an item that is no JSON.
     pub fn write(&self, out: &mut Vec<u8>) {
         let (key, key_base64) = texts(&self.key);
         let (value, value_base64) = texts(&self.value);
-        let ttl_ms = match self.life {
-            Life::OfKeyspace => None,
-            Life::UntilEvicted => Some(None),
-            Life::Millis(ms) => Some(Some(ms)),
-        };
+        let ttl_ms = self.life;
         let (keyspace, content_type) = (self.keyspace.clone(), self.content_type.clone());
         let tags = self.tags.clone();
         let line =

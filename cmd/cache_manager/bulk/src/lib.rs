@@ -26,6 +26,6 @@ pub use tally::{FAILURES_TOLD_MAX, Tally};
 mod door;
 pub use door::{Door, DoorOptions, UrlError};
 mod import;
-pub use import::{BATCH_ITEMS, BATCH_ITEMS_MAX, Import, Imported};
+pub use import::{BATCH_ITEMS_MAX, Import, Imported};
 mod export;
 pub use export::{Export, Exported};

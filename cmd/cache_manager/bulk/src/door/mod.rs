@@ -174,7 +174,7 @@ impl Door {
     }
 
     /// Waits before something is tried again the `number`th time, from 0.
-    pub(crate) fn wait_to_retry(&self, number: u32) {
+    pub(crate) fn wait_to_retry(number: u32) {
         thread::sleep(retry::pause(number, None));
     }
 

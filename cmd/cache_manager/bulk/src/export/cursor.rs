@@ -16,7 +16,7 @@ pub(super) struct Cursor {
     /// The process that has given the cursor.
     pub(super) instance: String,
     /// Where the scan goes on; null when it is at its end.
-    pub(super) cursor: Option<String>,
+    pub(super) next: Option<String>,
     /// Bytes of the file that are whole pages: what is behind them is written anew.
     pub(super) bytes: u64,
     /// Items in them.
@@ -30,7 +30,7 @@ impl Cursor {
             pattern: export.pattern.clone(),
             output: name_of(export),
             instance,
-            cursor: None,
+            next: None,
             bytes: 0,
             items: 0,
         }

@@ -19,8 +19,9 @@ use cursor::Cursor;
 use held::{Held, held};
 use output::Output;
 
-/// Entries that one page of the scan looks at.
-const PAGE_ENTRIES: &str = "500";
+/// Entries that one page of the scan looks at, about: who is interrupted reads so
+/// many again.
+const PAGE_ENTRIES: &str = "100";
 /// Bytes of lines that are gathered before they are written.
 const LINES_BYTES: usize = 1 << 20;
 /// Bytes of a target that can be sent at all: a longer one is no URI to the client.
@@ -87,7 +88,7 @@ impl Export {
     pub fn run(&self, door: &Door) -> Result<Exported, Fault> {
         let instance = door.instance().map_err(Fault::before_anything)?;
         let begun = self.begun(&instance)?;
-        let is_done = begun.as_ref().is_some_and(|begun| begun.cursor.is_none());
+        let is_done = begun.as_ref().is_some_and(|begun| begun.next.is_none());
         let cursor = begun.unwrap_or_else(|| Cursor::start(self, instance));
         let items_before = cursor.items;
         let output = Output::open(self.output.as_deref(), cursor.bytes)?;
@@ -148,7 +149,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn all(&mut self) -> Result<(), Fault> {
-        let mut next = self.cursor.cursor.take();
+        let mut next = self.cursor.next.take();
         loop {
             let page = self.page(next.as_deref())?;
             for key in page.keys {
@@ -223,7 +224,7 @@ impl Run<'_> {
 
     /// Notes that a page is written, and where the next one begins.
     fn note(&mut self, next: Option<String>) -> Result<(), Fault> {
-        self.cursor.cursor = next;
+        self.cursor.next = next;
         self.cursor.bytes = self.output.bytes();
         self.cursor.items = self.tally.done;
         let Some(path) = &self.export.state else { return Ok(()) };

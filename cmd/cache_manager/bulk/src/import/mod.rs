@@ -20,8 +20,6 @@ use crate::progress::{Progress, rate};
 use crate::{Door, Fault, Feed, LineError, Tally, line_bytes_max, state};
 use batch::Batch;
 
-/// Items of a batch if nothing is said.
-pub const BATCH_ITEMS: usize = 100;
 /// Items of a batch at most: the server takes no more.
 pub const BATCH_ITEMS_MAX: usize = 1_000;
 
@@ -150,7 +148,7 @@ impl Run<'_> {
             Fault::midway(codes::BULK_FILE_FAILED, format!("the file cannot be read: {error}"))
         };
         feed.skip_to(self.position.next_line).map_err(unreadable)?;
-        while let Some(Numbered { number, item }) = feed.next().map_err(unreadable)? {
+        while let Some(Numbered { number, item }) = feed.read().map_err(unreadable)? {
             match item {
                 Ok(mut item) => {
                     let of_line = item.keyspace.take();
@@ -185,9 +183,6 @@ impl Run<'_> {
         self.tally.done += outcomes.iter().filter(|outcome| outcome.is_none()).count() as u64;
         let failed = lines.iter().zip(outcomes).filter_map(|(line, code)| Some((*line, code?)));
         for (line, code) in failed {
-            if !self.import.continues_on_error {
-                self.reach(line)?;
-            }
             self.fail(line, code, code.meaning())?;
         }
         self.reach(last + 1)?;
@@ -203,6 +198,7 @@ impl Run<'_> {
             self.tally.fail(place, code, what);
             return Ok(());
         }
+        self.reach(line)?;
         self.tally.failed += 1;
         Err(Fault::midway(code, format!("{place}: {what}")))
     }

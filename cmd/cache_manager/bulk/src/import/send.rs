@@ -34,7 +34,7 @@ pub(super) fn batch(door: &Door, keyspace: &str, items: &[&Item]) -> Result<Vec<
         if again.is_empty() {
             break;
         }
-        door.wait_to_retry(number);
+        Door::wait_to_retry(number);
         let those: Vec<&Item> = again.iter().map(|&at| items[at]).collect();
         for (at, outcome) in again.iter().zip(once(door, keyspace, &those)?) {
             outcomes[*at] = outcome;
