@@ -1,11 +1,14 @@
 //! What went in comes out.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use distcache_bulk::{Item, Life};
 
-use super::{Desk, exported, import, plain, run, text};
-use crate::support::Server;
+use serde_json::Value;
+
+use super::{Desk, exported, import, plain, run, start, text};
+use crate::support::{Server, eventually};
 
 const ITEMS: u64 = 10_000;
 
@@ -60,19 +63,34 @@ fn assert_is(found: &Item, expected: &Item) {
     assert_eq!(&Item { life: expected.life, ..found.clone() }, expected);
 }
 
+/// Exports all of it. No thousand of it takes long, however slow the machine is.
+fn export(server: &Server, desk: &Desk, name: &str) -> PathBuf {
+    let (out, state) = (desk.path(name), desk.path(&format!("{name}.state")));
+    let process = start(server, &["export", "--output", text(&out), "--state", text(&state)]);
+    let items = || {
+        let state = std::fs::read(&state).ok()?;
+        serde_json::from_slice::<Value>(&state).expect("a whole state")["items"].as_u64()
+    };
+    for thousand in 1..=ITEMS / 1_000 {
+        eventually("a thousand more are written", || items().filter(|&n| thousand * 1_000 <= n));
+    }
+    let ended = process.wait();
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+    out
+}
+
 #[test]
 fn ten_thousand_values_of_any_bytes_come_back_as_they_went_in() {
     let desk = Desk::new();
     let file = desk.file("in.jsonl", lines((0..ITEMS).map(item)));
     let first = Server::start(&[]);
     import(&first, &file);
-    let out = desk.path("out.jsonl");
-    let ended = run(&first, &["export", "--output", text(&out)]);
-    assert_eq!((ended.status, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+    let out = export(&first, &desk, "out");
     // And once more: what an export has written is what an import reads.
     let second = Server::start(&[]);
     import(&second, &out);
-    let found = by_key(&run(&second, &["export"]).stdout);
+    let again = export(&second, &desk, "again");
+    let found = by_key(&std::fs::read_to_string(again).expect("a file"));
     assert_eq!(found.len() as u64, ITEMS);
     for expected in (0..ITEMS).map(item) {
         assert_is(&found[&expected.key], &expected);
