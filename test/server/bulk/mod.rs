@@ -65,7 +65,13 @@ fn documents(lines: &str) -> Vec<Value> {
 
 /// `{"key":"0","value":"v0"}` and so on.
 fn numbered(lines: usize) -> String {
-    (0..lines).map(|n| format!("{{\"key\":\"{n}\",\"value\":\"v{n}\"}}\n")).collect()
+    let line = |n| {
+        [
+            serde_json::json!({"key": format!("{n}"), "value": format!("v{n}")}).to_string(),
+            "\n".to_owned(),
+        ]
+    };
+    (0..lines).flat_map(line).collect()
 }
 
 /// Whether a server has each of `numbered`. A scan may give a key twice.

@@ -12,7 +12,7 @@ use crate::support::{Server, eventually};
 
 const ITEMS: u64 = 10_000;
 
-/// Any bytes, the same each time: the numbers of SplitMix64.
+/// Any bytes, the same each time: the numbers of `SplitMix64`.
 fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed;
     let mut next = || {

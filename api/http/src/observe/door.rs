@@ -18,12 +18,14 @@ pub(crate) struct Gauge {
 impl Gauge {
     /// Adds a part, and returns how much there is with it: to be noted, if that may
     /// be, or given back.
+    #[cfg_attr(not(feature = "hyper"), expect(dead_code, reason = "the hyper door keeps all"))]
     pub(crate) fn add(&self, part: u64) -> u64 {
         // Relaxed: a count that guards no other memory.
         self.now.fetch_add(part, Ordering::Relaxed) + part
     }
 
     /// Gives a part back.
+    #[cfg_attr(not(feature = "hyper"), expect(dead_code, reason = "the hyper door keeps all"))]
     pub(crate) fn sub(&self, part: u64) {
         self.now.fetch_sub(part, Ordering::Relaxed);
     }

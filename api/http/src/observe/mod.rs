@@ -8,7 +8,9 @@ pub(crate) use meter::{Meter, Outcome};
 
 mod door;
 pub use door::DoorWatch;
-pub(crate) use door::{Gauge, Kept};
+#[cfg(feature = "hyper")]
+pub(crate) use door::Gauge;
+pub(crate) use door::Kept;
 
 mod slow;
 pub(crate) use slow::SlowLog;

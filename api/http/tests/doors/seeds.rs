@@ -1,6 +1,6 @@
 //! The routes of older systems, as their clients know them.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{TestDoor, escaped, on_each_door};
 
@@ -113,12 +113,15 @@ fn the_admin_routes_answer_as_they_did(door: &TestDoor) {
     let reply = admin(door, "keyspaces");
     let keyspaces = reply.json();
     let users = &keyspaces[1];
-    assert_eq!((&users["name"], &users["read_timeout"]), (&json!("users"), &json!(5e9 as u64)));
+    assert_eq!(
+        (&users["name"], &users["read_timeout"]),
+        (&json!("users"), &json!(5_000_000_000_u64))
+    );
     let stats = &users["stats"];
     let numbers = ["gets", "cache_hits", "loads", "loads_deduped", "local_loads"];
     assert_eq!(numbers.map(|name| stats[name].as_u64()), [2, 1, 1, 1, 1].map(Some), "{stats}");
     assert!(users["main_cache_bytes"].as_u64() <= users["max_bytes"].as_u64());
-    assert!(users.get("warm_keys").is_none() && users["hot_cache_bytes"] == Value::from(0));
+    assert!(users.get("warm_keys").is_none() && users["hot_cache_bytes"] == 0);
     assert!(reply.body.starts_with(b"[\n  {\n    \"name\""), "indented as it was");
     assert_eq!(door.ask("POST", "/_distcache/admin/peers", "", b"").status, 405);
 }

@@ -23,7 +23,7 @@ struct Bodies(Endless);
 impl Chunks for Bodies {
     fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Bytes>> {
         self.0.made.fetch_add(1, Ordering::Relaxed);
-        Poll::Ready(Some(Bytes::from_static(&[b'x'; 64 << 10])))
+        Poll::Ready(Some(Bytes::from_static(&[b'x'; 16 << 10])))
     }
 }
 

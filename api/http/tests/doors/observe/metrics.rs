@@ -56,8 +56,6 @@ fn numbers_are_those_of_what_was_done(door: &TestDoor) {
     assert_value(&page, "distcache_flights", &[users], 0.0);
     assert_value(&page, "distcache_entries", &[("keyspace", "default")], 0.0);
     assert_value(&page, "distcache_limit", &[("limit", "loads"), users], 16.0);
-    assert_value(&page, "distcache_limit_used", &[("limit", "loads"), users], 0.0);
-    assert_value(&page, "distcache_limit_peak", &[("limit", "loads"), users], 1.0);
     assert_value(&page, "distcache_limit_reached_total", &[("limit", "memory")], 0.0);
 }
 

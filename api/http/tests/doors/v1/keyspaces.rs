@@ -133,7 +133,7 @@ fn the_list_tells_what_each_holds(door: &TestDoor) {
     put_keys(door, "default", &[b"a", b"b"], "");
     let list = door.ask("GET", "/v1/keyspaces", "", b"").json();
     let keyspaces = list["keyspaces"].as_array().expect("a list");
-    let names: Vec<_> = keyspaces.iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let names: Vec<_> = keyspaces.iter().map(|one| one["name"].as_str().expect("a name")).collect();
     assert_eq!(names, ["default", "users"]);
     assert_eq!(keyspaces[0]["entries"], 2);
     assert!(keyspaces[0]["bytes"].as_u64().is_some_and(|bytes| 10 < bytes));
@@ -177,7 +177,7 @@ fn scanned(door: &TestDoor, query: &str) -> BTreeSet<String> {
 
 fn a_scan_finds_each_key_whatever_its_bytes(door: &TestDoor) {
     let names: Vec<String> = (0..300).map(|number| format!("user:{number}")).collect();
-    let mut keys: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+    let mut keys: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
     keys.extend([&b"\xFF\0"[..], b"a\"b", b"../?"]);
     put_keys(door, "default", &keys, "");
     for limit in [1_000, 7] {
