@@ -7,7 +7,7 @@ use distcache_bulk::{Item, Life};
 
 use serde_json::Value;
 
-use super::{Desk, exported, import, plain, run, start, text};
+use super::{Desk, exported, import, plain, start, text};
 use crate::support::{Server, eventually};
 
 const ITEMS: u64 = 10_000;
@@ -54,12 +54,12 @@ fn by_key(exported: &str) -> BTreeMap<Vec<u8>, Item> {
     by_key
 }
 
-/// Less than a minute of its time has passed.
+/// Less than ten minutes of its time have passed, however slow the machine is.
 fn assert_is(found: &Item, expected: &Item) {
     let (Life::Millis(left), Life::Millis(given)) = (found.life, expected.life) else {
         return assert_eq!(found, expected);
     };
-    assert!((given - 60_000..=given).contains(&left), "{left} of {given}");
+    assert!((given - 600_000..=given).contains(&left), "{left} of {given}");
     assert_eq!(&Item { life: expected.life, ..found.clone() }, expected);
 }
 
@@ -108,7 +108,7 @@ fn the_largest_values_and_long_keys_go_in_and_what_can_be_asked_for_comes_out() 
     let file = desk.file("in.jsonl", lines(items.into_iter()));
     let server = Server::start(&[]);
     import(&server, &file);
-    let ended = run(&server, &["export"]);
+    let ended = super::run(&server, &["export"]);
     assert_eq!(ended.status, Some(1));
     let left_out = "a key of 9000 bytes: DC-214";
     assert!(ended.stderr.contains(left_out) && ended.stderr.contains("DC-338"), "{}", ended.stderr);
