@@ -15,7 +15,7 @@ pub(crate) fn ready() {
     tell(NotifyState::Ready);
 }
 
-/// Settings are read again. [`ready`] says when that is done.
+/// Settings are read again. [`ready()`] says when that is done.
 pub(crate) fn reloading() {
     tell(NotifyState::Reloading);
 }

@@ -61,25 +61,23 @@ PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.
 LISTEN=$(sed -n 's/^ENV DISTCACHE_LISTEN=//p' "$DOCKERFILE")
 [ "$LISTEN" = 0.0.0.0:8080 ] || fail "it listens on $LISTEN"
 # As the image's user, with nothing but these variables.
-as_user() {
-    setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups --no-new-privs \
-        env -i "DISTCACHE_LISTEN=0.0.0.0:$PORT" "$@"
-}
+AS_USER=(setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups --no-new-privs
+    env -i "DISTCACHE_LISTEN=0.0.0.0:$PORT")
 mapfile -t ENTRYPOINT < <(said ENTRYPOINT | words)
 mapfile -t HEALTH < <(sed -n 's/^ *CMD //p' "$DOCKERFILE" | words)
 ENTRYPOINT[0]=$ROOT${ENTRYPOINT[0]}
 HEALTH[0]=$ROOT${HEALTH[0]}
 TOKEN=DISTCACHE_TOKEN_FILE=$ROOT/run/secrets/token
-health() { as_user "$TOKEN" "${HEALTH[@]}"; }
+health() { "${AS_USER[@]}" "$TOKEN" "${HEALTH[@]}"; }
 
 step 'without a token it does not start'
-if as_user "${ENTRYPOINT[@]}" 2>"$SCRATCH/refused"; then fail 'it did'; fi
+if "${AS_USER[@]}" "${ENTRYPOINT[@]}" 2>"$SCRATCH/refused"; then fail 'it did'; fi
 grep -q '^DC-304 ' "$SCRATCH/refused" || fail "$(cat "$SCRATCH/refused")"
 cat "$SCRATCH/refused"
 
 step 'with a token it starts, and is healthy'
 if health 2>/dev/null; then fail 'it is healthy before it runs'; fi
-as_user "$TOKEN" "${ENTRYPOINT[@]}" >"$SCRATCH/out" 2>&1 &
+"${AS_USER[@]}" "$TOKEN" "${ENTRYPOINT[@]}" >"$SCRATCH/out" 2>&1 &
 SERVER=$!
 for _ in $(seq 300); do
     if health 2>/dev/null; then break; fi

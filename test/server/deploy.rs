@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::{Process, cargo_metadata, path_of, text_of};
+#[cfg(feature = "hyper")]
+use crate::support::Process;
+use crate::support::{cargo_metadata, path_of, text_of};
 
 const DOCKERFILE: &str = "cmd/cache_manager/deploy/Dockerfile";
 

@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use crate::support::{Curl, Door, Process, Server, on_each_door};
+use crate::support::{Curl, Door, Process, Server, eventually, on_each_door};
 
 on_each_door! {
     the_facts_come_first_then_ready_then_what_to_try,
@@ -122,7 +122,11 @@ fn ready_means_that_the_server_has_reached_itself() {
     let server = Server::start(&[&["--log", "debug"], &lowest[..]].concat());
     let asked = format!("http://{}/readyz says that it is ready", server.address());
     server.stderr.wait_for(&asked);
-    assert_eq!(server.ask("GET", "/readyz", "", b"").text(), "ready\n");
+    let answer = eventually("the one connection that it asked by is closed", || {
+        let reply = server.ask("GET", "/readyz", "", b"");
+        (reply.status != 503).then(|| reply.text().to_owned())
+    });
+    assert_eq!(answer, "ready\n");
 }
 
 /// A connection is kept from an earlier request; on it one for `/readyz` has

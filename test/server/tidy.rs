@@ -119,8 +119,8 @@ fn every_flag_that_a_document_names_is_there() {
     // Those of cargo and curl, in commands that are shown.
     known.extend(["bin", "bench", "release", "no-default-features", "features", "data-binary"]);
     known.extend(["git", "open"]);
-    // Those of `config check`.
-    known.extend(["connect"]);
+    // Those of `config check`, `import` and `export`.
+    known.extend(["connect", "url"]);
     for document in ["README.md", "api/ERRORS.md", "internal/ARCHITECTURE.md"] {
         let text = text_of(document);
         let unknown: Vec<_> = flags_in(&text).difference(&known).copied().collect();

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use crate::flags::refused;
-use crate::support::{Process, Server};
+#[cfg(feature = "hyper")]
+use crate::support::Process;
+use crate::support::Server;
 
 const WRITES: &str = "writes-writes-writes";
 const READS: &str = "reads-reads-reads-reads";

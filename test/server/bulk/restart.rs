@@ -41,5 +41,5 @@ fn an_export_of_a_server_that_is_started_anew_ends_with_what_it_has() {
     assert_eq!(ended.status, Some(1));
     assert!(ended.stderr.contains("\nDC-337 "), "{}", ended.stderr);
     let written = std::fs::read_to_string(&out).expect("a file");
-    assert!(0 < super::documents(&written).len(), "whole lines");
+    assert!(!super::documents(&written).is_empty(), "whole lines");
 }

@@ -1,15 +1,18 @@
 //! What went in comes out.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use distcache_bulk::{Item, Life};
 
-use super::{Desk, exported, import, plain, run, text};
-use crate::support::Server;
+use serde_json::Value;
+
+use super::{Desk, exported, import, plain, start, text};
+use crate::support::{Server, eventually};
 
 const ITEMS: u64 = 10_000;
 
-/// Any bytes, the same each time: the numbers of SplitMix64.
+/// Any bytes, the same each time: the numbers of `SplitMix64`.
 fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed;
     let mut next = || {
@@ -40,24 +43,40 @@ fn lines(items: impl Iterator<Item = Item>) -> Vec<u8> {
     lines
 }
 
-/// The items of an export by their keys; each time less than a minute shorter than
-/// it was is what it was.
+/// The items of an export by their keys. A scan may give a key twice.
 fn by_key(exported: &str) -> BTreeMap<Vec<u8>, Item> {
     let items = exported.lines().map(|line| Item::parse(line.as_bytes()).expect("a line"));
     let mut by_key = BTreeMap::new();
     for mut item in items {
         assert_eq!(item.keyspace.take().as_deref(), Some("default"));
-        assert!(by_key.insert(item.key.clone(), item).is_none(), "a key comes once");
+        by_key.insert(item.key.clone(), item);
     }
     by_key
 }
 
+/// Less than ten minutes of its time have passed, however slow the machine is.
 fn assert_is(found: &Item, expected: &Item) {
     let (Life::Millis(left), Life::Millis(given)) = (found.life, expected.life) else {
         return assert_eq!(found, expected);
     };
-    assert!((given - 60_000..=given).contains(&left), "{left} of {given}");
+    assert!((given - 600_000..=given).contains(&left), "{left} of {given}");
     assert_eq!(&Item { life: expected.life, ..found.clone() }, expected);
+}
+
+/// Exports all of it. No thousand of it takes long, however slow the machine is.
+fn export(server: &Server, desk: &Desk, name: &str) -> PathBuf {
+    let (out, state) = (desk.path(name), desk.path(&format!("{name}.state")));
+    let process = start(server, &["export", "--output", text(&out), "--state", text(&state)]);
+    let items = || {
+        let state = std::fs::read(&state).ok()?;
+        serde_json::from_slice::<Value>(&state).expect("a whole state")["items"].as_u64()
+    };
+    for thousand in 1..=ITEMS / 1_000 {
+        eventually("a thousand more are written", || items().filter(|&n| thousand * 1_000 <= n));
+    }
+    let ended = process.wait();
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+    out
 }
 
 #[test]
@@ -66,19 +85,20 @@ fn ten_thousand_values_of_any_bytes_come_back_as_they_went_in() {
     let file = desk.file("in.jsonl", lines((0..ITEMS).map(item)));
     let first = Server::start(&[]);
     import(&first, &file);
-    let out = desk.path("out.jsonl");
-    let ended = run(&first, &["export", "--output", text(&out)]);
-    assert_eq!((ended.status, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+    let out = export(&first, &desk, "out");
     // And once more: what an export has written is what an import reads.
     let second = Server::start(&[]);
     import(&second, &out);
-    let found = by_key(&run(&second, &["export"]).stdout);
+    let again = export(&second, &desk, "again");
+    let found = by_key(&std::fs::read_to_string(again).expect("a file"));
     assert_eq!(found.len() as u64, ITEMS);
     for expected in (0..ITEMS).map(item) {
         assert_is(&found[&expected.key], &expected);
     }
 }
 
+/// The hyper door bounds the line of a request, and tells who goes beyond it.
+#[cfg(feature = "hyper")]
 #[test]
 fn the_largest_values_and_long_keys_go_in_and_what_can_be_asked_for_comes_out() {
     let (large, long) = (plain(b"large", &bytes(1, 4 << 20)), plain(&bytes(2, 9_000), b"v"));
@@ -88,7 +108,7 @@ fn the_largest_values_and_long_keys_go_in_and_what_can_be_asked_for_comes_out() 
     let file = desk.file("in.jsonl", lines(items.into_iter()));
     let server = Server::start(&[]);
     import(&server, &file);
-    let ended = run(&server, &["export"]);
+    let ended = super::run(&server, &["export"]);
     assert_eq!(ended.status, Some(1));
     let left_out = "a key of 9000 bytes: DC-214";
     assert!(ended.stderr.contains(left_out) && ended.stderr.contains("DC-338"), "{}", ended.stderr);

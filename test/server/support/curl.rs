@@ -37,7 +37,7 @@ impl Curl {
         let mut curl = Self { method, host, target, headers, body, is_silent: false };
         while let Some((flag, value)) = words.next().zip(words.next()) {
             match flag {
-                "-H" => curl.headers += &format!("{value}\r\n"),
+                "-H" => curl.headers.extend([value, "\r\n"]),
                 "-d" => value.clone_into(&mut curl.body),
                 "-o" => curl.is_silent = true,
                 _ => panic!("a curl command of another kind: {command}"),

@@ -172,8 +172,8 @@ pub(crate) struct View<'a> {
 
 /// Declares how a kind of values is asked for.
 macro_rules! getters {
-    ($($name:ident -> $type:ty = $pattern:pat => $value:expr;)+) => {
-        $(pub(crate) fn $name(&self, name: &str) -> Option<$type> {
+    ($($(#[$attribute:meta])* $name:ident -> $type:ty = $pattern:pat => $value:expr;)+) => {
+        $($(#[$attribute])* pub(crate) fn $name(&self, name: &str) -> Option<$type> {
             match self.value(name)? {
                 $pattern => Some($value),
                 other => unreachable!("{name} is {other}"),
@@ -230,6 +230,7 @@ impl<'a> View<'a> {
         path -> PathBuf = Value::Path(path) => path;
         list -> Vec<String> = Value::List(list) => list;
         secret -> Secret = Value::Secret(secret) => secret;
+        #[cfg(feature = "http")]
         headers -> Vec<(String, Secret)> = Value::Headers(headers) => headers;
     }
 

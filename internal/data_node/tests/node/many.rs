@@ -139,7 +139,7 @@ impl Twins {
         for node in [&mut self.by_batch, &mut self.one_by_one] {
             match step {
                 Step::Delete(number) => _ = delete(node, &key(*number)),
-                Step::Revoke(tag) => _ = node.revoke(EPOCH, KEYSPACE, &[*tag]),
+                Step::Revoke(tag) => node.revoke(EPOCH, KEYSPACE, &[*tag]),
                 Step::Sweep => while node.sweep() {},
                 Step::Put(..) | Step::Pass(_) | Step::Get(_) | Step::GetShared(_) => {}
             }
@@ -196,7 +196,9 @@ proptest! {
     ) {
         for policy in EvictionPolicy::ALL {
             let mut twins = Twins::new(policy, lifetimes, listens);
-            steps.iter().for_each(|step| twins.take(step));
+            for step in &steps {
+                twins.take(step);
+            }
         }
     }
 }
