@@ -11,6 +11,9 @@ pub(super) const TAGS_MAX: usize = 31;
 /// The bytes that a keyspace's name has at most: one character is one or more.
 const NAME_CHARS_MAX: usize = 255;
 
+/// An epoch, a node and a place, of which none is so large as to need all digits.
+pub(super) const CURSOR: &str = "^[1-9][0-9]{0,18}-[0-9]{1,9}-[0-9]{1,19}$";
+
 /// Where a parameter stands.
 const PATH: &str = "path";
 const QUERY: &str = "query";
@@ -108,7 +111,7 @@ pub(super) fn pattern() -> Value {
 }
 
 pub(super) fn cursor() -> Value {
-    let schema = json!({"type": "string", "pattern": "^[0-9]+-[0-9]+-[0-9]+$"});
+    let schema = json!({"type": "string", "pattern": CURSOR});
     let description = "What the page before said; without it, from the beginning.";
     parameter(QUERY, "cursor", description, schema, "1-0-0".into())
 }

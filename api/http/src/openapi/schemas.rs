@@ -3,7 +3,7 @@
 use distcache::{EvictionPolicy, FLIGHTS_MAX, KeyspaceStats};
 use serde_json::{Map, Value, json};
 
-use super::parameters::TAGS_MAX;
+use super::parameters::{CURSOR, TAGS_MAX};
 use crate::pairs::{TTL_SECONDS_MAX, TTL_SECONDS_MIN};
 use crate::routes::v1::batch::{KEYS_MAX, ask};
 use crate::routes::v1::keyspaces::settings::{LOADS_MAX, TIME_MS_MAX, WAITING_MAX};
@@ -238,7 +238,7 @@ fn keyspaces() -> Value {
         ),
         "Stats": closed(stats.into()),
         "Page": with_example(
-            closed(json!({"keys": any_number_of(key), "cursor": or_null(text())})),
+            closed(json!({"keys": any_number_of(key), "cursor": or_null(json!({"type": "string", "pattern": CURSOR}))})),
             json!({"keys": ["user:42", {"base64": "/wA="}], "cursor": "1-0-8"}),
         ),
         "Removed": with_example(closed(json!({"removed": count()})), json!({"removed": 7})),
