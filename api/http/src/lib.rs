@@ -44,6 +44,7 @@ mod etag;
 mod events;
 mod list;
 mod octets;
+mod openapi;
 mod pairs;
 mod query;
 
@@ -58,6 +59,8 @@ pub use readiness::Readiness;
 
 mod observe;
 pub use observe::{DoorWatch, History};
+
+pub use openapi::OPENAPI;
 
 mod routes;
 pub use routes::{Operation, ROOT_KEYSPACE, ROUTES, Route, Routes};

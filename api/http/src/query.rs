@@ -15,7 +15,7 @@ use crate::Problem;
 use crate::escapes::check_escapes;
 
 /// Ten years: longer is a mistake in the unit.
-const TTL_SECONDS_MAX: u32 = 315_360_000;
+pub(crate) const TTL_SECONDS_MAX: u32 = 315_360_000;
 
 /// The parameters that were given.
 #[derive(Debug, Default, PartialEq, Eq)]

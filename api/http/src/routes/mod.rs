@@ -9,7 +9,7 @@ mod peer;
 mod place;
 mod ready;
 mod table;
-mod v1;
+pub(crate) mod v1;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,8 @@ use crate::etag::Tagger;
 use crate::events::Hub;
 use crate::observe::{Observer, SlowLog, metrics};
 use crate::{
-    Access, DoorWatch, History, Method, OriginPolicy, Problem, Readiness, Request, Response, Right,
-    Service,
+    Access, DoorWatch, History, Method, OPENAPI, OriginPolicy, Problem, Readiness, Request,
+    Response, Right, Service,
 };
 use admin::OfAdmin;
 use place::Place;
@@ -39,6 +39,7 @@ pub const ROOT_KEYSPACE: &str = "default";
 /// | `/?key=K` | GET, HEAD | 200 `{"key","node","value"}`, or the bytes |
 /// | `/?key=K&value=V[&ttl=S]` | POST | 200 `{"key","value"}` |
 /// | `/?key=K` | DELETE | 200 `{"key"}` |
+/// | `/openapi.json` | GET, HEAD | 200 with what may be asked, as `OpenAPI` |
 /// | `/livez` | GET, HEAD | 200 while the process runs |
 /// | `/readyz` | GET, HEAD | 200, with what is wrong if anything is; or 503 |
 /// | `/metrics` | GET, HEAD | 200 with `OpenMetrics` |
@@ -149,6 +150,7 @@ impl Routes {
     async fn answer(&self, place: Place<'_>, request: &Request<'_>) -> Result<Response, Problem> {
         match place {
             Place::Root => self.entry(request).await,
+            Place::Openapi => Ok(Response::of_type(200, "application/json", OPENAPI.into())),
             Place::Livez => Ok(Response::text("alive\n")),
             Place::Readyz => ready::report(&self.engine, &self.readiness),
             Place::Metrics => self.metrics().await,

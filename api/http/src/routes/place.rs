@@ -12,6 +12,7 @@ use super::v1::{OfBatch, OfKeyspace};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place<'a> {
     Root,
+    Openapi,
     Livez,
     Readyz,
     Metrics,
@@ -60,6 +61,7 @@ impl<'a> Place<'a> {
         }
         match segments[..count] {
             [""] => Some(Self::Root),
+            ["openapi.json"] => Some(Self::Openapi),
             ["livez"] => Some(Self::Livez),
             ["metrics"] => Some(Self::Metrics),
             ["readyz"] => Some(Self::Readyz),
@@ -116,6 +118,7 @@ impl<'a> Place<'a> {
     pub(super) fn route(self) -> &'static Route {
         match self {
             Self::Root => &table::ROOT,
+            Self::Openapi => &table::OPENAPI,
             Self::Livez => &table::LIVEZ,
             Self::Readyz => &table::READYZ,
             Self::Metrics => &table::METRICS,

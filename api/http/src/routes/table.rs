@@ -69,6 +69,7 @@ routes! {
         reads(Get, "The value of `?key=`, as JSON or as bytes"),
         writes(Post, "Stores `?key=`, with `?value=` or the body"),
         writes(Delete, "Forgets `?key=`");
+    OPENAPI = "/openapi.json", open("What may be asked, as OpenAPI");
     LIVEZ = "/livez", open("Whether the process runs");
     READYZ = "/readyz", open("Whether the server takes requests");
     METRICS = "/metrics", reads(Get, "Counts and times, as OpenMetrics");

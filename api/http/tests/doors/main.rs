@@ -6,6 +6,7 @@ mod entries;
 mod hostile;
 mod life;
 mod observe;
+mod openapi;
 #[cfg(feature = "hyper")]
 mod overload;
 mod routes;

@@ -1,10 +1,10 @@
 //! `/v1`: everything of the engine.
 
-mod batch;
+pub(crate) mod batch;
 mod cache_status;
 mod events;
 mod key;
-mod keyspaces;
+pub(crate) mod keyspaces;
 pub(super) mod limits;
 pub(super) mod status;
 pub(super) mod trace;

@@ -4,12 +4,16 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::contract::CONTRACT;
+
 /// No test waits longer for one byte; none is meant to come near it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One connection.
 pub(crate) struct Client {
     pub(super) stream: BufReader<TcpStream>,
+    /// Whether answers must be as `/openapi.json` says.
+    pub(super) is_under_contract: bool,
 }
 
 /// One answer.
@@ -26,7 +30,12 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
         stream.set_nodelay(true).expect("a TCP socket");
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(stream), is_under_contract: false }
+    }
+
+    /// From now on, what is asked by `ask` must be answered as `/openapi.json` says.
+    pub(crate) fn under_contract(self) -> Self {
+        Self { is_under_contract: true, ..self }
     }
 
     /// Sends bytes as they are.
@@ -45,7 +54,11 @@ impl Client {
         let host = if headers.contains("Host:") { "" } else { "Host: localhost\r\n" };
         self.send(format!("{method} {target} HTTP/1.1\r\n{host}{headers}{length}\r\n"));
         self.send(body);
-        if method == "HEAD" { self.reply_without_body() } else { self.reply() }
+        let reply = if method == "HEAD" { self.reply_without_body() } else { self.reply() };
+        if self.is_under_contract {
+            CONTRACT.hold(method, target, &reply);
+        }
+        reply
     }
 
     /// The next answer.

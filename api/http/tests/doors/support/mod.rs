@@ -1,11 +1,13 @@
 //! A door to test, a client to test it with, and services to put behind it.
 
 mod client;
+mod contract;
 #[cfg(feature = "hyper")]
 mod rude;
 mod service;
 
 pub(crate) use client::{Client, Reply};
+pub(crate) use contract::{CONTRACT, Contract, Operation, members};
 pub(crate) use service::{Echo, Gate};
 
 use std::fmt::Write;
@@ -83,7 +85,8 @@ impl TestDoor {
     }
 
     pub(crate) fn connect(&self) -> Client {
-        Client::connect(self.address())
+        let client = Client::connect(self.address());
+        if self.engine.is_some() { client.under_contract() } else { client }
     }
 
     /// Sends one request on a connection of its own.

@@ -36,7 +36,7 @@ impl Client {
     /// The same connection, to send on another thread.
     pub(crate) fn twin(&self) -> Self {
         let stream = self.stream.get_ref().try_clone().expect("a free descriptor");
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(stream), is_under_contract: self.is_under_contract }
     }
 
     /// Says that nothing more will be sent.

@@ -235,7 +235,7 @@ fn a_prefix_forgets_those_that_begin_with_it(door: &TestDoor) {
 
 fn to_invalidate_names_one_kind(door: &TestDoor) {
     put_keys(door, "default", &[b"a"], "?tag=t");
-    for query in ["", "?prefix=", "?tag=t&prefix=a"] {
+    for query in ["", "?prefix=", "?tag=t&prefix=a", "?tag=t&prefix="] {
         let target = format!("/v1/keyspaces/default/invalidate{query}");
         let reply = door.ask("POST", &target, "", b"");
         assert_eq!(status_and_code(&reply), (400, "DC-230".to_owned()), "{query}");

@@ -14,7 +14,7 @@ use crate::octets::Octets;
 use crate::{Problem, body, pairs};
 
 /// Tags that an item may list: more than a value can have.
-const TAGS_MAX: usize = 64;
+pub(crate) const TAGS_MAX: usize = 64;
 
 /// `{"keys":[...]}`
 #[derive(Deserialize)]

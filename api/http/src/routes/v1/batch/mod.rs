@@ -2,7 +2,7 @@
 //! result for each, in their order.
 
 mod answer;
-mod ask;
+pub(crate) mod ask;
 
 use distcache::{Item, Keyspace};
 
@@ -21,7 +21,7 @@ pub(in crate::routes) enum OfBatch {
 }
 
 /// Keys that one batch may have: as many as a node serves within a millisecond.
-pub(super) const KEYS_MAX: usize = 1_000;
+pub(crate) const KEYS_MAX: usize = 1_000;
 
 /// A request about many keys.
 pub(in crate::routes) struct Batch<'a> {

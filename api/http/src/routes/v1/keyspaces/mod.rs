@@ -1,7 +1,7 @@
 //! `/v1/keyspaces`: which there are, how they work, and all of their keys at once.
 
-mod settings;
-mod walks;
+pub(crate) mod settings;
+pub(crate) mod walks;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -16,11 +16,11 @@ use crate::Problem;
 const SETTINGS_BYTES_MAX: usize = 16 << 10;
 
 /// Ten years: longer is a mistake in the unit.
-const TIME_MS_MAX: u64 = 315_360_000_000;
+pub(crate) const TIME_MS_MAX: u64 = 315_360_000_000;
 /// Loads at once that a client may ask for: each can be a thread.
-const LOADS_MAX: usize = 1_024;
+pub(crate) const LOADS_MAX: usize = 1_024;
 /// Loads that wait, and keys of one request to a source.
-const WAITING_MAX: usize = 1_000_000;
+pub(crate) const WAITING_MAX: usize = 1_000_000;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -143,7 +143,7 @@ impl Settings {
             let Some(default) = defaults.get(&name) else {
                 return Err(unknown(&name, defaults.keys()));
             };
-            let value = if value.is_null() { default.clone() } else { value };
+            let value = if value.is_null() { default.clone() } else { whole(value) };
             document.insert(name.clone(), value);
             // One at a time, to know which of them is wrong.
             changed = serde_json::from_value(Value::Object(document.clone()))
@@ -247,6 +247,21 @@ fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
+/// What JSON means by `1.0` is the whole number 1 (RFC 8259, 6): some clients write
+/// each number so.
+fn whole(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, whole(value))).collect()
+        }
+        Value::Number(number) => match number.as_f64().map(|number| number.to_string().parse()) {
+            Some(Ok(whole)) if number.is_f64() => Value::Number(u64::into(whole)),
+            _ => Value::Number(number),
+        },
+        other => other,
+    }
+}
+
 fn document_of(settings: &Settings) -> Map<String, Value> {
     match serde_json::to_value(settings) {
         Ok(Value::Object(document)) => document,
@@ -317,6 +332,15 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_number_may_be_written_as_a_fraction() {
+        let body =
+            r#"{"ttl_ms":1500.0,"ttl_jitter":0.5,"rate_limit":{"per_second":2.5,"burst":7.0}}"#;
+        let plain = r#"{"ttl_ms":1500,"ttl_jitter":0.5,"rate_limit":{"per_second":2.5,"burst":7}}"#;
+        assert_eq!(changed(body), changed(plain));
+        assert_eq!(changed(body).map(|settings| settings.ttl_ms), Ok(Some(1500)));
+    }
+
+    #[test]
     fn an_unknown_name_is_told_the_nearest_right_one() {
         for (wrong, right) in [
             ("ttl", "ttl_ms"),
@@ -335,6 +359,7 @@ mod tests {
     fn a_setting_out_of_its_range_is_named_with_it() {
         for (body, name) in [
             (r#"{"ttl_ms":0}"#, "`ttl_ms` is 0"),
+            (r#"{"ttl_ms":60.5}"#, "`ttl_ms`"),
             (r#"{"ttl_ms":"60"}"#, "`ttl_ms`"),
             (r#"{"ttl_ms":315360000001}"#, "315360000000"),
             (r#"{"ttl_jitter":1.5}"#, "0 to 1"),

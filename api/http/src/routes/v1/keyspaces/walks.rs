@@ -10,16 +10,16 @@ use crate::pairs::Pairs;
 use crate::{Problem, Response, octets};
 
 /// Entries that one page of a scan looks at, at most.
-const ENTRIES_MAX: usize = 1_000;
+pub(crate) const ENTRIES_MAX: usize = 1_000;
 /// Entries that it looks at if nothing is said.
-const ENTRIES: usize = 100;
+pub(crate) const ENTRIES: usize = 100;
 /// Entries looked at before the bytes of their keys are counted: keys have up to
 /// 64 KiB.
 const ENTRIES_A_STEP: usize = 32;
 /// Bytes of keys that end a page early.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 /// The longest pattern: to match a key takes time in proportion to both lengths.
-const PATTERN_BYTES_MAX: usize = 256;
+pub(crate) const PATTERN_BYTES_MAX: usize = 256;
 
 #[derive(Serialize)]
 struct Removed {
@@ -40,8 +40,8 @@ impl Spaces<'_> {
         let mut pairs = Pairs::of(self.request.query)?;
         let (tags, prefix) = (pairs.take_all("tag"), pairs.take("prefix")?);
         pairs.finish("`invalidate` takes `tag`, perhaps several, or one `prefix`")?;
-        match prefix.filter(|prefix| !prefix.is_empty()) {
-            Some(prefix) if tags.is_empty() => {
+        match prefix {
+            Some(prefix) if tags.is_empty() && !prefix.is_empty() => {
                 let removed = keyspace.invalidate_prefix_async(prefix.as_bytes()).await;
                 let removed = removed.map_err(|error| failure::problem(&error))?;
                 Ok(json(200, &Removed { removed }))
