@@ -25,6 +25,11 @@ pub(crate) const READ_TOKEN: &str = "reads-reads-reads-reads";
 /// client sends may bring that about.
 const FAILURES: [u16; 3] = [500, 502, 503];
 
+/// A refusal repeats at most names and keys that the client has sent, and each of
+/// their bytes may become an escape in it. The rest of it has so many bytes.
+const REFUSAL_BYTES_MAX: usize = 1_500;
+const ESCAPE_BYTES_MAX: usize = 8;
+
 /// What each code that is known says happened.
 static MEANINGS: LazyLock<BTreeMap<String, &str>> =
     LazyLock::new(|| codes::ALL.iter().map(|code| (code.to_string(), code.meaning())).collect());
@@ -252,6 +257,9 @@ impl Answer {
             return;
         }
         assert_eq!(self.kind.as_deref(), Some("application/problem+json"), "{ask:?}");
+        let sent = ask.path.len() + ask.query.map_or(0, str::len) + ask.body.len();
+        let most = REFUSAL_BYTES_MAX + ESCAPE_BYTES_MAX * sent;
+        assert!(self.body.len() <= most, "{} bytes for {sent}: {self:?}", self.body.len());
         let problem = self.json();
         let code = problem["code"].as_str().expect("a code").to_owned();
         let meaning = MEANINGS.get(&code);
