@@ -368,9 +368,11 @@ fn keys() -> Vec<Described> {
             KEY,
             Delete,
             of_key("deleteValue")
+                .takes([of::if_match()])
                 .answers(204, nothing("The value is forgotten, in the store too."))
                 .refuses(400, &[codes::CONDITION_INVALID])
                 .refuses(404, &[codes::NOT_FOUND])
+                .refuses(412, &[codes::UNMET])
                 .of_a_store(),
         ),
     ]

@@ -280,6 +280,22 @@ impl DataNode {
         self.keyspace_mut(id).is_some_and(|keyspace| keyspace.delete(hash, key, now))
     }
 
+    /// The same if the key's value has this version; else returns which it has.
+    pub fn delete_if(
+        &mut self,
+        id: KeyspaceId,
+        hash: u64,
+        key: &[u8],
+        version: Version,
+    ) -> Result<(), Option<Version>> {
+        let now = self.clock.now();
+        self.note_peaks();
+        let keyspace = self.keyspace_mut(id).ok_or(None)?;
+        keyspace.meets(Condition::Version(version), hash, key, now)?;
+        keyspace.delete(hash, key, now);
+        Ok(())
+    }
+
     /// Forgets everything. Returns how many entries there were.
     pub fn clear(&mut self, id: KeyspaceId) -> usize {
         let now = self.clock.now();

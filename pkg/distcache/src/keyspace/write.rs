@@ -379,8 +379,8 @@ impl Inner {
         })
     }
 
-    /// Whether a put's condition is met. In the lane of its key nobody else puts.
-    fn check(&self, condition: Condition, key: &[u8]) -> Result<(), Error> {
+    /// Whether a write's condition is met. In the lane of its key nobody else writes.
+    pub(super) fn check(&self, condition: Condition, key: &[u8]) -> Result<(), Error> {
         if condition == Condition::Always {
             return Ok(());
         }

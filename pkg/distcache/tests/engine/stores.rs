@@ -211,6 +211,19 @@ fn a_condition_that_is_not_met_keeps_a_write_from_the_store() {
 }
 
 #[test]
+fn a_version_that_is_there_no_more_is_not_deleted_from_the_store() {
+    let database = Database::new();
+    let (_engine, things, _) = keyspace(through(&database));
+    let first = things.put(b"a", b"1").unwrap();
+    let second = things.put(b"a", b"2").unwrap();
+    let error = things.delete_if_version(b"a", first).unwrap_err();
+    assert_eq!(error.unmet(), Some(Some(second)));
+    assert_eq!(database.row(b"a"), some("2"));
+    things.delete_if_version(b"a", second).unwrap();
+    assert_eq!(database.history(b"a"), [some("1"), some("2"), None]);
+}
+
+#[test]
 fn no_increment_is_lost_on_its_way_to_the_store() {
     let database = Database::new();
     database.set(b"n", b"1000");
