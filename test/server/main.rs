@@ -17,3 +17,5 @@ mod support;
 mod systemd;
 mod tidy;
 mod tokens;
+#[cfg(feature = "http")]
+mod warm;
