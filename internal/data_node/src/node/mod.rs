@@ -336,19 +336,19 @@ impl DataNode {
         self.keyspace_mut(id)?.invalidate_some(at, entries, selection, removed, now)
     }
 
-    /// The selected keys among the next `entries` or some more; from the
-    /// beginning if `at` is 0. Returns where to go on; `None` at the end.
+    /// What there is of keys that begin so, among the next `entries` or some more;
+    /// from the beginning if `at` is 0. Returns where to go on; `None` at the end.
     pub fn scan(
         &self,
         id: KeyspaceId,
         at: usize,
         entries: usize,
-        selection: &Selection,
-        keys: &mut Vec<Box<[u8]>>,
+        beginning: &[u8],
+        found: &mut Vec<Value>,
     ) -> Option<usize> {
         let now = self.clock.now();
         on_store!(&self.keyspace(id)?.store, store => {
-            store.scan(at, entries, selection, now, keys)
+            store.scan(at, entries, beginning, now, found)
         })
     }
 

@@ -192,7 +192,7 @@ impl Keyspace {
         entries: usize,
     ) -> Result<Page, Error> {
         self.inner.check_present()?;
-        let selection = Selection::Pattern(pattern.into());
+        let selection = Selection::pattern(pattern);
         Ok(self.inner.manager.scan_in(&self.inner.cache, &selection, from, entries)?)
     }
 
@@ -208,7 +208,7 @@ impl Keyspace {
         entries: usize,
     ) -> Result<Page, Error> {
         self.inner.check_present()?;
-        let selection = Selection::Pattern(pattern.into());
+        let selection = Selection::pattern(pattern);
         let page = self.inner.manager.scan_in_async(&self.inner.cache, &selection, from, entries);
         Ok(page.await?)
     }
