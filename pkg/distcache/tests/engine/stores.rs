@@ -211,6 +211,22 @@ fn a_condition_that_is_not_met_keeps_a_write_from_the_store() {
 }
 
 #[test]
+fn what_is_not_to_be_dated_is_not_dated_on_its_way_to_the_store_or_by_an_increment() {
+    let database = Database::new();
+    for (config, name) in [(through(&database), "things"), (KeyspaceConfig::new("plain"), "plain")]
+    {
+        for is_dated in [true, false] {
+            let (_engine, things, _) = keyspace(config.clone().dated(is_dated));
+            things.put(b"n", b"1").unwrap();
+            let is_noted = || things.peek(b"n").unwrap().unwrap().born().is_some();
+            assert_eq!(is_noted(), is_dated, "{name}");
+            assert_eq!(things.increment(b"n", 1).unwrap(), 2);
+            assert_eq!(is_noted(), is_dated, "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_version_that_is_there_no_more_is_not_deleted_from_the_store() {
     let database = Database::new();
     let (_engine, things, _) = keyspace(through(&database));
