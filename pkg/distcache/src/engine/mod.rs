@@ -209,7 +209,8 @@ impl Engine {
 
     /// What happens to the keyspaces, from now on. Up to `capacity` events (at
     /// least one) wait to be read; who reads too slowly is told how many were
-    /// missed, and delays nobody.
+    /// missed, and delays nobody. Tasks read by
+    /// [`recv_async`](Subscription::recv_async).
     pub fn events(&self, capacity: usize) -> Subscription<Event> {
         self.shared.events.subscribe(capacity)
     }
