@@ -17,3 +17,7 @@ mod support;
 mod systemd;
 mod tidy;
 mod tokens;
+#[cfg(feature = "sqlite")]
+mod walk;
+#[cfg(feature = "http")]
+mod warm;

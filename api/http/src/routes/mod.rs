@@ -90,7 +90,6 @@ pub struct Routes {
     origins: OriginPolicy,
     access: Access,
     tagger: Tagger,
-    changes: v1::Changes,
     events: Hub,
     observer: Observer,
 }
@@ -99,9 +98,9 @@ impl Routes {
     /// Routes to `engine`, for everybody whom `origins` lets through.
     pub fn new(engine: Engine, origins: OriginPolicy) -> Self {
         let (readiness, access) = (Readiness::default(), Access::default());
-        let (tagger, changes) = (Tagger::random(), v1::Changes::default());
+        let tagger = Tagger::random();
         let (events, observer) = (Hub::default(), Observer::new());
-        Self { engine, readiness, origins, access, tagger, changes, events, observer }
+        Self { engine, readiness, origins, access, tagger, events, observer }
     }
 
     /// Says at `/readyz` what `readiness` says.
@@ -156,7 +155,7 @@ impl Routes {
             Place::Metrics => self.metrics().await,
             Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
             Place::Status => v1::status::report(&self.engine, &self.observer, self.tagger).await,
-            Place::Limits => v1::limits::report(&self.engine, &self.observer).await,
+            Place::Limits => v1::limits::report(&self.engine, &self.observer, &self.events).await,
             Place::Trace(keyspace, key) => {
                 v1::trace::report(&self.keyspace(keyspace)?, &decode(key)?).await
             }
@@ -199,7 +198,7 @@ impl Routes {
     }
 
     fn spaces<'a>(&'a self, request: &'a Request<'a>) -> v1::Spaces<'a> {
-        v1::Spaces { engine: &self.engine, changes: &self.changes, request }
+        v1::Spaces { engine: &self.engine, request }
     }
 
     /// The keyspace that a segment names.

@@ -4,13 +4,13 @@ mod batch;
 pub use batch::Batch;
 
 mod change;
-pub use change::{Add, Clear, Delete, InvalidateSome, Item, Put, Revoke, SetExpires};
+pub use change::{Add, Clear, Delete, DeleteIf, InvalidateSome, Item, Put, Revoke, SetExpires};
 
 mod load;
 pub use load::{Land, LookFresh, LookUp};
 
 mod read;
-pub use read::{Count, Get, GetMany, Peek, Scan, Survey};
+pub use read::{Get, GetMany, Peek, Scan, Survey};
 
 mod trace;
 pub use trace::Trace;
