@@ -182,13 +182,11 @@ impl Server {
     pub(crate) fn ask(&self, ask: Ask<'_>) -> Answer {
         let headers = Given(ask.headers);
         let request = ask.request(&headers);
-        let response = match self.routes.admit(&request) {
-            Err(problem) => problem.into_response(),
-            Ok(()) => {
-                let body = Bytes::copy_from_slice(ask.body);
-                self.runtime.block_on(self.routes.call(Request { body, ..request }))
-            }
-        };
+        if let Err(problem) = self.routes.admit(&request) {
+            return Answer::of(problem.into_response(), &ask);
+        }
+        let body = Bytes::copy_from_slice(ask.body);
+        let response = self.runtime.block_on(self.routes.call(Request { body, ..request }));
         Answer::of(response, &ask)
     }
 
