@@ -7,6 +7,7 @@ use distcache_manager::{Cursor, Page, Selection};
 
 use super::{Inner, Keyspace, Setup};
 use crate::Error;
+use crate::otel::Operation;
 
 impl Keyspace {
     /// Forgets a key: no read that begins from now on gets a value that was
@@ -18,15 +19,17 @@ impl Keyspace {
     /// # Errors
     /// `Cache`, `StoreFailed`, `StoreTimedOut`, `StoreBusy`.
     pub fn delete(&self, key: &[u8]) -> Result<bool, Error> {
-        let setup = self.inner.setup.load();
-        if setup.writer.is_some() {
-            let setup = arc_swap::Guard::into_inner(setup);
-            let waiter = self.inner.begin_delete(&setup, key)?;
-            let deadline = Deadline::within(setup.config.write_timeout);
-            return self.inner.wait_for_store(&setup, key, &deadline, waiter);
-        }
-        self.inner.check_present()?;
-        Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
+        self.inner.watch.call(Operation::Delete, || {
+            let setup = self.inner.setup.load();
+            if setup.writer.is_some() {
+                let setup = arc_swap::Guard::into_inner(setup);
+                let waiter = self.inner.begin_delete(&setup, key)?;
+                let deadline = Deadline::within(setup.config.write_timeout);
+                return self.inner.wait_for_store(&setup, key, &deadline, waiter);
+            }
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
+        })
     }
 
     /// Like [`delete`](Self::delete), without ever parking the thread.
@@ -34,14 +37,17 @@ impl Keyspace {
     /// # Errors
     /// As of `delete`.
     pub async fn delete_async(&self, key: &[u8]) -> Result<bool, Error> {
-        let setup = self.inner.setup.load_full();
-        if setup.writer.is_some() {
-            let waiter = self.inner.begin_delete(&setup, key)?;
-            let deadline = Deadline::within(setup.config.write_timeout).instant();
-            return self.inner.wait_for_store_async(&setup, key, deadline, waiter).await;
-        }
-        self.inner.check_present()?;
-        Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+        let delete = async {
+            let setup = self.inner.setup.load_full();
+            if setup.writer.is_some() {
+                let waiter = self.inner.begin_delete(&setup, key)?;
+                let deadline = Deadline::within(setup.config.write_timeout).instant();
+                return self.inner.wait_for_store_async(&setup, key, deadline, waiter).await;
+            }
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+        };
+        self.inner.watch.call_async(Operation::Delete, delete).await
     }
 
     /// Forgets a key in the cache alone: what its source or store has changed by
@@ -50,8 +56,10 @@ impl Keyspace {
     /// # Errors
     /// `Cache` when the cache cannot answer.
     pub fn invalidate(&self, key: &[u8]) -> Result<bool, Error> {
-        self.inner.check_present()?;
-        Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
+        self.inner.watch.call(Operation::Invalidate, || {
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
+        })
     }
 
     /// Like [`invalidate`](Self::invalidate), without ever parking the thread.
@@ -59,8 +67,11 @@ impl Keyspace {
     /// # Errors
     /// As of `invalidate`.
     pub async fn invalidate_async(&self, key: &[u8]) -> Result<bool, Error> {
-        self.inner.check_present()?;
-        Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+        let invalidate = async {
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+        };
+        self.inner.watch.call_async(Operation::Invalidate, invalidate).await
     }
 
     /// Forgets, in the cache, every value that bears one of these tags. Costs the
@@ -69,9 +80,11 @@ impl Keyspace {
     /// # Errors
     /// `Cache`; some of the values may have gone then.
     pub fn invalidate_tags(&self, tags: &[&str]) -> Result<(), Error> {
-        self.inner.check_present()?;
-        let tags = self.inner.tag_hashes(tags);
-        Ok(self.inner.manager.revoke_in(&self.inner.cache, &tags)?)
+        self.inner.watch.call(Operation::InvalidateTags, || {
+            self.inner.check_present()?;
+            let tags = self.inner.tag_hashes(tags);
+            Ok(self.inner.manager.revoke_in(&self.inner.cache, &tags)?)
+        })
     }
 
     /// Like [`invalidate_tags`](Self::invalidate_tags), without ever parking the
@@ -80,9 +93,12 @@ impl Keyspace {
     /// # Errors
     /// As of `invalidate_tags`.
     pub async fn invalidate_tags_async(&self, tags: &[&str]) -> Result<(), Error> {
-        self.inner.check_present()?;
-        let tags = self.inner.tag_hashes(tags);
-        Ok(self.inner.manager.revoke_in_async(&self.inner.cache, &tags).await?)
+        let work = async {
+            self.inner.check_present()?;
+            let tags = self.inner.tag_hashes(tags);
+            Ok(self.inner.manager.revoke_in_async(&self.inner.cache, &tags).await?)
+        };
+        self.inner.watch.call_async(Operation::InvalidateTags, work).await
     }
 
     /// Forgets, in the cache, every key that begins with these bytes. Goes
@@ -92,9 +108,11 @@ impl Keyspace {
     /// # Errors
     /// `Cache`; some of the keys may have gone then.
     pub fn invalidate_prefix(&self, prefix: &[u8]) -> Result<u64, Error> {
-        self.inner.check_present()?;
-        let selection = Selection::Prefix(prefix.into());
-        Ok(self.inner.manager.invalidate_in(&self.inner.cache, &selection)?)
+        self.inner.watch.call(Operation::InvalidatePrefix, || {
+            self.inner.check_present()?;
+            let selection = Selection::Prefix(prefix.into());
+            Ok(self.inner.manager.invalidate_in(&self.inner.cache, &selection)?)
+        })
     }
 
     /// Like [`invalidate_prefix`](Self::invalidate_prefix), without ever parking
@@ -103,9 +121,12 @@ impl Keyspace {
     /// # Errors
     /// As of `invalidate_prefix`.
     pub async fn invalidate_prefix_async(&self, prefix: &[u8]) -> Result<u64, Error> {
-        self.inner.check_present()?;
-        let selection = Selection::Prefix(prefix.into());
-        Ok(self.inner.manager.invalidate_in_async(&self.inner.cache, &selection).await?)
+        let work = async {
+            self.inner.check_present()?;
+            let selection = Selection::Prefix(prefix.into());
+            Ok(self.inner.manager.invalidate_in_async(&self.inner.cache, &selection).await?)
+        };
+        self.inner.watch.call_async(Operation::InvalidatePrefix, work).await
     }
 
     /// Forgets, in the cache, everything. Returns how many entries there were.
@@ -113,8 +134,10 @@ impl Keyspace {
     /// # Errors
     /// `Cache`; some of the keys may have gone then.
     pub fn clear(&self) -> Result<usize, Error> {
-        self.inner.check_present()?;
-        Ok(self.inner.manager.clear_in(&self.inner.cache)?)
+        self.inner.watch.call(Operation::Clear, || {
+            self.inner.check_present()?;
+            Ok(self.inner.manager.clear_in(&self.inner.cache)?)
+        })
     }
 
     /// Like [`clear`](Self::clear), without ever parking the thread: the data
@@ -123,8 +146,11 @@ impl Keyspace {
     /// # Errors
     /// As of `clear`.
     pub async fn clear_async(&self) -> Result<usize, Error> {
-        self.inner.check_present()?;
-        Ok(self.inner.manager.clear_in_async(&self.inner.cache).await?)
+        let work = async {
+            self.inner.check_present()?;
+            Ok(self.inner.manager.clear_in_async(&self.inner.cache).await?)
+        };
+        self.inner.watch.call_async(Operation::Clear, work).await
     }
 
     /// Some keys that match a pattern and have a fresh value in the cache, and
@@ -142,9 +168,11 @@ impl Keyspace {
         from: Option<Cursor>,
         entries: usize,
     ) -> Result<Page, Error> {
-        self.inner.check_present()?;
-        let selection = Selection::Pattern(pattern.into());
-        Ok(self.inner.manager.scan_in(&self.inner.cache, &selection, from, entries)?)
+        self.inner.watch.call(Operation::Scan, || {
+            self.inner.check_present()?;
+            let selection = Selection::Pattern(pattern.into());
+            Ok(self.inner.manager.scan_in(&self.inner.cache, &selection, from, entries)?)
+        })
     }
 
     /// Like [`scan`](Self::scan), without ever parking the thread: other tasks
@@ -158,10 +186,14 @@ impl Keyspace {
         from: Option<Cursor>,
         entries: usize,
     ) -> Result<Page, Error> {
-        self.inner.check_present()?;
-        let selection = Selection::Pattern(pattern.into());
-        let page = self.inner.manager.scan_in_async(&self.inner.cache, &selection, from, entries);
-        Ok(page.await?)
+        let work = async {
+            self.inner.check_present()?;
+            let selection = Selection::Pattern(pattern.into());
+            let page =
+                self.inner.manager.scan_in_async(&self.inner.cache, &selection, from, entries);
+            Ok(page.await?)
+        };
+        self.inner.watch.call_async(Operation::Scan, work).await
     }
 }
 
