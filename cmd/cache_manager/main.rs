@@ -88,7 +88,7 @@ fn serve(inputs: Inputs) -> Result<(), Failure> {
     let export = Export::start(config)?;
     let engine = loaded.start(export.engine()).map_err(Faults::from)?;
     let limits = config.limits(largest_value(&engine));
-    let readiness = Readiness::default();
+    let readiness = readiness(config);
     let routes = routes(config, &listener, &engine)?;
     let routes = routes.readiness(readiness.clone()).access(access.clone());
     let routes = export.routes(routes);
@@ -101,7 +101,7 @@ fn serve(inputs: Inputs) -> Result<(), Failure> {
         loaded: &loaded,
         limits: &limits,
     });
-    tell_ready(door.local_addr())?;
+    tell_ready(door.local_addr(), &readiness)?;
     let watchdog = Watchdog::start(ready::from_here(door.local_addr()))
         .map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
     notify::ready();
@@ -157,19 +157,30 @@ fn routes(config: &Config, listener: &TcpListener, engine: &Engine) -> Result<Ro
     }
     let history = History::start(engine);
     let history = history.map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
-    Ok(Routes::new(engine.clone(), origins).history(history))
+    Ok(Routes::new(engine.clone(), origins).history(history).slow_after(config.slow_after()))
+}
+
+fn readiness(config: &Config) -> Readiness {
+    let readiness = Readiness::default();
+    if config.is_ready_when_warm() { readiness.wait_for_warm_keys() } else { readiness }
 }
 
 /// Says so when clients are answered, and what to try first.
-fn tell_ready(address: SocketAddr) -> Result<(), Failure> {
+fn tell_ready(address: SocketAddr, readiness: &Readiness) -> Result<(), Failure> {
     let address = ready::from_here(address);
-    ready::ask(address).map_err(|error| {
-        let what = format!("http://{address}/readyz does not say that it is ready: {error}");
+    // How long it takes to be warm is up to the sources: who waits for that asks.
+    let (asked, is_so) = if readiness.waits_for_warm_keys() {
+        (ready::answers(address, ready::PATIENCE), "ready when its keys are warm")
+    } else {
+        (ready::ask(address), "ready")
+    };
+    asked.map_err(|error| {
+        let what = format!("http://{address} does not say that it is ready: {error}");
         Failure::to_start(codes::NOT_READY, what)
     })?;
-    log::debug!("http://{address}/readyz says that it is ready");
+    log::debug!("http://{address} says that it is ready");
     tell(&format_args!(
-        "ready\n{:<14} curl -X POST 'http://{address}/?key=a&value=hello'\n",
+        "{is_so}\n{:<14} curl -X POST 'http://{address}/?key=a&value=hello'\n",
         "try"
     ));
     Ok(())

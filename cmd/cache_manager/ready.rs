@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// How long the door may take for each step of its answer: ten thousand times
 /// what it needs.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longer than any answer of `/readyz`.
 const ANSWER_BYTES_MAX: u64 = 4 << 10;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# GET of one key of 64 bytes over the hyper door, beside a bare hyper server that
-# answers the same bytes and nginx that returns them: requests a second.
+# GET of one key of 64 bytes over the hyper door, by `/` and by `/v1`, beside a bare
+# hyper server that answers the same bytes and nginx that returns them; and a batch
+# of 100 keys beside 100 GETs: requests a second.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 need wrk wrk
@@ -10,28 +11,49 @@ need curl curl
 # Fewer and shorter ones only show that everything runs.
 ROUNDS=${ROUNDS:-5}
 SECONDS_A_RUN=${SECONDS_A_RUN:-5}
+CONNECTIONS=(32 256)
+BATCH=100
 
 build --bin cache_manager
 build -p distcache-http --example bare_hyper
 
-url() { printf 'http://127.0.0.1:%s/?key=bench' "$1"; }
-
+KEYS=/v1/keyspaces/default/keys
+value=$(printf 'v%.0s' {1..64})
 ours=$(free_port)
 start_server "$ours" --log off
-value=$(printf 'v%.0s' {1..64})
-curl --silent --fail --output /dev/null --request POST "$(url "$ours")&value=$value"
-# The body ends with a newline, which $(...) would take off.
-body=$(curl --silent --fail "$(url "$ours")" && printf .)
-body=${body%.}
 
-bare=$(free_port)
-start bare.log "$TARGET/release/examples/bare_hyper" "$bare" "$body"
-await http "$bare" bare.log
+# ask PORT CURL'S-ARGUMENT... TARGET
+ask() { curl --silent --fail "${@:2:$#-2}" "http://127.0.0.1:$1${!#}"; }
 
-nginx=$(free_port)
-cat >"$SCRATCH/nginx.conf" <<CONF
+ask "$ours" --output /dev/null --request PUT --header 'Content-Type: text/plain' \
+    --data-binary "$value" "$KEYS/bench"
+
+# answer NAME PORT TARGET: leaves the body in NAME, and in NAME.head the head but for
+# the time.
+answer() {
+    ask "$2" --dump-header "$SCRATCH/$1.raw" --output "$SCRATCH/$1" "$3"
+    sed '/^date:/Id' "$SCRATCH/$1.raw" >"$SCRATCH/$1.head"
+}
+
+# same FILE FILE: the rivals have to send the same bytes.
+same() {
+    cmp "$SCRATCH/$1" "$SCRATCH/$2" >&2 && return
+    say "the rivals answer different bytes:" && cat "$SCRATCH/$1" "$SCRATCH/$2" >&2
+    exit 1
+}
+
+# The headers of our own answer, one a line, for the rivals to send.
+headers() {
+    sed --quiet --regexp-extended '/^(HTTP|content-length)/Id; s/^([^:]+: .*)\r$/\1/p' \
+        "$SCRATCH/ours.head"
+}
+
+start_nginx() {
+    local port=$1 body=$2 kind
+    kind=$(headers | sed --quiet 's/^content-type: //p')
+    cat >"$SCRATCH/nginx-$port.conf" <<CONF
 daemon off;
-pid $SCRATCH/nginx.pid;
+pid $SCRATCH/nginx-$port.pid;
 worker_processes $(nproc);
 events { worker_connections 1024; }
 http {
@@ -42,41 +64,26 @@ http {
     uwsgi_temp_path $SCRATCH/uwsgi;
     scgi_temp_path $SCRATCH/scgi;
     keepalive_requests 1000000000;
-    default_type application/json;
+    default_type $kind;
     server {
-        listen 127.0.0.1:$nginx;
-        location / { return 200 '$body'; }
+        listen 127.0.0.1:$port;
+        location / {
+$(headers | sed --quiet "/^content-type/!s/^\([^:]*\): \(.*\)/            add_header \1 '\2';/p")
+            return 200 '$body';
+        }
     }
 }
 CONF
-start nginx.log nginx -e "$SCRATCH/nginx-error.log" -p "$SCRATCH" -c "$SCRATCH/nginx.conf"
-await http "$nginx" nginx.log
-
-# answer PORT FILE: leaves the body in FILE and the head, but for the time, in FILE.head.
-answer() {
-    curl --silent --fail --dump-header "$2.raw" --output "$2" "$(url "$1")"
-    sed '/^date:/Id' "$2.raw" >"$2.head"
+    start nginx.log nginx -e "$SCRATCH/nginx-error.log" -p "$SCRATCH" -c "$SCRATCH/nginx-$port.conf"
+    await http "$port" nginx.log
 }
 
-# same FILE FILE: the rivals have to send the same bytes.
-same() {
-    cmp "$SCRATCH/$1" "$SCRATCH/$2" >&2 && return
-    say "the rivals answer different bytes:" && cat "$SCRATCH/$1" "$SCRATCH/$2" >&2
-    exit 1
-}
-
-answer "$ours" "$SCRATCH/ours"
-answer "$bare" "$SCRATCH/bare"
-answer "$nginx" "$SCRATCH/nginx"
-same ours bare
-same ours.head bare.head
-# nginx has a head of its own, with Server and Connection.
-same ours nginx
-
-# run PORT CONNECTIONS SECONDS: requests a second, if all were answered with 200.
+# run PORT CONNECTIONS SECONDS TARGET [WRK'S-ARGUMENT]...: requests a second, if all
+# were answered with 200.
 run() {
     local report
-    report=$(timeout --foreground $(($3 + END_SECONDS)) wrk -t1 -c"$2" -d"${3}s" "$(url "$1")")
+    report=$(timeout --foreground $(($3 + END_SECONDS)) \
+        wrk -t1 -c"$2" -d"${3}s" "${@:5}" "http://127.0.0.1:$1$4")
     if grep --quiet --extended-regexp 'Non-2xx|Socket errors' <<<"$report"; then
         say "not every request was answered:" && say "$report"
         exit 1
@@ -84,21 +91,71 @@ run() {
     awk '/^Requests\/sec/ { print $2 }' <<<"$report"
 }
 
-for connections in 32 256; do
-    say "$connections connections, $ROUNDS rounds of $SECONDS_A_RUN s each"
-    for port in "$ours" "$bare" "$nginx"; do run "$port" "$connections" 2 >/dev/null; done
-    for _ in $(seq "$ROUNDS"); do
-        run "$ours" "$connections" "$SECONDS_A_RUN" >>"$SCRATCH/ours-$connections"
-        run "$bare" "$connections" "$SECONDS_A_RUN" >>"$SCRATCH/bare-$connections"
-        run "$nginx" "$connections" "$SECONDS_A_RUN" >>"$SCRATCH/nginx-$connections"
-    done
-done
+# compare CASE TARGET: us, and two who send the same and do nothing else.
+compare() {
+    local case=$1 target=$2 bare nginx body connections name mine
+    answer ours "$ours" "$target"
+    # A body may end with a newline, which $(...) would take off.
+    body=$(cat "$SCRATCH/ours" && printf .)
+    body=${body%.}
+    bare=$(free_port)
+    mapfile -t lines < <(headers)
+    start bare.log "$TARGET/release/examples/bare_hyper" "$bare" "$body" "${lines[@]}"
+    await http "$bare" bare.log
+    nginx=$(free_port)
+    start_nginx "$nginx" "$body"
+    answer bare "$bare" "$target"
+    answer nginx "$nginx" "$target"
+    same ours bare
+    same ours.head bare.head
+    # nginx has a head of its own, with Server and Connection.
+    same ours nginx
 
-for connections in 32 256; do
-    mine=$(median <"$SCRATCH/ours-$connections")
-    fact "http-get-c$connections-per-second" "$mine"
-    for rival in bare nginx; do
-        theirs=$(median <"$SCRATCH/$rival-$connections")
-        ratio "http-get-c$connections" "${rival/bare/bare-hyper}" "$mine" "$theirs"
+    local -A ports=([ours]=$ours [bare-hyper]=$bare [nginx]=$nginx)
+    for connections in "${CONNECTIONS[@]}"; do
+        say "$case: $connections connections, $ROUNDS rounds of $SECONDS_A_RUN s each"
+        for name in ours bare-hyper nginx; do
+            run "${ports[$name]}" "$connections" 2 "$target" >/dev/null
+            : >"$SCRATCH/$name-runs"
+        done
+        for _ in $(seq "$ROUNDS"); do
+            for name in ours bare-hyper nginx; do
+                run "${ports[$name]}" "$connections" "$SECONDS_A_RUN" "$target" \
+                    >>"$SCRATCH/$name-runs"
+            done
+        done
+        mine=$(median <"$SCRATCH/ours-runs")
+        fact "$case-c$connections-per-second" "$mine"
+        for name in bare-hyper nginx; do
+            ratio "$case-c$connections" "$name" "$mine" "$(median <"$SCRATCH/$name-runs")"
+        done
     done
-done
+}
+
+# How many keys a second come in batches, beside one a request.
+batches() {
+    local connections=${CONNECTIONS[0]} keys key each
+    for key in $(seq "$BATCH"); do
+        ask "$ours" --output /dev/null --request PUT --data-binary "$value" "$KEYS/$key"
+    done
+    keys=$(seq --format '"%g"' --separator , "$BATCH")
+    cat >"$SCRATCH/batch.lua" <<LUA
+wrk.method = "POST"
+wrk.body = '{"keys":[$keys]}'
+wrk.headers["Content-Type"] = "application/json"
+LUA
+    say "v1-batch-$BATCH: $connections connections, $ROUNDS rounds of $SECONDS_A_RUN s each"
+    for _ in $(seq "$ROUNDS"); do
+        run "$ours" "$connections" "$SECONDS_A_RUN" /v1/keyspaces/default/batch/get \
+            -s "$SCRATCH/batch.lua" >>"$SCRATCH/batches"
+        run "$ours" "$connections" "$SECONDS_A_RUN" "$KEYS/bench" >>"$SCRATCH/singles"
+    done
+    each=$(median <"$SCRATCH/batches")
+    fact "v1-batch-$BATCH-per-second" "$each"
+    ratio "v1-batch-$BATCH" get "$(awk -v n="$BATCH" -v e="$each" 'BEGIN { print n * e }')" \
+        "$(median <"$SCRATCH/singles")"
+}
+
+compare http-get '/?key=bench'
+compare v1-get "$KEYS/bench"
+batches

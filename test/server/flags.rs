@@ -67,6 +67,7 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
         ("dispatch", "WHERE", "inline"),
         ("http-server", "SERVER", Door::DEFAULT.name()),
         ("log", "FILTER", "info"),
+        ("slow-after", "TIME", "1"),
         ("allow-origin", "ORIGIN", ""),
         ("allow-host", "HOST", ""),
         ("token-file", "FILE", ""),
@@ -82,6 +83,7 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
         ("body-timeout", "TIME", "30"),
         ("idle-timeout", "TIME", "75"),
         ("write-timeout", "TIME", "30"),
+        ("ready-when-warm", "", ""),
         ("drain-delay", "TIME", "0"),
         ("shutdown-timeout", "TIME", "10"),
     ];

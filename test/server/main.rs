@@ -18,3 +18,7 @@ mod support;
 mod systemd;
 mod tidy;
 mod tokens;
+#[cfg(feature = "sqlite")]
+mod walk;
+#[cfg(feature = "http")]
+mod warm;

@@ -74,3 +74,11 @@ fn the_past_is_told_as_soon_as_there_is_one() {
     let status = server.ask("GET", "/v1/status", "", b"").json();
     assert!(status["keyspaces"][0]["lately"]["60m"]["hit_ratio"].is_number(), "{status}");
 }
+
+#[test]
+fn requests_that_take_as_long_as_is_said_are_told_of_without_their_keys() {
+    let server = Server::start(&["--slow-after", "0s"]);
+    server.put("hidden", b"1");
+    let line = server.stderr.wait_for("slow: put");
+    assert!(!line.contains("hidden"), "{line}");
+}

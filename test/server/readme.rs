@@ -10,12 +10,12 @@ on_each_door! {
 }
 
 /// A command of a console block, and what it is shown to print.
-struct Example<'a> {
-    command: &'a str,
-    output: Vec<&'a str>,
+pub(crate) struct Example<'a> {
+    pub(crate) command: &'a str,
+    pub(crate) output: Vec<&'a str>,
 }
 
-fn examples(readme: &str) -> Vec<Example<'_>> {
+pub(crate) fn examples(readme: &str) -> Vec<Example<'_>> {
     let mut examples: Vec<Example<'_>> = Vec::new();
     for (_, lines) in code_blocks(readme).into_iter().filter(|(kind, _)| *kind == "console") {
         for line in lines {
@@ -68,7 +68,7 @@ fn the_page_names_every_path() {
 }
 
 /// Which node holds a key differs from run to run.
-fn with_node_0(answer: &str) -> String {
+pub(crate) fn with_node_0(answer: &str) -> String {
     const BEFORE: &str = "\"node\":\"node-";
     let Some((start, rest)) = answer.split_once(BEFORE) else { return answer.to_owned() };
     let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());

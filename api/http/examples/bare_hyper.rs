@@ -1,6 +1,6 @@
 //! The least that answers over hyper, for `test/bench/http.sh` to compare with:
-//! `bare_hyper PORT BODY` answers every request with the body, as JSON. No
-//! router, no limits, no timeouts, no cache.
+//! `bare_hyper PORT BODY 'NAME: VALUE'...` answers every request with the body and
+//! these headers. No router, no limits, no timeouts, no cache.
 #![expect(clippy::expect_used, reason = "a rival in a benchmark may fall over")]
 
 use std::convert::Infallible;
@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -23,21 +23,26 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let port: u16 = arguments.next().and_then(|port| port.parse().ok()).expect("a port");
     let body = Bytes::from(arguments.next().expect("a body"));
+    let headers: HeaderMap = arguments.map(|line| header(&line)).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.expect("threads").block_on(serve(port, body));
+    runtime.expect("threads").block_on(serve(port, body, headers));
 }
 
-async fn serve(port: u16, body: Bytes) {
+fn header(line: &str) -> (HeaderName, HeaderValue) {
+    let (name, value) = line.split_once(": ").expect("NAME: VALUE");
+    (name.parse().expect("a name"), value.parse().expect("a value"))
+}
+
+async fn serve(port: u16, body: Bytes, headers: HeaderMap) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.expect("a free port");
     while let Ok((stream, _)) = listener.accept().await {
         stream.set_nodelay(true).expect("an open socket");
-        let body = body.clone();
+        let (body, headers) = (body.clone(), headers.clone());
         tokio::spawn(async move {
             let answer = service_fn(move |_| {
-                let response = Response::builder()
-                    .header(CONTENT_TYPE, "application/json")
-                    .body(Full::new(body.clone()));
-                std::future::ready(Ok::<_, Infallible>(response.expect("valid headers")))
+                let mut response = Response::new(Full::new(body.clone()));
+                response.headers_mut().clone_from(&headers);
+                std::future::ready(Ok::<_, Infallible>(response))
             });
             // A client that leaves is no business of ours.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;

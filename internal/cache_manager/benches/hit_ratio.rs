@@ -4,8 +4,7 @@
 //! Each trace is replayed against a cache of unit-size entries: a get, and a
 //! put after each miss; on one data node, and on eight. A trace is a gzipped
 //! sequence of little-endian 32-bit key numbers in the folder that
-//! `DISTCACHE_TRACES` names (default `../shared/traces`, from the root of the
-//! project).
+//! `DISTCACHE_TRACES` names; without one nothing is measured.
 //!
 //! `RATIO hit-ratio-TRACE-ENTRIES-POLICY reference X`: our hit ratio over that
 //! of an independent simulator, on one node. `FACT hit-ratio-...`: per cent.
@@ -38,11 +37,10 @@ fn main() -> io::Result<()> {
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let folder = std::env::var_os("DISTCACHE_TRACES").map_or_else(default_folder, PathBuf::from);
-    if !folder.is_dir() {
-        eprintln!("hit ratios: NOT MEASURED, there is no folder {}", folder.display());
+    let Some(folder) = std::env::var_os("DISTCACHE_TRACES").map(PathBuf::from) else {
+        eprintln!("hit ratios: NOT MEASURED, DISTCACHE_TRACES names no folder of traces");
         return Ok(());
-    }
+    };
     for (trace, entries, references) in REFERENCES {
         let requests = read(&folder.join(format!("{trace}.u32le.gz")))?;
         for (policy, reference) in EvictionPolicy::ALL.into_iter().zip(references) {
@@ -52,10 +50,6 @@ fn main() -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn default_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/traces")
 }
 
 fn read(path: &Path) -> io::Result<Vec<[u8; 4]>> {

@@ -3,6 +3,7 @@
 use distcache_bus::{WAITS_MAX, Watermark};
 use distcache_node::NodeStatus;
 
+use crate::config::DATA_NODES_MAX;
 use crate::keyspace::KEYSPACES_MAX;
 use crate::{CacheManager, Error, NodeId};
 
@@ -82,13 +83,15 @@ impl CacheManager {
         let memory = Bound::new("memory", "bytes", sum(|node| node.capacity_bytes))
             .filled(sum(|node| node.bytes), sum(|node| node.peaks.bytes))
             .reached(sum(|node| node.reached.memory));
+        let nodes = statuses.len() as u64;
+        let nodes = Bound::new("data_nodes", "nodes", DATA_NODES_MAX as u64).filled(nodes, nodes);
         let keyspaces = self.keyspaces().len() as u64;
         let keyspaces = Bound::new("keyspaces", "keyspaces", KEYSPACES_MAX as u64)
             .marked(keyspaces, self.shared.directory.mark());
         let timer = self.timer();
         let waits = Bound::new("waiting_tasks", "tasks", WAITS_MAX as u64)
             .marked(timer.waits() as u64, timer.mark());
-        vec![memory, keyspaces, waits, self.inboxes()]
+        vec![memory, nodes, keyspaces, waits, self.inboxes()]
     }
 
     /// The bound of each node's inbox, as far as the fullest was filled.

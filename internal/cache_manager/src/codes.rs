@@ -87,6 +87,7 @@ codes! {
     STORE_TIMED_OUT = 140, "The store did not answer a write in time; its outcome is unknown, and the key was forgotten.", "Read the key to see what it has, and write again.";
     STORE_BUSY = 141, "As many writes wait for the store as the keyspace allows; nothing has changed.", "Retry later, or let more writes wait.";
     CODEC_FAILED = 142, "A value could not be turned into bytes, or bytes into a value of the type asked for.", "Look at the detail; forget the key if another version of a service wrote it.";
+    CHANGES_BUSY = 143, "As many changes of keyspaces wait as may; nothing has changed.", "Retry after the time in `Retry-After`.";
 
     // 2xx: a request over HTTP.
     NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V, or PUT under /v1.";

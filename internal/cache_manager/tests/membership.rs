@@ -410,3 +410,14 @@ fn a_clock_that_leaps_makes_no_node_silent() {
     assert!(!std::iter::from_fn(|| changes.try_recv().ok()).any(is_loss));
     assert!(cache.get(b"a").unwrap().is_some());
 }
+
+#[test]
+fn there_are_as_many_nodes_as_there_may_be_and_not_one_more() {
+    let config = Config { data_nodes: 1024, capacity_bytes: 1 << 30, ..Config::default() };
+    let manager = CacheManager::start(config).unwrap();
+    let error = manager.add_node().unwrap_err();
+    assert!(error.to_string().contains("there are 1024 already"), "{error}");
+    let bounds = manager.bounds().unwrap();
+    let nodes = bounds.iter().find(|bound| bound.name == "data_nodes").unwrap();
+    assert_eq!((nodes.used, nodes.max), (Some(1024), 1024));
+}

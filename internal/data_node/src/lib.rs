@@ -59,7 +59,6 @@ pub use eviction::{CustomPolicy, Eviction, EvictionPolicy};
 mod departed;
 pub use departed::{Cause, Departed};
 
-mod glob;
 mod idle;
 
 mod tags;
@@ -70,6 +69,9 @@ pub use removals::{REMOVALS_MAX, Removal};
 
 mod ages;
 pub use ages::{AGE_BOUNDS_S, Ages};
+
+mod pattern;
+pub use pattern::Pattern;
 
 mod store;
 pub use store::{Lifetimes, Limits, Refused, STRUCTURE_BYTES_MIN, Selection};

@@ -9,7 +9,8 @@
 //!
 //! No model stands for `Topic`: it shares nothing but a list behind one lock,
 //! replaced whole, and each publish only tries to send. Whoever waits there
-//! waits inside `crossbeam_channel`.
+//! waits inside `crossbeam_channel`, or is a task that leaves its waker behind a
+//! lock and looks again.
 
 use std::future::Future;
 use std::pin::pin;

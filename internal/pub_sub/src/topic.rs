@@ -5,12 +5,14 @@
 //! notices. Topics tell; nothing that must arrive is sent over one.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError, bounded};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 /// Where messages of one kind are published.
 ///
@@ -32,10 +34,28 @@ struct Shared<T> {
 
 struct Listener<T> {
     sender: Sender<T>,
-    /// Missed since the subscriber was last told. Shared with the subscription,
-    /// and what tells one listener from another; the sender is not shared, so
-    /// that a subscriber sees the end of its topic.
-    missed: Arc<AtomicU64>,
+    /// Shared with the subscription, and what tells one listener from another; the
+    /// sender is not shared, so that a subscriber sees the end of its topic.
+    ear: Arc<Ear>,
+}
+
+/// What a publisher tells a subscriber beside the message.
+#[derive(Debug, Default)]
+struct Ear {
+    /// Missed since the subscriber was last told.
+    missed: AtomicU64,
+    /// The task that waits for a message.
+    waiting: Mutex<Option<Waker>>,
+}
+
+impl Ear {
+    fn wake(&self) {
+        // Waking runs the code of others: not under the lock.
+        let waiting = self.waiting.lock().take();
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
 }
 
 /// What a subscriber receives.
@@ -65,7 +85,7 @@ pub struct Lag {
 /// One subscriber's end of a topic. Ends when dropped.
 pub struct Subscription<T> {
     receiver: Receiver<T>,
-    missed: Arc<AtomicU64>,
+    ear: Arc<Ear>,
     topic: Weak<Shared<T>>,
 }
 
@@ -104,9 +124,10 @@ impl<T: Clone> Topic<T> {
         let listeners = self.shared.listeners.read().clone();
         for listener in listeners.iter() {
             if listener.sender.try_send(message.clone()).is_err() {
-                listener.missed.fetch_add(1, Ordering::Relaxed);
+                listener.ear.missed.fetch_add(1, Ordering::Relaxed);
                 self.shared.missed.fetch_add(1, Ordering::Relaxed);
             }
+            listener.ear.wake();
         }
     }
 
@@ -114,10 +135,10 @@ impl<T: Clone> Topic<T> {
     /// that were published and not read yet.
     pub fn subscribe(&self, capacity: usize) -> Subscription<T> {
         let (sender, receiver) = bounded(capacity.max(1));
-        let missed = Arc::new(AtomicU64::new(0));
-        let listener = Listener { sender, missed: missed.clone() };
+        let ear = Arc::<Ear>::default();
+        let listener = Listener { sender, ear: ear.clone() };
         self.shared.change(|listeners| listeners.push(listener));
-        Subscription { receiver, missed, topic: Arc::downgrade(&self.shared) }
+        Subscription { receiver, ear, topic: Arc::downgrade(&self.shared) }
     }
 
     /// How many listen.
@@ -153,6 +174,17 @@ impl<T> Shared<T> {
     }
 }
 
+/// Nobody publishes any more: a publisher has a handle.
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        let listeners = std::mem::replace(self.listeners.get_mut(), Arc::new([]));
+        let ears: Vec<_> = listeners.iter().map(|listener| listener.ear.clone()).collect();
+        // With the senders goes what a task would find that wakes up too early.
+        drop(listeners);
+        ears.iter().for_each(|ear| ear.wake());
+    }
+}
+
 impl<T> Subscription<T> {
     /// The next message, or how many were missed; `None` when the topic has
     /// ended and everything was read.
@@ -185,6 +217,38 @@ impl<T> Subscription<T> {
         self.receiver.try_recv().map(Received::Message)
     }
 
+    /// Like [`recv`](Self::recv), for a task. It may be dropped at any point: no
+    /// message is lost with it.
+    pub async fn recv_async(&mut self) -> Option<Received<T>> {
+        poll_fn(|context| self.poll_recv(context)).await
+    }
+
+    /// As [`recv_async`](Self::recv_async), for who writes futures by hand.
+    pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Received<T>>> {
+        match self.poll_now() {
+            Poll::Pending => self.go_to_sleep(context),
+            ready => ready,
+        }
+    }
+
+    /// Has the task woken by the next message, unless that has come meanwhile.
+    fn go_to_sleep(&mut self, context: &mut Context<'_>) -> Poll<Option<Received<T>>> {
+        *self.ear.waiting.lock() = Some(context.waker().clone());
+        // 1. The task finds no message.
+        // 2. A publisher sends one, and finds no task that waits.
+        // 3. The task says that it waits, and sleeps beside the message.
+        // Hence it looks again.
+        self.poll_now()
+    }
+
+    fn poll_now(&self) -> Poll<Option<Received<T>>> {
+        match self.try_recv() {
+            Ok(received) => Poll::Ready(Some(received)),
+            Err(TryRecvError::Disconnected) => Poll::Ready(None),
+            Err(TryRecvError::Empty) => Poll::Pending,
+        }
+    }
+
     /// Lets `select` wait for a message too. When it is ready,
     /// [`try_recv`](Self::try_recv) has one, or the end.
     pub fn watch<'a>(&'a self, select: &mut Select<'a>) {
@@ -193,13 +257,13 @@ impl<T> Subscription<T> {
 
     /// How many messages were missed and not told of yet.
     pub fn lag(&self) -> u64 {
-        self.missed.load(Ordering::Relaxed)
+        self.ear.missed.load(Ordering::Relaxed)
     }
 
     fn take_missed(&self) -> Option<Received<T>> {
-        match self.missed.load(Ordering::Relaxed) {
+        match self.ear.missed.load(Ordering::Relaxed) {
             0 => None,
-            _ => Some(Received::Missed(self.missed.swap(0, Ordering::Relaxed))),
+            _ => Some(Received::Missed(self.ear.missed.swap(0, Ordering::Relaxed))),
         }
     }
 }
@@ -208,7 +272,7 @@ impl<T> Drop for Subscription<T> {
     fn drop(&mut self) {
         if let Some(topic) = self.topic.upgrade() {
             topic.change(|listeners| {
-                listeners.retain(|one| !Arc::ptr_eq(&one.missed, &self.missed));
+                listeners.retain(|one| !Arc::ptr_eq(&one.ear, &self.ear));
             });
         }
     }
@@ -216,7 +280,7 @@ impl<T> Drop for Subscription<T> {
 
 impl<T> Clone for Listener<T> {
     fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), missed: self.missed.clone() }
+        Self { sender: self.sender.clone(), ear: self.ear.clone() }
     }
 }
 
@@ -240,13 +304,15 @@ impl<T> fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
             .field("waiting", &self.receiver.len())
-            .field("missed", &self.missed)
+            .field("missed", &self.ear.missed)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Wake;
+
     use super::*;
 
     fn read_all(subscription: &Subscription<u32>) -> Vec<Received<u32>> {
@@ -313,6 +379,50 @@ mod tests {
         drop(topic);
         assert_eq!(subscription.recv(), Some(Received::Message(1)));
         assert_eq!(subscription.try_recv(), Err(TryRecvError::Disconnected));
+    }
+
+    /// Polls as a task would that was woken.
+    fn polled(subscription: &mut Subscription<u32>, waker: &Waker) -> Poll<Option<Received<u32>>> {
+        subscription.poll_recv(&mut Context::from_waker(waker))
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(AtomicU64);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_task_is_woken_by_a_message_by_what_it_misses_and_by_the_end() {
+        let topic = Topic::new("numbers");
+        let mut subscription = topic.subscribe(1);
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(woken.clone());
+        let times = || woken.0.load(Ordering::Relaxed);
+        assert!(polled(&mut subscription, &waker).is_pending());
+        topic.publish(|| 1);
+        assert_eq!(times(), 1);
+        topic.publish(|| 2);
+        assert_eq!(polled(&mut subscription, &waker), Poll::Ready(Some(Received::Missed(1))));
+        assert_eq!(polled(&mut subscription, &waker), Poll::Ready(Some(Received::Message(1))));
+        assert!(polled(&mut subscription, &waker).is_pending());
+        drop(topic);
+        assert_eq!(times(), 2);
+        assert_eq!(polled(&mut subscription, &waker), Poll::Ready(None));
+    }
+
+    #[test]
+    fn a_message_that_comes_while_a_task_goes_to_sleep_is_not_slept_through() {
+        let topic = Topic::new("numbers");
+        let mut subscription = topic.subscribe(1);
+        assert!(subscription.poll_now().is_pending());
+        topic.publish(|| 1);
+        let slept = subscription.go_to_sleep(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(slept, Poll::Ready(Some(Received::Message(1))));
     }
 
     #[test]

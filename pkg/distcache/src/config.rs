@@ -243,7 +243,8 @@ impl KeyspaceConfig {
     /// Whether it is noted when a value was put: what
     /// [`Found::born`](crate::Found::born) tells, and what
     /// [`refresh_ahead`](Self::refresh_ahead) goes by. Default: yes. It takes six
-    /// bytes of each value. What is loaded is noted always.
+    /// bytes of each value. What is loaded is noted always, and a number that an
+    /// increment begins.
     #[must_use]
     pub fn dated(mut self, is_dated: bool) -> Self {
         self.is_dated = is_dated;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use distcache_manager::Version;
 use distcache_manager::codes::{self, Code};
 
+use crate::engine::CHANGES_MAX;
 use crate::load::LoadError;
 
 /// What went wrong with one call, and what state is left.
@@ -45,6 +46,10 @@ pub enum Error {
     /// changed.
     #[error("too many writes wait for the store")]
     StoreBusy,
+    /// As many changes of keyspaces are being made as tasks may wait for. Nothing
+    /// has changed.
+    #[error("{CHANGES_MAX} changes of keyspaces wait already")]
+    ChangesBusy,
 }
 
 impl Error {
@@ -58,6 +63,7 @@ impl Error {
             Self::StoreTimedOut { .. } => codes::STORE_TIMED_OUT,
             Self::NotEncoded(_) | Self::NotDecoded(_) => codes::CODEC_FAILED,
             Self::StoreBusy => codes::STORE_BUSY,
+            Self::ChangesBusy => codes::CHANGES_BUSY,
         }
     }
 

@@ -81,6 +81,7 @@ holds '"value":42'
 ask getTrace 200 /v1/trace/colours/count
 holds '"state":"fresh"'
 ask invalidateValue 204 -X POST "$keys/count/invalidate"
+ask deleteValue 412 -X DELETE -H "If-Match: $tag" "$keys/sky"
 ask deleteValue 204 -X DELETE "$keys/sky"
 ask getValue 404 "$keys/sky"
 ask getValue 504 -H 'Cache-Control: only-if-cached' "$keys/sky"

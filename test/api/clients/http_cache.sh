@@ -5,4 +5,5 @@ set -euo pipefail
 source "$(dirname "$0")/../server.sh"
 start_server --http-server "${DOOR:-hyper}"
 python_with 'httpx==0.28.*' 'hishel==2.*'
-SERVER_URL=$url "$venv/bin/python" -m unittest -v "$(dirname "$0")/http_cache.py"
+cd "$repository/test/api/clients"
+SERVER_URL=$url "$venv/bin/python" -B -m unittest -v http_cache

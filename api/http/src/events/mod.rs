@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use distcache::{Engine, codes};
+use distcache::{Bound, Engine, Watermark, codes};
 use parking_lot::Mutex;
 
 use crate::{Chunks, Problem};
@@ -47,6 +47,8 @@ struct Shared {
     nudge: Sender<()>,
     nudged: Receiver<()>,
     keep_alive: Duration,
+    /// How many clients there ever were at a time.
+    mark: Watermark,
 }
 
 #[derive(Debug, Default)]
@@ -69,8 +71,14 @@ impl Default for Hub {
 impl Hub {
     fn with_keep_alive(keep_alive: Duration) -> Self {
         let (nudge, nudged) = bounded(1);
-        let state = Mutex::default();
-        Self { shared: Arc::new(Shared { state, nudge, nudged, keep_alive }) }
+        let (state, mark) = (Mutex::default(), Watermark::default());
+        Self { shared: Arc::new(Shared { state, nudge, nudged, keep_alive, mark }) }
+    }
+
+    /// How many streams are open, and may be.
+    pub(crate) fn bound(&self) -> Bound {
+        let open = self.shared.state.lock().clients.len() as u64;
+        Bound::new("event_streams", "streams", CLIENTS_MAX as u64).marked(open, &self.shared.mark)
     }
 
     /// Listens from now on.
@@ -80,6 +88,7 @@ impl Hub {
     pub(crate) fn open(&self, engine: &Engine, invalidations: bool) -> Result<Stream, Problem> {
         let mut state = self.shared.state.lock();
         if CLIENTS_MAX <= state.clients.len() {
+            self.shared.mark.reach();
             let detail = format!("{CLIENTS_MAX} streams are open already");
             return Err(Problem::new(503, codes::STREAMS_FULL).detail(detail).retry_after(15));
         }
@@ -91,6 +100,7 @@ impl Hub {
         // The first of a queue: there is room for it.
         drop(inbox.push(&frame::open(state.sequence)));
         state.clients.push(Arc::clone(&inbox));
+        self.shared.mark.note(state.clients.len() as u64);
         drop(state);
         self.shared.nudge();
         Ok(Stream { shared: Arc::clone(&self.shared), inbox })

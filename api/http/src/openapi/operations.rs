@@ -218,6 +218,7 @@ fn keyspaces() -> Vec<Described> {
             KEYSPACE,
             Put,
             new("putKeyspace")
+                .refuses(503, &[codes::CHANGES_BUSY])
                 .takes([of::keyspace("sessions")])
                 .body("SettingsChange", false)
                 .answers(200, json_of("There is one with these settings already.", "Keyspace"))
@@ -231,6 +232,7 @@ fn keyspaces() -> Vec<Described> {
             KEYSPACE,
             Patch,
             new("patchKeyspace")
+                .refuses(503, &[codes::CHANGES_BUSY])
                 .takes([of::keyspace("users")])
                 .body("SettingsChange", false)
                 .answers(200, described())
@@ -241,6 +243,7 @@ fn keyspaces() -> Vec<Described> {
             KEYSPACE,
             Delete,
             new("deleteKeyspace")
+                .refuses(503, &[codes::CHANGES_BUSY])
                 .takes([of::keyspace("users")])
                 .answers(204, nothing("It is gone, with all that it held."))
                 .refuses(404, &[codes::KEYSPACE_UNKNOWN])
@@ -368,9 +371,11 @@ fn keys() -> Vec<Described> {
             KEY,
             Delete,
             of_key("deleteValue")
+                .takes([of::if_match()])
                 .answers(204, nothing("The value is forgotten, in the store too."))
                 .refuses(400, &[codes::CONDITION_INVALID])
                 .refuses(404, &[codes::NOT_FOUND])
+                .refuses(412, &[codes::UNMET])
                 .of_a_store(),
         ),
     ]

@@ -164,6 +164,7 @@ fn headers_of(code: Code) -> &'static [&'static str] {
         | codes::NODE_FAILED
         | codes::BUSY
         | codes::STORE_BUSY
+        | codes::CHANGES_BUSY
         | codes::OVERLOADED
         | codes::BUFFERS_FULL
         | codes::STREAMS_FULL

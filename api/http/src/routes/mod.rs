@@ -92,7 +92,6 @@ pub struct Routes {
     origins: OriginPolicy,
     access: Access,
     tagger: Tagger,
-    changes: v1::Changes,
     events: Hub,
     observer: Observer,
     /// Who is told of each request, if anybody.
@@ -104,7 +103,7 @@ impl Routes {
     /// Routes to `engine`, for everybody whom `origins` lets through.
     pub fn new(engine: Engine, origins: OriginPolicy) -> Self {
         let (readiness, access) = (Readiness::default(), Access::default());
-        let (tagger, changes) = (Tagger::random(), v1::Changes::default());
+        let tagger = Tagger::random();
         let (events, observer) = (Hub::default(), Observer::new());
         Self {
             engine,
@@ -112,7 +111,6 @@ impl Routes {
             origins,
             access,
             tagger,
-            changes,
             events,
             observer,
             #[cfg(feature = "otel")]
@@ -199,7 +197,7 @@ impl Routes {
             Place::Metrics => self.metrics().await,
             Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
             Place::Status => v1::status::report(&self.engine, &self.observer, self.tagger).await,
-            Place::Limits => v1::limits::report(&self.engine, &self.observer).await,
+            Place::Limits => v1::limits::report(&self.engine, &self.observer, &self.events).await,
             Place::Trace(keyspace, key) => {
                 v1::trace::report(&self.keyspace(keyspace)?, &decode(key)?).await
             }
@@ -242,7 +240,7 @@ impl Routes {
     }
 
     fn spaces<'a>(&'a self, request: &'a Request<'a>) -> v1::Spaces<'a> {
-        v1::Spaces { engine: &self.engine, changes: &self.changes, request }
+        v1::Spaces { engine: &self.engine, request }
     }
 
     /// The keyspace that a segment names.

@@ -146,6 +146,11 @@ impl Config {
         self.common(Section::Server).switch("insecure") == Some(true)
     }
 
+    /// Whether the server is not ready before its keyspaces are warm.
+    pub fn is_ready_when_warm(&self) -> bool {
+        self.common(Section::Server).switch("ready_when_warm") == Some(true)
+    }
+
     /// How long requests are still taken after a signal.
     pub fn drain_delay(&self) -> Duration {
         self.time(Section::Server, "drain_delay")
@@ -159,6 +164,11 @@ impl Config {
     /// What to log.
     pub fn log_filter(&self) -> String {
         self.common(Section::Log).fixed_text("filter")
+    }
+
+    /// How long a request takes that is told of in the log.
+    pub fn slow_after(&self) -> Duration {
+        self.time(Section::Log, "slow_after")
     }
 
     /// The limits of the door; a body is a value, and no larger.

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use distcache_bus::{CallError, Deadline};
-use distcache_node::Selection;
-use distcache_node::commands;
+use distcache_node::{Selection, Value, commands};
 
 use super::cursor::{Cursor, Page};
 use super::tour::settled_routing;
@@ -38,12 +37,13 @@ impl CacheManager {
             let command = scan.command(keyspace, selection);
             let found = node.mailbox.read(scan.routing.epoch, &deadline, command);
             scan.heard(&self.shared, found)?;
+            while scan.select_some(selection) {}
         }
         Ok(scan.page())
     }
 
     /// Like [`scan_in`](Self::scan_in), without ever parking the thread; other
-    /// tasks have it after every thousand entries.
+    /// tasks have it after every thousand entries, or a megabyte of long keys.
     ///
     /// # Errors
     /// As of `scan_in`.
@@ -61,19 +61,27 @@ impl CacheManager {
             let command = scan.command(keyspace, selection);
             let found = node.mailbox.begin_read(epoch, &deadline, timer, command).await;
             scan.heard(&self.shared, found)?;
+            while scan.select_some(selection) {
+                yield_once().await;
+            }
             yield_once().await;
         }
         Ok(scan.page())
     }
 }
 
-/// What a node has found: keys, and where to go on.
-type Found = (Vec<Box<[u8]>>, Option<usize>);
+/// What a node has found, and where to go on.
+type Found = (Vec<Value>, Option<usize>);
+
+/// Bytes of keys that are compared before others have the thread.
+const BYTES_A_TURN: usize = 1 << 20;
 
 /// One page on its way.
 struct Scan {
     routing: Arc<Routing>,
     cursor: Cursor,
+    /// What begins as the keys do that are looked for.
+    found: Vec<Value>,
     keys: Vec<Box<[u8]>>,
     /// Entries that are looked at by one step.
     step: usize,
@@ -87,7 +95,14 @@ impl Scan {
         let from = from.filter(|cursor| cursor.epoch == epoch);
         let cursor = from.unwrap_or(Cursor { epoch, node: 0, at: 0 });
         let left = entries.max(1);
-        Self { routing, cursor, keys: Vec::new(), step: left.min(ENTRIES_A_LOCK), left }
+        Self {
+            routing,
+            cursor,
+            found: Vec::new(),
+            keys: Vec::new(),
+            step: left.min(ENTRIES_A_LOCK),
+            left,
+        }
     }
 
     /// The node to be asked now; `None` when the page is full, or the last.
@@ -101,7 +116,7 @@ impl Scan {
             keyspace: keyspace.id(),
             at: usize::try_from(self.cursor.at).unwrap_or(usize::MAX),
             entries: self.step,
-            selection: selection.clone(),
+            beginning: selection.beginning().into(),
         }
     }
 
@@ -109,7 +124,7 @@ impl Scan {
         self.left = self.left.saturating_sub(self.step);
         match found {
             Ok((found, next)) => {
-                self.keys.extend(found);
+                self.found = found;
                 self.cursor = self.cursor.after(next);
             }
             // It was given up, and what it held is gone.
@@ -127,6 +142,22 @@ impl Scan {
             },
         }
         Ok(())
+    }
+
+    /// Takes the keys out of what was found, with no lock held: a megabyte of them,
+    /// or some more. Returns whether there are others.
+    fn select_some(&mut self, selection: &Selection) -> bool {
+        let mut bytes = 0;
+        while bytes < BYTES_A_TURN
+            && let Some(found) = self.found.pop()
+        {
+            let key = found.entry().key();
+            bytes += key.len();
+            if selection.has(key) {
+                self.keys.push(key.into());
+            }
+        }
+        !self.found.is_empty()
     }
 
     fn page(self) -> Page {

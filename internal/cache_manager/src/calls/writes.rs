@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use distcache_bus::Deadline;
-use distcache_node::commands::{Add, Delete, Item, Put, SetExpires, Told};
+use distcache_node::commands::{Add, Delete, DeleteIf, Item, Put, SetExpires, Told};
 use distcache_node::{
     Added, Condition, Draft, Label, Landing, NotAdded, PutRefused, Tick, Version,
 };
@@ -168,6 +168,44 @@ impl CacheManager {
         };
         let (node, told) = self.shared.ask_async((id, hash, key), begin).await?;
         Ok(self.shared.deleted(hash, node, &told))
+    }
+
+    /// Forgets a key of a keyspace if its value has this version, at once: nothing
+    /// that is put meanwhile goes with it.
+    ///
+    /// # Errors
+    /// `Unmet`: nothing has changed. Else as of [`delete`](Self::delete).
+    pub fn delete_if_in(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+        version: Version,
+    ) -> Result<(), Error> {
+        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let (node, told) = self.shared.ask((id, hash, key), |routing, node, deadline| {
+            let command = DeleteIf { keyspace: id, hash, key, version };
+            node.mailbox.call(routing.epoch, deadline, command)
+        })?;
+        self.shared.deleted_if(hash, node, &told)
+    }
+
+    /// Like [`delete_if_in`](Self::delete_if_in), without ever parking the thread.
+    ///
+    /// # Errors
+    /// As of `delete_if_in`.
+    pub async fn delete_if_in_async(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+        version: Version,
+    ) -> Result<(), Error> {
+        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
+            let command = DeleteIf { keyspace: id, hash, key, version };
+            node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
+        };
+        let (node, told) = self.shared.ask_async((id, hash, key), begin).await?;
+        self.shared.deleted_if(hash, node, &told)
     }
 
     /// Gives a fresh value another end, until when it is fresh. Returns whether
@@ -338,8 +376,24 @@ impl Shared {
     pub(crate) fn deleted(&self, hash: u64, node: NodeId, told: &Told<bool>) -> bool {
         self.directory.tell(&told.departed);
         if told.reply {
-            self.topics.cache_invalidation.publish(|| Invalidation { key_hash: hash, node });
+            self.tell_deleted(hash, node);
         }
         told.reply
+    }
+
+    fn deleted_if(
+        &self,
+        hash: u64,
+        node: NodeId,
+        told: &Told<Result<(), Option<Version>>>,
+    ) -> Result<(), Error> {
+        self.directory.tell(&told.departed);
+        told.reply.map_err(|version| Error::Unmet { version })?;
+        self.tell_deleted(hash, node);
+        Ok(())
+    }
+
+    fn tell_deleted(&self, key_hash: u64, node: NodeId) {
+        self.topics.cache_invalidation.publish(|| Invalidation { key_hash, node });
     }
 }

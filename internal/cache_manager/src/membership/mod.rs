@@ -20,6 +20,7 @@ use distcache_ring::HashRing;
 use parking_lot::Mutex;
 
 use crate::budget::Budget;
+use crate::config::DATA_NODES_MAX;
 use crate::handle::{NodeHandle, Pulse};
 use crate::keyspace::Directory;
 use crate::regular::Regular;
@@ -97,6 +98,10 @@ impl Membership {
     /// Makes an empty node, and lets it own its part of the keys.
     fn announce(&mut self, routing: &RoutingCell) -> Result<Joining, Error> {
         let before = routing.load_full();
+        if DATA_NODES_MAX <= before.nodes.len() {
+            let reason = format!("there are {DATA_NODES_MAX} already");
+            return Err(Error::NodeRefused { reason });
+        }
         let id = self.next_id();
         let ring = before.ring.with_node(id, NonZeroU32::MIN).expect(UNBROKEN);
         let plans = self.plan(&ring).map_err(|error| refused(&error))?;

@@ -4,7 +4,7 @@ use distcache_bus::{Command, Epoch};
 
 use super::Told;
 use crate::node::{Added, NotAdded, PutRefused, Stored};
-use crate::{Condition, DataNode, Draft, Entry, KeyspaceId, Selection, Tick};
+use crate::{Condition, DataNode, Draft, Entry, KeyspaceId, Selection, Tick, Version};
 
 /// What a put stores.
 #[derive(Debug, Clone)]
@@ -74,6 +74,34 @@ impl<K: AsRef<[u8]>> Command<DataNode> for Delete<K> {
 
     fn run(self, node: &mut DataNode) -> Self::Reply {
         let reply = node.delete(self.keyspace, self.hash, self.key.as_ref());
+        Told::of(node, reply)
+    }
+}
+
+/// Forgets a key if its value has this version; else answers which it has.
+#[derive(Debug, Clone, Copy)]
+pub struct DeleteIf<K> {
+    /// Which keyspace.
+    pub keyspace: KeyspaceId,
+    /// The key's hash.
+    pub hash: u64,
+    /// The key.
+    pub key: K,
+    /// The version that goes.
+    pub version: Version,
+}
+
+impl<K: AsRef<[u8]>> Command<DataNode> for DeleteIf<K> {
+    type Reply = Told<Result<(), Option<Version>>>;
+    type Owned = DeleteIf<Box<[u8]>>;
+
+    fn into_owned(self) -> Self::Owned {
+        let Self { keyspace, hash, key, version } = self;
+        DeleteIf { keyspace, hash, key: key.as_ref().into(), version }
+    }
+
+    fn run(self, node: &mut DataNode) -> Self::Reply {
+        let reply = node.delete_if(self.keyspace, self.hash, self.key.as_ref(), self.version);
         Told::of(node, reply)
     }
 }

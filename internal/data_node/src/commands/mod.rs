@@ -4,7 +4,7 @@ mod batch;
 pub use batch::Batch;
 
 mod change;
-pub use change::{Add, Clear, Delete, InvalidateSome, Item, Put, Revoke, SetExpires};
+pub use change::{Add, Clear, Delete, DeleteIf, InvalidateSome, Item, Put, Revoke, SetExpires};
 
 mod load;
 pub use load::{Land, LookFresh, LookUp};

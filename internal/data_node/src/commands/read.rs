@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use distcache_bus::{Command, Read};
 
-use crate::{DataNode, KeyspaceId, NodeStatus, Selection, Tick, Value};
+use crate::{DataNode, KeyspaceId, NodeStatus, Tick, Value};
 
 /// The value of a key. Borrows the key; hence allocates nothing where it runs
 /// on its caller's stack.
@@ -103,7 +103,10 @@ impl<K: AsRef<[u8]>> Read<DataNode> for Peek<K> {
     }
 }
 
-/// The selected keys among some entries, and where to go on.
+/// What there is of keys that begin so, among some entries, and where to go on.
+///
+/// Whether a key is looked for is for the caller to find out: to compare a pattern
+/// with many long keys takes time, and the node is locked meanwhile.
 #[derive(Debug, Clone)]
 pub struct Scan {
     /// Which keyspace.
@@ -112,12 +115,12 @@ pub struct Scan {
     pub at: usize,
     /// Entries to look at, or some more.
     pub entries: usize,
-    /// Which keys.
-    pub selection: Selection,
+    /// With what the keys begin.
+    pub beginning: Box<[u8]>,
 }
 
 impl Command<DataNode> for Scan {
-    type Reply = (Vec<Box<[u8]>>, Option<usize>);
+    type Reply = (Vec<Value>, Option<usize>);
     type Owned = Self;
 
     fn into_owned(self) -> Self {
@@ -131,9 +134,9 @@ impl Command<DataNode> for Scan {
 
 impl Read<DataNode> for Scan {
     fn read(self, node: &DataNode) -> Self::Reply {
-        let mut keys = Vec::new();
-        let next = node.scan(self.keyspace, self.at, self.entries, &self.selection, &mut keys);
-        (keys, next)
+        let mut found = Vec::new();
+        let next = node.scan(self.keyspace, self.at, self.entries, &self.beginning, &mut found);
+        (found, next)
     }
 }
 

@@ -280,6 +280,22 @@ impl DataNode {
         self.keyspace_mut(id).is_some_and(|keyspace| keyspace.delete(hash, key, now))
     }
 
+    /// The same if the key's value has this version; else returns which it has.
+    pub fn delete_if(
+        &mut self,
+        id: KeyspaceId,
+        hash: u64,
+        key: &[u8],
+        version: Version,
+    ) -> Result<(), Option<Version>> {
+        let now = self.clock.now();
+        self.note_peaks();
+        let keyspace = self.keyspace_mut(id).ok_or(None)?;
+        keyspace.meets(Condition::Version(version), hash, key, now)?;
+        keyspace.delete(hash, key, now);
+        Ok(())
+    }
+
     /// Forgets everything. Returns how many entries there were.
     pub fn clear(&mut self, id: KeyspaceId) -> usize {
         let now = self.clock.now();
@@ -320,19 +336,19 @@ impl DataNode {
         self.keyspace_mut(id)?.invalidate_some(at, entries, selection, removed, now)
     }
 
-    /// The selected keys among the next `entries` or some more; from the
-    /// beginning if `at` is 0. Returns where to go on; `None` at the end.
+    /// What there is of keys that begin so, among the next `entries` or some more;
+    /// from the beginning if `at` is 0. Returns where to go on; `None` at the end.
     pub fn scan(
         &self,
         id: KeyspaceId,
         at: usize,
         entries: usize,
-        selection: &Selection,
-        keys: &mut Vec<Box<[u8]>>,
+        beginning: &[u8],
+        found: &mut Vec<Value>,
     ) -> Option<usize> {
         let now = self.clock.now();
         on_store!(&self.keyspace(id)?.store, store => {
-            store.scan(at, entries, selection, now, keys)
+            store.scan(at, entries, beginning, now, found)
         })
     }
 

@@ -44,8 +44,8 @@ pub enum NotAdded {
 impl DataNode {
     /// Adds `by` to the number that a key has as its value, in decimal. The value
     /// keeps its end, its tags and its content type; not its validator, by which
-    /// the source knows another one. A key without a value begins with `by` if
-    /// `begins_until` says until when.
+    /// the source knows another one. It is dated anew if it was dated. A key without
+    /// a value begins with `by` if `begins_until` says until when, and is dated.
     ///
     /// # Errors
     /// See [`NotAdded`].
@@ -61,6 +61,7 @@ impl DataNode {
         let keyspace = self.keyspace(id).ok_or(PutRefused::Gone)?;
         let held = keyspace.peek(hash, key, now);
         let held = held.filter(|(_, _, age)| matches!(age, Age::Fresh | Age::Early));
+        let is_dated = held.is_none_or(|(_, entry, _)| entry.born().is_some());
         let (number, expires, tags, content_type) = match (held, begins_until) {
             (Some((_, entry, _)), _) => {
                 let number = number_in(entry.value()).ok_or(NotAdded::NoNumber)?;
@@ -73,8 +74,8 @@ impl DataNode {
         let label = Label::new(content_type.as_deref(), None)?;
         let sum = number.checked_add(by).ok_or(NotAdded::Overflow)?;
         let text = sum.to_string();
-        let draft = Draft::new(key, text.as_bytes(), expires)?.born(now).tagged(&tags)?;
-        let draft = draft.labelled(label);
+        let draft = Draft::new(key, text.as_bytes(), expires)?.tagged(&tags)?.labelled(label);
+        let draft = if is_dated { draft.born(now) } else { draft };
         let stored = self.put_draft(epoch, id, hash, &draft, Condition::Always)?;
         Ok(Added { sum, stored })
     }

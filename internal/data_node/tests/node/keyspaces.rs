@@ -143,12 +143,13 @@ fn what_goes_is_told_with_its_cause_to_those_who_listen() {
 }
 
 fn scan(node: &DataNode, pattern: &[u8]) -> Vec<Vec<u8>> {
-    let selection = Selection::Pattern(pattern.into());
-    let (mut keys, mut next) = (Vec::new(), Some(0));
+    let selection = Selection::pattern(pattern);
+    let (mut found, mut next) = (Vec::new(), Some(0));
     while let Some(at) = next {
-        next = node.scan(KEYSPACE, at, 10, &selection, &mut keys);
+        next = node.scan(KEYSPACE, at, 10, selection.beginning(), &mut found);
     }
-    let mut keys: Vec<_> = keys.into_iter().map(Vec::from).collect();
+    let keys = found.iter().map(|found| found.entry().key()).filter(|key| selection.has(key));
+    let mut keys: Vec<_> = keys.map(<[u8]>::to_vec).collect();
     keys.sort();
     keys
 }

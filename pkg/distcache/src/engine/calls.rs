@@ -78,6 +78,32 @@ impl Engine {
         self.keyspace(keyspace)?.delete_async(key).await
     }
 
+    /// See [`Keyspace::delete_if_version`].
+    ///
+    /// # Errors
+    /// As of that, and `KeyspaceUnknown`.
+    pub fn delete_if_version(
+        &self,
+        keyspace: &str,
+        key: &[u8],
+        version: Version,
+    ) -> Result<(), Error> {
+        self.with(keyspace, |keyspace| keyspace.delete_if_version(key, version))
+    }
+
+    /// See [`Keyspace::delete_if_version_async`].
+    ///
+    /// # Errors
+    /// As of that, and `KeyspaceUnknown`.
+    pub async fn delete_if_version_async(
+        &self,
+        keyspace: &str,
+        key: &[u8],
+        version: Version,
+    ) -> Result<(), Error> {
+        self.keyspace(keyspace)?.delete_if_version_async(key, version).await
+    }
+
     /// See [`Keyspace::peek`].
     ///
     /// # Errors

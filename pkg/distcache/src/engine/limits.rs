@@ -13,6 +13,7 @@ impl Engine {
     /// `Cache` when the cache cannot answer.
     pub fn limits(&self) -> Result<Vec<Bound>, Error> {
         let mut bounds = self.shared.manager.bounds()?;
+        bounds.push(self.shared.changes_of_tasks.bound());
         for keyspace in self.shared.keyspaces.load_full().iter() {
             let nodes = self.shared.manager.keyspace_statuses(&keyspace.inner.cache);
             bounds.extend(keyspace.inner.bounds_if_there(nodes)?);
@@ -26,6 +27,7 @@ impl Engine {
     /// As of `limits`.
     pub async fn limits_async(&self) -> Result<Vec<Bound>, Error> {
         let mut bounds = self.shared.manager.bounds_async().await?;
+        bounds.push(self.shared.changes_of_tasks.bound());
         for keyspace in self.shared.keyspaces.load_full().iter() {
             let nodes = self.shared.manager.keyspace_statuses_async(&keyspace.inner.cache);
             bounds.extend(keyspace.inner.bounds_if_there(nodes.await)?);

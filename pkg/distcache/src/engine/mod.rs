@@ -2,12 +2,14 @@
 
 mod builder;
 mod calls;
+mod changes;
 mod elsewhere;
 mod events;
 mod limits;
 mod warm;
 
 pub use builder::{EngineBuilder, StartError};
+pub(crate) use changes::{CHANGES_MAX, Changes};
 pub use events::Event;
 pub(crate) use warm::Progress;
 pub use warm::Warming;
@@ -44,6 +46,8 @@ pub(crate) struct Shared {
     keyspaces: ArcSwap<Vec<Keyspace>>,
     /// Changes of the keyspaces, one at a time.
     changes: Mutex<()>,
+    /// Those that tasks wait for.
+    changes_of_tasks: Arc<Changes>,
     events: Topic<Event>,
     /// Threads that warm keyspaces up.
     warmers: Mutex<Vec<JoinHandle<()>>>,
@@ -81,6 +85,7 @@ impl Engine {
             manager: Arc::new(manager),
             keyspaces: ArcSwap::default(),
             changes: Mutex::default(),
+            changes_of_tasks: Arc::default(),
             events: Topic::new("engine"),
             warmers: Mutex::default(),
             otel,
@@ -185,7 +190,8 @@ impl Engine {
 
     /// What happens to the keyspaces, from now on. Up to `capacity` events (at
     /// least one) wait to be read; who reads too slowly is told how many were
-    /// missed, and delays nobody.
+    /// missed, and delays nobody. Tasks read by
+    /// [`recv_async`](Subscription::recv_async).
     pub fn events(&self, capacity: usize) -> Subscription<Event> {
         self.shared.events.subscribe(capacity)
     }

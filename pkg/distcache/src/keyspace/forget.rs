@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use distcache_bus::{Deadline, Waiter};
-use distcache_manager::{Cursor, Page, Selection};
+use distcache_manager::{Condition, Cursor, Page, Selection, Version};
 
 use super::{Inner, Keyspace, Setup};
 use crate::Error;
@@ -23,7 +23,7 @@ impl Keyspace {
             let setup = self.inner.setup.load();
             if setup.writer.is_some() {
                 let setup = arc_swap::Guard::into_inner(setup);
-                let waiter = self.inner.begin_delete(&setup, key)?;
+                let waiter = self.inner.begin_delete(&setup, key, Condition::Always)?;
                 let deadline = Deadline::within(setup.config.write_timeout);
                 return self.inner.wait_for_store(&setup, key, &deadline, waiter);
             }
@@ -40,12 +40,70 @@ impl Keyspace {
         let delete = async {
             let setup = self.inner.setup.load_full();
             if setup.writer.is_some() {
-                let waiter = self.inner.begin_delete(&setup, key)?;
+                let waiter = self.inner.begin_delete(&setup, key, Condition::Always)?;
                 let deadline = Deadline::within(setup.config.write_timeout).instant();
                 return self.inner.wait_for_store_async(&setup, key, deadline, waiter).await;
             }
             self.inner.check_present()?;
             Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+        };
+        self.inner.watch.call_async(Operation::Delete, delete).await
+    }
+
+    /// Forgets a key if the cache has this version of its value, and not if another
+    /// was put or loaded since: see [`delete`](Self::delete).
+    ///
+    /// # Errors
+    /// `Cache` with `Unmet` when it has another, or none ([`Error::unmet`]): nothing
+    /// has changed. Else as of `delete`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = distcache::Engine::builder().start()?;
+    /// let users = engine.add_keyspace(distcache::KeyspaceConfig::new("users"))?;
+    /// let first = users.put(b"1", b"Ada")?;
+    /// let second = users.put(b"1", b"Grace")?;
+    /// assert_eq!(users.delete_if_version(b"1", first).unwrap_err().unmet(), Some(Some(second)));
+    /// users.delete_if_version(b"1", second)?;
+    /// assert!(users.get(b"1")?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn delete_if_version(&self, key: &[u8], version: Version) -> Result<(), Error> {
+        self.inner.watch.call(Operation::Delete, || {
+            let setup = self.inner.setup.load();
+            if setup.writer.is_some() {
+                let setup = arc_swap::Guard::into_inner(setup);
+                let condition = Condition::Version(version);
+                let waiter = self.inner.begin_delete(&setup, key, condition)?;
+                let deadline = Deadline::within(setup.config.write_timeout);
+                return self.inner.wait_for_store(&setup, key, &deadline, waiter).map(drop);
+            }
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_if_in(&self.inner.cache, key, version)?)
+        })
+    }
+
+    /// Like [`delete_if_version`](Self::delete_if_version), without ever parking the
+    /// thread.
+    ///
+    /// # Errors
+    /// As of `delete_if_version`.
+    pub async fn delete_if_version_async(&self, key: &[u8], version: Version) -> Result<(), Error> {
+        let delete = async {
+            let setup = self.inner.setup.load_full();
+            if setup.writer.is_some() {
+                let condition = Condition::Version(version);
+                let waiter = self.inner.begin_delete(&setup, key, condition)?;
+                let deadline = Deadline::within(setup.config.write_timeout).instant();
+                return self
+                    .inner
+                    .wait_for_store_async(&setup, key, deadline, waiter)
+                    .await
+                    .map(drop);
+            }
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_if_in_async(&self.inner.cache, key, version).await?)
         };
         self.inner.watch.call_async(Operation::Delete, delete).await
     }
@@ -170,7 +228,7 @@ impl Keyspace {
     ) -> Result<Page, Error> {
         self.inner.watch.call(Operation::Scan, || {
             self.inner.check_present()?;
-            let selection = Selection::Pattern(pattern.into());
+            let selection = Selection::pattern(pattern);
             Ok(self.inner.manager.scan_in(&self.inner.cache, &selection, from, entries)?)
         })
     }
@@ -188,7 +246,7 @@ impl Keyspace {
     ) -> Result<Page, Error> {
         let work = async {
             self.inner.check_present()?;
-            let selection = Selection::Pattern(pattern.into());
+            let selection = Selection::pattern(pattern);
             let page =
                 self.inner.manager.scan_in_async(&self.inner.cache, &selection, from, entries);
             Ok(page.await?)
@@ -203,9 +261,11 @@ impl Inner {
         self: &Arc<Self>,
         setup: &Arc<Setup>,
         key: &[u8],
+        condition: Condition,
     ) -> Result<Waiter<Result<bool, Error>>, Error> {
         let own: Box<[u8]> = key.into();
         self.begin_write(setup, key, move |space, writer| {
+            space.check(condition, &own)?;
             space.write_through(writer, &own, None, |space| {
                 space.manager.delete_in(&space.cache, &own)
             })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use distcache_bus::{Deadline, Waiter};
-use distcache_manager::{Hit, Landing, Look, Version, Write};
+use distcache_manager::{Condition, Hit, Landing, Look, Version, Write};
 
 use super::inner::Inner;
 use super::read::{Looked, Waiting};
@@ -163,8 +163,8 @@ impl Keyspace {
     fn delete_many_watched(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
-            let begun: Vec<_> =
-                keys.iter().map(|key| self.inner.begin_delete(&setup, key)).collect();
+            let begin = |key: &&[u8]| self.inner.begin_delete(&setup, key, Condition::Always);
+            let begun: Vec<_> = keys.iter().map(begin).collect();
             let deadline = Deadline::within(setup.config.write_timeout);
             let wait = |(waiter, key): (Result<_>, &&[u8])| {
                 self.inner.wait_for_store(&setup, key, &deadline, waiter?)
@@ -189,7 +189,8 @@ impl Keyspace {
             let deleted = self.inner.manager.delete_many_in_async(&self.inner.cache, keys).await;
             return deleted.into_iter().map(|deleted| Ok(deleted?)).collect();
         }
-        let begun: Vec<_> = keys.iter().map(|key| self.inner.begin_delete(&setup, key)).collect();
+        let begin = |key: &&[u8]| self.inner.begin_delete(&setup, key, Condition::Always);
+        let begun: Vec<_> = keys.iter().map(begin).collect();
         let mut deleted = Vec::with_capacity(keys.len());
         let deadline = Deadline::within(setup.config.write_timeout).instant();
         for (waiter, key) in begun.into_iter().zip(keys) {

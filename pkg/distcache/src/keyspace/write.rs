@@ -224,7 +224,7 @@ impl Keyspace {
             tags: &tags,
         };
         space.write_through(writer, key, Some(written), |space| {
-            let born = Some(space.manager.now());
+            let born = setup.config.is_dated.then(|| space.manager.now());
             let write = Write::new(key, text.as_bytes());
             let write = Write { content_type, expires, born, tags: &tags, ..write };
             space.manager.put_in(&space.cache, &write).map(|stored| stored.version)
@@ -381,7 +381,7 @@ impl Inner {
                 let write = Write {
                     content_type: own.content_type.as_deref(),
                     expires: space.until(&of_lane, own.until),
-                    born: Some(space.manager.now()),
+                    born: of_lane.config.is_dated.then(|| space.manager.now()),
                     tags: &own.tags,
                     ..Write::new(&own.key, &own.value)
                 };
@@ -407,8 +407,8 @@ impl Inner {
         })
     }
 
-    /// Whether a put's condition is met. In the lane of its key nobody else puts.
-    fn check(&self, condition: Condition, key: &[u8]) -> Result<(), Error> {
+    /// Whether a write's condition is met. In the lane of its key nobody else writes.
+    pub(super) fn check(&self, condition: Condition, key: &[u8]) -> Result<(), Error> {
         if condition == Condition::Always {
             return Ok(());
         }

@@ -9,6 +9,7 @@ pub(crate) enum Operation {
     Peek,
     Put,
     PutMany,
+    /// Also of `delete_if_version`.
     Delete,
     DeleteMany,
     /// Also of `decrement`.

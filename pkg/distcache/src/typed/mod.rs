@@ -244,6 +244,23 @@ impl<T, C: Codec<T>> Typed<T, C> {
         self.keyspace.delete_async(key).await
     }
 
+    /// Forgets one version of a key; see [`Keyspace::delete_if_version`].
+    ///
+    /// # Errors
+    /// As of that.
+    pub fn delete_if_version(&self, key: &[u8], version: Version) -> Result<(), Error> {
+        self.keyspace.delete_if_version(key, version)
+    }
+
+    /// Like [`delete_if_version`](Self::delete_if_version), without ever parking the
+    /// thread.
+    ///
+    /// # Errors
+    /// As of `delete_if_version`.
+    pub async fn delete_if_version_async(&self, key: &[u8], version: Version) -> Result<(), Error> {
+        self.keyspace.delete_if_version_async(key, version).await
+    }
+
     /// Forgets many keys; see [`Keyspace::delete_many`].
     pub fn delete_many(&self, keys: &[&[u8]]) -> Vec<Result<bool, Error>> {
         self.keyspace.delete_many(keys)

@@ -365,6 +365,12 @@ fn calls_of_tasks_do_what_calls_of_threads_do() {
             assert_eq!(things.increment_async(b"a", 41).await.unwrap(), 42);
             assert_eq!(things.decrement_async(b"a", 2).await.unwrap(), 40);
             assert!(things.contains_async(b"a").await.unwrap());
+            let third = things.get_async(b"a").await.unwrap().unwrap().version();
+            let unmet = things.delete_if_version_async(b"a", version).await.unwrap_err();
+            assert_eq!(unmet.unmet(), Some(Some(third)));
+            things.delete_if_version_async(b"a", third).await.unwrap();
+            assert!(things.peek_async(b"a").await.unwrap().is_none());
+            things.put_async(b"a", b"1").await.unwrap();
             assert!(things.delete_async(b"a").await.unwrap());
             assert!(things.peek_async(b"a").await.unwrap().is_none());
             let items = [distcache::Item::new(b"x", b"1"), distcache::Item::new(b"y", b"2")];

@@ -211,6 +211,35 @@ fn a_condition_that_is_not_met_keeps_a_write_from_the_store() {
 }
 
 #[test]
+fn what_is_not_to_be_dated_is_not_dated_on_its_way_to_the_store_or_by_an_increment() {
+    let database = Database::new();
+    for (config, name) in [(through(&database), "things"), (KeyspaceConfig::new("plain"), "plain")]
+    {
+        for is_dated in [true, false] {
+            let (_engine, things, _) = keyspace(config.clone().dated(is_dated));
+            things.put(b"n", b"1").unwrap();
+            let is_noted = || things.peek(b"n").unwrap().unwrap().born().is_some();
+            assert_eq!(is_noted(), is_dated, "{name}");
+            assert_eq!(things.increment(b"n", 1).unwrap(), 2);
+            assert_eq!(is_noted(), is_dated, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_version_that_is_there_no_more_is_not_deleted_from_the_store() {
+    let database = Database::new();
+    let (_engine, things, _) = keyspace(through(&database));
+    let first = things.put(b"a", b"1").unwrap();
+    let second = things.put(b"a", b"2").unwrap();
+    let error = things.delete_if_version(b"a", first).unwrap_err();
+    assert_eq!(error.unmet(), Some(Some(second)));
+    assert_eq!(database.row(b"a"), some("2"));
+    things.delete_if_version(b"a", second).unwrap();
+    assert_eq!(database.history(b"a"), [some("1"), some("2"), None]);
+}
+
+#[test]
 fn no_increment_is_lost_on_its_way_to_the_store() {
     let database = Database::new();
     database.set(b"n", b"1000");

@@ -69,6 +69,26 @@ fn of_many_who_put_if_absent_one_does() {
 }
 
 #[test]
+fn of_many_who_delete_a_version_one_does_and_the_next_stays() {
+    let (_engine, things, _) = plain();
+    for round in 0..100_u32 {
+        let key = round.to_le_bytes();
+        let first = things.put(&key, b"1").unwrap();
+        // 1. All have read the first version.
+        // 2. One deletes it.
+        // 3. It puts the second, which the others do not know.
+        let outcomes = on_threads(4, |_| {
+            things.delete_if_version(&key, first).map(|()| things.put(&key, b"2").expect("stored"))
+        });
+        let mut made = outcomes.iter().flatten();
+        let second = *made.next().expect("the fastest has deleted it");
+        assert!(made.next().is_none());
+        let found = things.get(&key).unwrap().unwrap();
+        assert_eq!((text(&found), found.version()), ("2".to_owned(), second));
+    }
+}
+
+#[test]
 fn a_put_if_present_revives_nothing_that_is_deleted_expired_or_absent() {
     let origin = Origin::new("");
     origin.set(distcache::Answer::NotFound);

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use distcache::opentelemetry::trace::{FutureExt, TraceContextExt};
-use distcache::{Answer, Context, Engine, Item, Keyspace, SourceError};
+use distcache::{Answer, Context, Engine, Item, Keyspace, SourceError, Version};
 
 use crate::support::{
     Listener, assert_root, assert_within, block_on, failure, outcome, quiet, said, things, threads,
@@ -31,6 +31,7 @@ fn every_call(things: &Keyspace) {
     things.persist(key).unwrap();
     things.scan(b"secret*", None, 10).unwrap();
     things.put_item(&Item::new(key, b"secret-value").if_absent()).unwrap_err();
+    things.delete_if_version(key, Version::ZERO).unwrap_err();
     things.invalidate(key).unwrap();
     things.invalidate_tags(&["secret-tag"]).unwrap();
     things.invalidate_prefix(b"secret").unwrap();
@@ -58,6 +59,7 @@ async fn every_call_async(things: &Keyspace) {
     things.persist_async(key).await.unwrap();
     things.scan_async(b"secret*", None, 10).await.unwrap();
     things.put_item_async(&Item::new(key, b"secret-value").if_absent()).await.unwrap_err();
+    things.delete_if_version_async(key, Version::ZERO).await.unwrap_err();
     things.invalidate_async(key).await.unwrap();
     things.invalidate_tags_async(&["secret-tag"]).await.unwrap();
     things.invalidate_prefix_async(b"secret").await.unwrap();
@@ -67,7 +69,7 @@ async fn every_call_async(things: &Keyspace) {
 }
 
 /// The operation, how it went, and the code if it has failed.
-const EXPECTED: [(&str, &str, Option<&str>); 22] = [
+const EXPECTED: [(&str, &str, Option<&str>); 23] = [
     ("put", "ok", None),
     ("get", "hit", None),
     ("get", "absent", None),
@@ -84,6 +86,7 @@ const EXPECTED: [(&str, &str, Option<&str>); 22] = [
     ("persist", "ok", None),
     ("scan", "ok", None),
     ("put", "error", Some("DC-117")),
+    ("delete", "error", Some("DC-117")),
     ("invalidate", "ok", None),
     ("invalidate_tags", "ok", None),
     ("invalidate_prefix", "ok", None),

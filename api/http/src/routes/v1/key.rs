@@ -1,7 +1,7 @@
 //! `/v1/keyspaces/{ks}/keys/{key}`: one value, as bytes.
 
 use bytes::Bytes;
-use distcache::{Error, Found, Item, Keyspace, codes};
+use distcache::{Error, Found, Item, Keyspace, Version, codes};
 
 use super::super::failure;
 use super::super::place::OfKey;
@@ -98,7 +98,7 @@ impl Call<'_> {
         let item = self.under_condition(item).await?;
         let version = match self.keyspace.put_item_async(&item).await {
             Ok(version) => version,
-            Err(error) => return Err(self.put_failed(&error)),
+            Err(error) => return Err(self.write_failed(&error)),
         };
         Ok(Response::empty(204).with_header("etag", self.tagger.tag(version)))
     }
@@ -122,17 +122,7 @@ impl Call<'_> {
             (None, None) => Ok(item),
             (None, Some(Tags::Any)) => Ok(item.if_absent()),
             (Some(Tags::Any), None) => Ok(item.if_present()),
-            (Some(wanted @ Tags::Of(_)), None) => {
-                let peeked = self.keyspace.peek_async(self.key).await;
-                let held = peeked.map_err(|error| failure::problem(&error))?;
-                match held {
-                    // Whoever puts another value until then is noticed.
-                    Some(found) if wanted.has(found.version()) => {
-                        Ok(item.if_version(found.version()))
-                    }
-                    held => Err(self.unmet(held.as_ref())),
-                }
-            }
+            (Some(wanted @ Tags::Of(_)), None) => Ok(item.if_version(self.held_of(&wanted).await?)),
             _ => {
                 let detail = "a PUT takes `If-Match`, or `If-None-Match: *`";
                 Err(Problem::new(400, codes::CONDITION_INVALID).detail(detail))
@@ -140,20 +130,39 @@ impl Call<'_> {
         }
     }
 
-    async fn delete(&self) -> Result<Response, Problem> {
-        Pairs::of(self.request.query)?.finish("a DELETE takes no parameters")?;
-        let headers = self.request.headers;
-        let is_conditional = |name| headers.value_of(name).is_some();
-        if is_conditional(HeaderName::IfMatch) || is_conditional(HeaderName::IfNoneMatch) {
-            let detail = "a DELETE takes neither `If-Match` nor `If-None-Match`";
-            return Err(Problem::new(400, codes::CONDITION_INVALID).detail(detail));
+    /// Which of these the key has. Whoever puts another value behind it is noticed
+    /// by the write that asks for this one.
+    async fn held_of(&self, wanted: &Tags) -> Result<Version, Problem> {
+        let peeked = self.keyspace.peek_async(self.key).await;
+        let held = peeked.map_err(|error| failure::problem(&error))?;
+        match held {
+            Some(found) if wanted.has(found.version()) => Ok(found.version()),
+            held => Err(self.unmet(held.as_ref())),
         }
-        let deleted = self.keyspace.delete_async(self.key).await;
-        let was_there = deleted.map_err(|error| failure::problem(&error))?;
-        if was_there { Ok(Response::empty(204)) } else { Err(not_found()) }
     }
 
-    fn put_failed(&self, error: &Error) -> Problem {
+    async fn delete(&self) -> Result<Response, Problem> {
+        Pairs::of(self.request.query)?.finish("a DELETE takes no parameters")?;
+        if self.request.headers.value_of(HeaderName::IfNoneMatch).is_some() {
+            let detail = "a DELETE takes `If-Match` alone";
+            return Err(Problem::new(400, codes::CONDITION_INVALID).detail(detail));
+        }
+        let wanted = Tags::if_match(self.request, self.tagger)?;
+        if let Some(wanted @ Tags::Of(_)) = &wanted {
+            let version = self.held_of(wanted).await?;
+            let deleted = self.keyspace.delete_if_version_async(self.key, version).await;
+            deleted.map_err(|error| self.write_failed(&error))?;
+            return Ok(Response::empty(204));
+        }
+        let deleted = self.keyspace.delete_async(self.key).await;
+        match deleted.map_err(|error| failure::problem(&error))? {
+            true => Ok(Response::empty(204)),
+            false if wanted.is_some() => Err(self.unmet(None)),
+            false => Err(not_found()),
+        }
+    }
+
+    fn write_failed(&self, error: &Error) -> Problem {
         let problem = failure::problem(error);
         match error.unmet() {
             Some(Some(version)) => problem.header("etag", self.tagger.tag(version)),

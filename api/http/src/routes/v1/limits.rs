@@ -4,6 +4,8 @@ use distcache::{Bound, Engine};
 use serde::Serialize;
 
 use super::super::{document, failure};
+use super::batch;
+use crate::events::Hub;
 use crate::observe::Observer;
 use crate::{Problem, Response};
 
@@ -12,9 +14,12 @@ use crate::{Problem, Response};
 pub(in crate::routes) async fn report(
     engine: &Engine,
     observer: &Observer,
+    events: &Hub,
 ) -> Result<Response, Problem> {
     let bounds = engine.limits_async().await.map_err(|error| failure::problem(&error))?;
-    let doors = observer.door.bounds();
+    let mut doors = observer.door.bounds();
+    doors.push(events.bound());
+    doors.push(Bound::new("batch_keys", "keys", batch::KEYS_MAX as u64));
     let limits = doors.iter().chain(&bounds).map(BoundView::of).collect();
     Ok(document(&Limits { limits }))
 }

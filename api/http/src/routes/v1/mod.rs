@@ -13,4 +13,4 @@ mod verbs;
 pub(super) use batch::{Batch, OfBatch};
 pub(super) use events::open as open_events;
 pub(super) use key::{Call, cache_status, not_found};
-pub(super) use keyspaces::{Changes, OfKeyspace, Spaces};
+pub(super) use keyspaces::{OfKeyspace, Spaces};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use distcache_http::doors::Kind;
+use serde_json::json;
 
 use super::status_and_code;
 use crate::support::{Client, TestDoor, on_each_door};
@@ -95,6 +96,12 @@ fn there_are_only_so_many_streams(door: &TestDoor) {
     let refused = door.ask("GET", "/v1/events", "", b"");
     assert_eq!(status_and_code(&refused), (503, "DC-236".to_owned()));
     assert!(refused.header("retry-after").is_some());
+    if door.kind == Kind::Hyper {
+        let limits = door.ask("GET", "/v1/limits", "", b"").json();
+        let mut limits = limits["limits"].as_array().expect("a list").iter();
+        let streams = limits.find(|limit| limit["name"] == "event_streams").expect("it is told");
+        assert_eq!((&streams["used"], &streams["reached"]), (&json!(64), &json!(1)));
+    }
     // Others are served all the while.
     assert_eq!(door.ask("GET", "/livez", "", b"").status, 200);
     // Who has left is noticed by writing: then there is room.

@@ -11,6 +11,7 @@ on_each_door! {
     a_keyspace_that_is_not_there_is_404_by_name,
     a_tag_saves_a_second_answer,
     a_put_under_a_condition_changes_only_what_it_knows,
+    a_delete_under_a_condition_forgets_only_what_it_knows,
     a_condition_that_cannot_be_kept_is_refused,
     a_ttl_and_tags_come_with_the_query,
     a_missing_value_is_loaded_and_told_so,
@@ -127,6 +128,26 @@ fn a_put_under_a_condition_changes_only_what_it_knows(door: &TestDoor) {
     assert_eq!(door.ask("GET", &path(b"a"), "", b"").body, b"5");
 }
 
+fn a_delete_under_a_condition_forgets_only_what_it_knows(door: &TestDoor) {
+    let delete_if = |condition: &str| {
+        door.ask("DELETE", &path(b"a"), &format!("If-Match: {condition}\r\n"), b"")
+    };
+    assert_eq!(status_and_code(&delete_if("*")), (412, "DC-117".to_owned()));
+    let first = put(door, b"a", b"1");
+    assert_eq!(status_and_code(&delete_if("\"x\"")), (412, "DC-117".to_owned()));
+    let second = put(door, b"a", b"2");
+    let late = delete_if(&first);
+    assert_eq!((late.status, tag_of(&late)), (412, second.clone()));
+    assert_eq!(door.ask("GET", &path(b"a"), "", b"").body, b"2");
+
+    assert_eq!(delete_if(&format!("{first}, {second}")).status, 204);
+    assert_eq!(door.ask("GET", &path(b"a"), "", b"").status, 404);
+    assert_eq!(delete_if(&second).status, 412);
+    put(door, b"a", b"3");
+    assert_eq!(delete_if("*").status, 204);
+    assert_eq!(door.ask("GET", &path(b"a"), "", b"").status, 404);
+}
+
 fn a_condition_that_cannot_be_kept_is_refused(door: &TestDoor) {
     put(door, b"a", b"1");
     let refused = |method: &str, headers: &str| {
@@ -136,7 +157,8 @@ fn a_condition_that_cannot_be_kept_is_refused(door: &TestDoor) {
     refused("GET", "If-None-Match: 1-2\r\n");
     refused("PUT", "If-None-Match: \"1-2\"\r\n");
     refused("PUT", "If-None-Match: *\r\nIf-Match: *\r\n");
-    refused("DELETE", "If-Match: *\r\n");
+    refused("DELETE", "If-None-Match: *\r\n");
+    refused("DELETE", "If-Match: 1-2\r\n");
     assert_eq!(door.ask("GET", &path(b"a"), "", b"").body, b"1");
 }
 

@@ -74,6 +74,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .flag("insecure", ""),
     setting(
+        "ready_when_warm",
+        Switch,
+        Fixed("false"),
+        "Whether /readyz says 503 until every keyspace has loaded its warm keys",
+    )
+    .because("a server whose source is down would never be ready")
+    .flag("ready-when-warm", ""),
+    setting(
         "drain_delay",
         Time(Duration::ZERO),
         Fixed("0s"),
@@ -92,12 +100,23 @@ pub(super) const SETTINGS: &[Setting] = &[
     .reloads(Reload::Live),
 ];
 
-pub(super) const LOG: &[Setting] = &[Setting::new(
-    Section::Log,
-    "filter",
-    LogFilter,
-    Fixed("info"),
-    "What to log: off, error, warn, info, debug, trace, or target=level,...",
-)
-.because("no key and no value is logged at info")
-.flag("log", "FILTER")];
+pub(super) const LOG: &[Setting] = &[
+    Setting::new(
+        Section::Log,
+        "filter",
+        LogFilter,
+        Fixed("info"),
+        "What to log: off, error, warn, info, debug, trace, or target=level,...",
+    )
+    .because("no key and no value is logged at info")
+    .flag("log", "FILTER"),
+    Setting::new(
+        Section::Log,
+        "slow_after",
+        Time(Duration::ZERO),
+        Fixed("1s"),
+        "How long a request takes that is told of as slow",
+    )
+    .because("without its key, and ten of them a second at most")
+    .flag("slow-after", "TIME"),
+];

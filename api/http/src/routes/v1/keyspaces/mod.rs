@@ -3,8 +3,6 @@
 pub(crate) mod settings;
 pub(crate) mod walks;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use distcache::{BreakerState, CacheError, Engine, Error, Keyspace, KeyspaceConfig, codes};
 use serde::Serialize;
 
@@ -24,39 +22,9 @@ pub(in crate::routes) enum OfKeyspace {
     Stats,
 }
 
-/// Changes of keyspaces that wait for each other. Each has a thread of its own,
-/// and they are made one at a time.
-const CHANGES_MAX: usize = 8;
-
-/// The changes of keyspaces that are asked for now.
-#[derive(Debug, Default)]
-pub(in crate::routes) struct Changes(AtomicUsize);
-
-/// One of them, counted out on drop.
-struct Change<'a>(&'a AtomicUsize);
-
-impl Changes {
-    fn begin(&self) -> Result<Change<'_>, Problem> {
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
-        let change = Change(&self.0);
-        if before < CHANGES_MAX {
-            return Ok(change);
-        }
-        let detail = format!("{CHANGES_MAX} changes of keyspaces wait already");
-        Err(Problem::new(503, codes::OVERLOADED).detail(detail).retry_after(1))
-    }
-}
-
-impl Drop for Change<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// A request about keyspaces.
 pub(in crate::routes) struct Spaces<'a> {
     pub(in crate::routes) engine: &'a Engine,
-    pub(in crate::routes) changes: &'a Changes,
     pub(in crate::routes) request: &'a Request<'a>,
 }
 
@@ -135,7 +103,6 @@ impl Spaces<'_> {
         let wanted = Settings::default().changed_by(&self.request.body)?;
         let wanted = wanted.to_engine(&KeyspaceConfig::new(name).settings())?;
         let config = KeyspaceConfig::new(name).with_settings(wanted.clone());
-        let _change = self.changes.begin()?;
         match self.engine.add_keyspace_async(config).await {
             Ok(keyspace) => Ok(described(201, &keyspace)),
             Err(Error::Cache(CacheError::KeyspaceExists { .. })) => {
@@ -153,7 +120,6 @@ impl Spaces<'_> {
     /// Changes the settings that are named; `null` stands for the default.
     async fn change(&self, keyspace: Keyspace) -> Result<Response, Problem> {
         self.takes_nothing()?;
-        let _change = self.changes.begin()?;
         let config = keyspace.config();
         let before = config.settings();
         let wanted = Settings::of(&before).changed_by(&self.request.body)?.to_engine(&before)?;
@@ -167,7 +133,6 @@ impl Spaces<'_> {
         if name == ROOT_KEYSPACE {
             return Err(Problem::new(409, codes::KEYSPACE_OF_ROOT));
         }
-        let _change = self.changes.begin()?;
         let removed = self.engine.delete_keyspace_async(name).await;
         removed.map(|()| Response::empty(204)).map_err(|error| failure::problem(&error))
     }

@@ -18,7 +18,7 @@ pub(crate) const ENTRIES: usize = 100;
 const ENTRIES_A_STEP: usize = 32;
 /// Bytes of keys that end a page early.
 const PAGE_BYTES_MAX: usize = 1 << 20;
-/// The longest pattern: to match a key takes time in proportion to both lengths.
+/// The longest pattern: each 64 of its letters take a key once more.
 pub(crate) const PATTERN_BYTES_MAX: usize = 256;
 
 #[derive(Serialize)]
