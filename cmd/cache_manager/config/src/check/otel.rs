@@ -4,16 +4,21 @@ use distcache::codes;
 
 use crate::config::{Config, conflict};
 use crate::fault::{Fault, Faults};
-use crate::setting::Section;
+use crate::setting::{Section, Setting};
 use crate::table;
+use crate::tables::default_of;
 
 /// What an address of a collector begins with.
 const SCHEMES: [&str; 2] = ["http://", "https://"];
 
 pub(super) fn combinations(config: &Config, faults: &mut Faults) {
     let view = config.common(Section::Otel);
-    let names = table::settings(Section::Otel).iter().map(|setting| setting.name);
-    let Some(given) = names.clone().find(|name| view.is_given(name)) else { return };
+    // What is printed names every default, and is a configuration like any other.
+    let says_something = |setting: &&Setting| {
+        view.is_given(setting.name) && view.value(setting.name) != default_of(setting)
+    };
+    let mut settings = table::settings(Section::Otel).iter();
+    let Some(Setting { name: given, .. }) = settings.find(says_something) else { return };
     if cfg!(not(feature = "otel")) {
         faults.add(|| {
             let (code, what) = (codes::OTEL_NOT_BUILT, codes::OTEL_NOT_BUILT.meaning());
