@@ -181,7 +181,9 @@ impl<T> Drop for Shared<T> {
         let ears: Vec<_> = listeners.iter().map(|listener| listener.ear.clone()).collect();
         // With the senders goes what a task would find that wakes up too early.
         drop(listeners);
-        ears.iter().for_each(|ear| ear.wake());
+        for ear in ears {
+            ear.wake();
+        }
     }
 }
 
@@ -227,7 +229,7 @@ impl<T> Subscription<T> {
     pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Received<T>>> {
         match self.poll_now() {
             Poll::Pending => self.go_to_sleep(context),
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         }
     }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use distcache_bus::{CallError, Deadline};
-use distcache_node::commands::{Clear, Count, InvalidateSome, Revoke, Survey};
+use distcache_node::commands::{Clear, InvalidateSome, Revoke, Survey};
 use distcache_node::{Departed, KeyspaceId, NodeStatus, Selection};
 
+use super::count::Count;
 use super::tour::Tour;
 use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
@@ -171,7 +172,7 @@ impl CacheManager {
         let mut tour = Tour::begin(&self.shared).await?;
         while let Some(node) = tour.node() {
             let (epoch, deadline) = (tour.epoch(), tour.deadline());
-            let command = Count { keyspace: keyspace.id() };
+            let command = Count::of(keyspace.id(), &node);
             let counted = node.mailbox.begin_read(epoch, &deadline, &self.shared.timer, command);
             if let Some(counted) = tour.heard(counted.await).await? {
                 // Fewer of them, if the tour has begun again.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use distcache_bus::CallError;
 use distcache_node::{DataNode, Entry, KeyspaceId, Limits, STRUCTURE_BYTES_MIN};
 use distcache_ring::HashRing;
 
@@ -78,15 +79,23 @@ impl Membership {
         let mut total = 0;
         let mut next = Some(0);
         while let Some(from) = next {
-            // The new owner's lock first: see `commands::Fetch`.
+            // The new owner's lock first: see `commands::Fetch`. It takes over when the
+            // other's lock is free again: a policy of one's own that panics there
+            // costs one node and not both.
             let step = new.mailbox.locked(MOVE_WAIT, |taker| {
-                old.mailbox.locked(MOVE_WAIT, |giver| hand_over(id, giver, taker, from, owns))
+                let given = |giver: &mut DataNode| give(id, giver, taker, from, owns);
+                let step = old.mailbox.locked(MOVE_WAIT, given)?;
+                let hashes: Vec<u64> = step.given.iter().map(|(hash, _)| *hash).collect();
+                for (hash, entry) in step.given {
+                    taker.take_over(id, hash, entry);
+                }
+                Ok::<_, CallError>((hashes, step.next))
             });
             next = match step {
-                Ok(Ok(step)) => {
-                    total += step.hashes.len() as u64;
-                    self.tell_assigned(&step.hashes, new.id, after.epoch);
-                    step.next
+                Ok(Ok((hashes, next))) => {
+                    total += hashes.len() as u64;
+                    self.tell_assigned(&hashes, new.id, after.epoch);
+                    next
                 }
                 Ok(Err(_silent)) => {
                     // What it still holds is gone with it.
@@ -179,28 +188,26 @@ impl Plan {
 struct Step {
     /// Where to go on; `None` at the end.
     next: Option<usize>,
-    hashes: Vec<u64>,
+    /// What has left the old owner, and is not at the new one yet.
+    given: Vec<(u64, Entry)>,
 }
 
-/// Moves some entries, and with them the right to the bytes that they take.
-fn hand_over(
+/// Takes some entries off a node, and the right to the bytes that they take, which
+/// is the other's from now on.
+fn give(
     id: KeyspaceId,
     giver: &mut DataNode,
     taker: &mut DataNode,
     from: usize,
     leaves: impl Fn(u64) -> bool,
 ) -> Step {
-    let mut moved: Vec<(u64, Entry)> = Vec::new();
+    let mut given = Vec::new();
     let before = giver.bytes();
-    let next = giver.hand_over_some(id, from, SLOTS_A_MOVE, leaves, &mut moved);
-    let structure = STRUCTURE_BYTES_AN_ENTRY * moved.len() as u64;
+    let next = giver.hand_over_some(id, from, SLOTS_A_MOVE, leaves, &mut given);
+    let structure = STRUCTURE_BYTES_AN_ENTRY * given.len() as u64;
     let bytes = before - giver.bytes() + structure;
     give_right(id, giver, taker, bytes);
-    let hashes = moved.iter().map(|(hash, _)| *hash).collect();
-    for (hash, entry) in moved {
-        taker.take_over(id, hash, entry);
-    }
-    Step { next, hashes }
+    Step { next, given }
 }
 
 /// Gives the right to some memory, but never what the giver's tables need.
@@ -220,9 +227,12 @@ fn give_right(id: KeyspaceId, giver: &mut DataNode, taker: &mut DataNode, bytes:
 mod tests {
     use std::time::Duration;
 
-    use distcache_bus::{CallError, Deadline};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use distcache_bus::Deadline;
     use distcache_node::commands::{Item, Put};
-    use distcache_node::{Condition, Tick};
+    use distcache_node::eviction::Fifo;
+    use distcache_node::{Condition, CustomPolicy, Eviction, EvictionPolicy, Slot, Tick};
 
     use super::*;
     use crate::{CacheManager, Config};
@@ -269,6 +279,85 @@ mod tests {
         for n in of_lost {
             assert!(cache.get(&key(n)).unwrap().is_none(), "{n} was deleted");
         }
+    }
+
+    /// Panics when it is told of an entry, if it is to.
+    #[derive(Debug)]
+    struct Brittle {
+        breaks: bool,
+        order: Fifo,
+    }
+
+    impl Eviction for Brittle {
+        fn shares_hits(&self) -> bool {
+            self.order.shares_hits()
+        }
+
+        fn inserted(&mut self, slot: Slot, hash: u64, bytes: u64) {
+            assert!(!self.breaks, "a policy of somebody's own");
+            self.order.inserted(slot, hash, bytes);
+        }
+
+        fn hit(&mut self, slot: Slot) {
+            self.order.hit(slot);
+        }
+
+        fn hit_shared(&self, slot: Slot) {
+            self.order.hit_shared(slot);
+        }
+
+        fn removed(&mut self, slot: Slot) {
+            self.order.removed(slot);
+        }
+
+        fn victim(&mut self) -> Option<Slot> {
+            self.order.victim()
+        }
+
+        fn heap_bytes(&self) -> u64 {
+            self.order.heap_bytes()
+        }
+
+        fn growth_bytes(&self, slots: usize) -> u64 {
+            self.order.growth_bytes(slots)
+        }
+
+        fn clear(&mut self) {
+            self.order.clear();
+        }
+
+        fn validate(&self, entries: usize) {
+            self.order.validate(entries);
+        }
+    }
+
+    #[test]
+    fn a_policy_that_panics_in_a_new_node_leaves_the_old_one_what_it_owns() {
+        let breaks = Arc::new(AtomicBool::new(false));
+        let of_policy = breaks.clone();
+        let make =
+            move || Brittle { breaks: of_policy.load(Ordering::Relaxed), order: Fifo::new() };
+        let eviction = EvictionPolicy::Custom(CustomPolicy::new("brittle", make));
+        let config = Config { data_nodes: 1, eviction, ..Config::default() };
+        let cache = CacheManager::start(config).unwrap();
+        (0..1_000).for_each(|n| _ = cache.put(&key(n), b"1", None).unwrap());
+        let old = cache.shared.routing.load().nodes[0].clone();
+        breaks.store(true, Ordering::Relaxed);
+        let joined = cache.shared.change(|membership, routing| {
+            let joining = membership.announce(routing)?;
+            // Those that are made in its place are whole.
+            breaks.store(false, Ordering::Relaxed);
+            let id = joining.node.id;
+            membership.let_join(routing, joining);
+            Ok(id)
+        });
+        let joined = joined.unwrap();
+        assert!(!old.mailbox.fence().is_retired());
+        let (of_old, of_new): (Vec<u32>, Vec<u32>) =
+            (0..1_000).partition(|&n| cache.owner(&key(n)) != joined);
+        assert!(!of_old.is_empty() && !of_new.is_empty());
+        assert!(of_old.iter().all(|&n| cache.get(&key(n)).unwrap().is_some()));
+        assert!(of_new.iter().all(|&n| cache.get(&key(n)).unwrap().is_none()), "lost, not stale");
     }
 
     /// The bytes that all nodes together may take; and those of the keyspace that

@@ -10,7 +10,7 @@ mod load;
 pub use load::{Land, LookFresh, LookUp};
 
 mod read;
-pub use read::{Count, Get, GetMany, Peek, Scan, Survey};
+pub use read::{Get, GetMany, Peek, Scan, Survey};
 
 mod trace;
 pub use trace::Trace;

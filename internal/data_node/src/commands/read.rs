@@ -140,32 +140,6 @@ impl Read<DataNode> for Scan {
     }
 }
 
-/// What a node has counted of one keyspace; `None` if that is not there.
-#[derive(Debug, Clone, Copy)]
-pub struct Count {
-    /// Which keyspace.
-    pub keyspace: KeyspaceId,
-}
-
-impl Command<DataNode> for Count {
-    type Reply = Option<NodeStatus>;
-    type Owned = Self;
-
-    fn into_owned(self) -> Self {
-        self
-    }
-
-    fn run(self, node: &mut DataNode) -> Self::Reply {
-        self.read(node)
-    }
-}
-
-impl Read<DataNode> for Count {
-    fn read(self, node: &DataNode) -> Self::Reply {
-        node.keyspace_status(self.keyspace)
-    }
-}
-
 /// What a node has counted of all its keyspaces.
 #[derive(Debug, Clone, Copy)]
 pub struct Survey;
