@@ -6,66 +6,70 @@ use std::task::Poll;
 use std::time::Duration;
 
 use distcache::opentelemetry::trace::{FutureExt, TraceContextExt};
-use distcache::{Answer, Context, Engine, Item, Keyspace, SourceError, Version};
+use distcache::{Answer, Context, Engine, Error, Item, Keyspace, SourceError, Version};
+
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
 
 use crate::support::{
     Listener, assert_root, assert_within, block_on, failure, outcome, quiet, said, things, threads,
 };
 
 /// Every call of a keyspace, in the order of [`EXPECTED`].
-fn every_call(things: &Keyspace) {
+fn every_call(things: &Keyspace) -> Result<(), Error> {
     let (key, other): (&[u8], &[u8]) = (b"secret-key", b"secret-other");
-    things.put(key, b"secret-value").unwrap();
-    things.get(key).unwrap();
-    things.get(other).unwrap();
-    things.peek(key).unwrap();
-    things.contains(key).unwrap();
-    things.ttl(key).unwrap();
+    things.put(key, b"secret-value")?;
+    things.get(key)?;
+    things.get(other)?;
+    things.peek(key)?;
+    things.contains(key)?;
+    things.ttl(key)?;
     things.put_many(&[Item::new(key, b"secret-value"), Item::new(other, b"1")]);
     things.get_many(&[key, other]);
-    things.increment(other, 1).unwrap();
-    things.decrement(other, 1).unwrap();
-    things.increment(key, 1).unwrap_err();
-    things.touch(key).unwrap();
-    things.expire(key, Duration::from_mins(1)).unwrap();
-    things.persist(key).unwrap();
-    things.scan(b"secret*", None, 10).unwrap();
-    things.put_item(&Item::new(key, b"secret-value").if_absent()).unwrap_err();
-    things.delete_if_version(key, Version::ZERO).unwrap_err();
-    things.invalidate(key).unwrap();
-    things.invalidate_tags(&["secret-tag"]).unwrap();
-    things.invalidate_prefix(b"secret").unwrap();
-    things.delete(key).unwrap();
+    things.increment(other, 1)?;
+    things.decrement(other, 1)?;
+    assert!(things.increment(key, 1).is_err());
+    things.touch(key)?;
+    things.expire(key, Duration::from_mins(1))?;
+    things.persist(key)?;
+    things.scan(b"secret*", None, 10)?;
+    assert!(things.put_item(&Item::new(key, b"secret-value").if_absent()).is_err());
+    assert!(things.delete_if_version(key, Version::ZERO).is_err());
+    things.invalidate(key)?;
+    things.invalidate_tags(&["secret-tag"])?;
+    things.invalidate_prefix(b"secret")?;
+    things.delete(key)?;
     things.delete_many(&[key, other]);
-    things.clear().unwrap();
+    things.clear()?;
+    Ok(())
 }
 
 /// The same by the twins.
-async fn every_call_async(things: &Keyspace) {
+async fn every_call_async(things: &Keyspace) -> Result<(), Error> {
     let (key, other): (&[u8], &[u8]) = (b"secret-key", b"secret-other");
-    things.put_async(key, b"secret-value").await.unwrap();
-    things.get_async(key).await.unwrap();
-    things.get_async(other).await.unwrap();
-    things.peek_async(key).await.unwrap();
-    things.contains_async(key).await.unwrap();
-    things.ttl_async(key).await.unwrap();
+    things.put_async(key, b"secret-value").await?;
+    things.get_async(key).await?;
+    things.get_async(other).await?;
+    things.peek_async(key).await?;
+    things.contains_async(key).await?;
+    things.ttl_async(key).await?;
     things.put_many_async(&[Item::new(key, b"secret-value"), Item::new(other, b"1")]).await;
     things.get_many_async(&[key, other]).await;
-    things.increment_async(other, 1).await.unwrap();
-    things.decrement_async(other, 1).await.unwrap();
-    things.increment_async(key, 1).await.unwrap_err();
-    things.touch_async(key).await.unwrap();
-    things.expire_async(key, Duration::from_mins(1)).await.unwrap();
-    things.persist_async(key).await.unwrap();
-    things.scan_async(b"secret*", None, 10).await.unwrap();
-    things.put_item_async(&Item::new(key, b"secret-value").if_absent()).await.unwrap_err();
-    things.delete_if_version_async(key, Version::ZERO).await.unwrap_err();
-    things.invalidate_async(key).await.unwrap();
-    things.invalidate_tags_async(&["secret-tag"]).await.unwrap();
-    things.invalidate_prefix_async(b"secret").await.unwrap();
-    things.delete_async(key).await.unwrap();
+    things.increment_async(other, 1).await?;
+    things.decrement_async(other, 1).await?;
+    assert!(things.increment_async(key, 1).await.is_err());
+    things.touch_async(key).await?;
+    things.expire_async(key, Duration::from_mins(1)).await?;
+    things.persist_async(key).await?;
+    things.scan_async(b"secret*", None, 10).await?;
+    assert!(things.put_item_async(&Item::new(key, b"secret-value").if_absent()).await.is_err());
+    assert!(things.delete_if_version_async(key, Version::ZERO).await.is_err());
+    things.invalidate_async(key).await?;
+    things.invalidate_tags_async(&["secret-tag"]).await?;
+    things.invalidate_prefix_async(b"secret").await?;
+    things.delete_async(key).await?;
     things.delete_many_async(&[key, other]).await;
-    things.clear_async().await.unwrap();
+    things.clear_async().await?;
+    Ok(())
 }
 
 /// The operation, how it went, and the code if it has failed.
@@ -95,12 +99,12 @@ const EXPECTED: [(&str, &str, Option<&str>); 23] = [
     ("clear", "ok", None),
 ];
 
-fn heard_of(calls: impl FnOnce(&Keyspace)) -> Listener {
+fn heard_of(calls: impl FnOnce(&Keyspace) -> Result<(), Error>) -> Listener {
     let listener = Listener::new();
     let engine = listener.engine(things());
-    let keyspace = engine.keyspace("things").unwrap();
+    let keyspace = engine.keyspace("things").expect("it was added");
     listener.forget();
-    calls(&keyspace);
+    calls(&keyspace).expect("what is to fail is expected to");
     listener
 }
 
@@ -218,7 +222,7 @@ fn without_a_tracer_there_is_no_span_and_without_a_meter_no_number() {
         engine.get("things", b"a").unwrap();
         listener.meters.force_flush().unwrap();
         let numbers = listener.metrics.get_finished_metrics().unwrap();
-        let instruments = numbers.iter().flat_map(|all| all.scope_metrics()).count();
+        let instruments = numbers.iter().flat_map(ResourceMetrics::scope_metrics).count();
         (listener.spans().len(), instruments)
     };
     assert_eq!(get(quiet()), (0, 0));

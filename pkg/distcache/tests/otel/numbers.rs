@@ -39,8 +39,8 @@ fn series(metric: &Metric) -> Series {
 }
 
 fn heard(listener: &Listener) -> BTreeMap<String, Series> {
-    listener.meters.force_flush().unwrap();
-    let told = listener.metrics.get_finished_metrics().unwrap();
+    listener.meters.force_flush().expect("it is kept in memory");
+    let told = listener.metrics.get_finished_metrics().expect("it is kept in memory");
     let latest = told.last().expect("something was told");
     let scopes: Vec<_> = latest.scope_metrics().collect();
     assert!(scopes.iter().all(|scope| scope.scope().name() == "distcache"));

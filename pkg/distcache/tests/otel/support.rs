@@ -86,7 +86,7 @@ pub(crate) fn things() -> KeyspaceConfig {
 
 /// What a span says under a name.
 pub(crate) fn said(span: &SpanData, name: &str) -> Option<String> {
-    value(&span.attributes, name).map(|value| value.to_string())
+    value(&span.attributes, name).map(ToString::to_string)
 }
 
 pub(crate) fn value<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a Value> {

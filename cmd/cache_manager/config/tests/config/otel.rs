@@ -29,7 +29,7 @@ mod built {
     use crate::support::{Folder, NAME, variables};
 
     fn settings(config: &Config) -> OtelSettings {
-        config.otel().unwrap().expect("there is an endpoint")
+        config.otel().expect("it is right").expect("there is an endpoint")
     }
 
     #[test]
