@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use distcache::opentelemetry::trace::{FutureExt, TraceContextExt};
 use distcache::{Answer, Context, Engine, Error, Item, Keyspace, SourceError, Version};
-
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 
 use crate::support::{
