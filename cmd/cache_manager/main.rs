@@ -11,6 +11,7 @@ mod flags;
 mod health_command;
 mod logger;
 mod notify;
+mod otel;
 mod ready;
 #[cfg(test)]
 mod reference;
@@ -32,6 +33,7 @@ use failure::{Failure, with_causes};
 use flags::Task;
 use logger::LogFilter;
 use notify::Watchdog;
+use otel::Export;
 use reload::Settings;
 use signals::ServerSignals;
 
@@ -83,11 +85,13 @@ fn serve(inputs: Inputs) -> Result<(), Failure> {
         let what = format_args!("cannot listen on {address}: {error}").to_string();
         Failure::to_start(codes::ADDRESS_UNAVAILABLE, what)
     })?;
-    let engine = loaded.start().map_err(Faults::from)?;
+    let export = Export::start(config)?;
+    let engine = loaded.start(export.engine()).map_err(Faults::from)?;
     let limits = config.limits(largest_value(&engine));
     let readiness = readiness(config);
     let routes = routes(config, &listener, &engine)?;
     let routes = routes.readiness(readiness.clone()).access(access.clone());
+    let routes = export.routes(routes);
     let door = doors::open(config.http_server(), listener, routes, &limits)
         .map_err(|error| Failure::to_start(error.code(), with_causes(&error)))?;
     tell(&Facts {
@@ -113,6 +117,8 @@ fn serve(inputs: Inputs) -> Result<(), Failure> {
     thread::sleep(config.drain_delay());
     let drained = door.shutdown(config.shutdown_timeout());
     let closed = settings.engine.shutdown(config.shutdown_timeout());
+    // Last of all: it tells of the others too.
+    export.end();
     drained.map_err(|error| Failure::to_end(error.code(), &error))?;
     closed.map_err(|error| Failure::to_end(error.code(), error))?;
     log::info!("ended");

@@ -67,6 +67,7 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
         ("dispatch", "WHERE", "inline"),
         ("http-server", "SERVER", Door::DEFAULT.name()),
         ("log", "FILTER", "info"),
+        ("otel-endpoint", "URL", ""),
         ("slow-after", "TIME", "1"),
         ("allow-origin", "ORIGIN", ""),
         ("allow-host", "HOST", ""),

@@ -11,6 +11,7 @@ mod health;
 mod life;
 mod memory;
 mod observability;
+mod otel;
 mod readme;
 mod reload;
 mod support;

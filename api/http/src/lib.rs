@@ -62,6 +62,11 @@ pub use observe::{DoorWatch, History};
 
 pub use openapi::OPENAPI;
 
+#[cfg(feature = "otel")]
+mod otel;
+#[cfg(feature = "otel")]
+pub use otel::Tracing;
+
 mod routes;
 pub use routes::{Operation, ROOT_KEYSPACE, ROUTES, Route, Routes};
 

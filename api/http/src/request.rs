@@ -112,6 +112,10 @@ pub enum HeaderName {
     Origin,
     /// `Sec-Fetch-Site`
     SecFetchSite,
+    /// `Traceparent`
+    Traceparent,
+    /// `Tracestate`
+    Tracestate,
 }
 
 impl HeaderName {
@@ -127,6 +131,8 @@ impl HeaderName {
             Self::IfNoneMatch => "if-none-match",
             Self::Origin => "origin",
             Self::SecFetchSite => "sec-fetch-site",
+            Self::Traceparent => "traceparent",
+            Self::Tracestate => "tracestate",
         }
     }
 }

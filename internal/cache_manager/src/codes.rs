@@ -135,6 +135,7 @@ codes! {
     DOOR_NOT_BUILT = 305, "This program was built without that HTTP server.", "Build it with `--features hyper`, or use `--http-server tiny_http`.";
     NOT_READY = 306, "The server has started but does not answer its own `/readyz` with 200.", "See the detail; the process may lack open files (`ulimit -n`) or processor time.";
     TOKEN_FILE_INVALID = 307, "A file of tokens cannot be used.", "Write one token a line, of 16 to 512 visible ASCII characters.";
+    OTEL_NOT_BUILT = 308, "This program was built without OpenTelemetry.", "Build it with `--features otel`, or leave `[otel]` out.";
 
     // 32x: the configuration.
     CONFIG_UNREADABLE = 320, "The configuration file cannot be read.", "Give a file of UTF-8 text, at most 1 MiB, that the server's user may read.";
@@ -159,6 +160,7 @@ codes! {
     SERVER_RESTARTED = 337, "The server was started anew meanwhile.", "Run an import again: it begins at the beginning. Remove the state of an export, and write to another file.";
     BULK_INCOMPLETE = 338, "Not everything was imported or exported.", "Look at the lines before this one.";
     NOT_HEALTHY = 339, "The server is not ready, or does not answer.", "Look at its log, and at what its /readyz says.";
+    EXPORT_FAILED = 340, "Spans or numbers could not be sent to the collector, and may be lost.", "See that the collector of `[otel]` runs and takes what is sent; requests are answered all the same.";
 }
 
 #[cfg(test)]

@@ -104,6 +104,11 @@ pub use load::LoadError;
 
 mod write;
 
+mod otel;
+/// Whose types the engine's builder takes.
+#[cfg(feature = "otel")]
+pub use opentelemetry;
+
 mod error;
 pub use error::Error;
 

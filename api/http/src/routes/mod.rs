@@ -21,6 +21,8 @@ use crate::escapes::decode;
 use crate::etag::Tagger;
 use crate::events::Hub;
 use crate::observe::{Observer, SlowLog, metrics};
+#[cfg(feature = "otel")]
+use crate::otel::Tracing;
 use crate::{
     Access, DoorWatch, History, Method, OPENAPI, OriginPolicy, Problem, Readiness, Request,
     Response, Right, Service,
@@ -92,6 +94,9 @@ pub struct Routes {
     tagger: Tagger,
     events: Hub,
     observer: Observer,
+    /// Who is told of each request, if anybody.
+    #[cfg(feature = "otel")]
+    tracing: Option<Tracing>,
 }
 
 impl Routes {
@@ -100,7 +105,17 @@ impl Routes {
         let (readiness, access) = (Readiness::default(), Access::default());
         let tagger = Tagger::random();
         let (events, observer) = (Hub::default(), Observer::new());
-        Self { engine, readiness, origins, access, tagger, events, observer }
+        Self {
+            engine,
+            readiness,
+            origins,
+            access,
+            tagger,
+            events,
+            observer,
+            #[cfg(feature = "otel")]
+            tracing: None,
+        }
     }
 
     /// Says at `/readyz` what `readiness` says.
@@ -122,12 +137,39 @@ impl Routes {
         self
     }
 
+    /// Makes a span of each request that is let in, within that of its client.
+    #[cfg(feature = "otel")]
+    #[must_use]
+    pub fn tracing(self, tracing: Tracing) -> Self {
+        Self { tracing: Some(tracing), ..self }
+    }
+
     /// Writes requests into the log that take so long or longer; without their
     /// keys, and ten a second at most. Default 1 s.
     #[must_use]
     pub fn slow_after(mut self, time: Duration) -> Self {
         self.observer.slow = SlowLog::new(time);
         self
+    }
+
+    async fn answered(&self, request: &Request<'_>) -> Response {
+        self.route(request).await.unwrap_or_else(Problem::into_response)
+    }
+
+    /// The same within a span, if anybody is told. Where it is pinned there is one
+    /// of it, whichever way it goes.
+    #[cfg(feature = "otel")]
+    async fn traced(&self, request: &Request<'_>) -> Response {
+        let answered = std::pin::pin!(self.answered(request));
+        match &self.tracing {
+            Some(tracing) => tracing.trace(request, route_of(request), answered).await,
+            None => answered.await,
+        }
+    }
+
+    #[cfg(not(feature = "otel"))]
+    async fn traced(&self, request: &Request<'_>) -> Response {
+        self.answered(request).await
     }
 
     async fn route(&self, request: &Request<'_>) -> Result<Response, Problem> {
@@ -219,8 +261,7 @@ impl Routes {
         if request.method == Method::Options {
             return Ok(());
         }
-        let route = Place::of(request.path).map(Place::route);
-        let operation = route.and_then(|route| route.operation(request.method));
+        let operation = route_of(request).and_then(|route| route.operation(request.method));
         match operation.map_or(Some(Right::Read), |operation| operation.right) {
             Some(right) => self.access.check(request, right),
             None => Ok(()),
@@ -241,7 +282,7 @@ impl Service for Routes {
 
     async fn call(&self, request: Request<'_>) -> Response {
         let watch = Stopwatch::start();
-        let response = self.route(&request).await.unwrap_or_else(Problem::into_response);
+        let response = self.traced(&request).await;
         self.observer.note(&self.engine, &request, &response, watch.elapsed());
         response
     }
@@ -262,6 +303,11 @@ fn document(document: &impl Serialize) -> Response {
 fn no_keyspace(name: &[u8]) -> Problem {
     let name = String::from_utf8_lossy(name).into_owned();
     failure::problem(&CacheError::KeyspaceUnknown { name }.into())
+}
+
+/// The row of the table that a request's path belongs to.
+fn route_of(request: &Request<'_>) -> Option<&'static Route> {
+    Place::of(request.path).map(Place::route)
 }
 
 fn allowing(route: &Route) -> Response {

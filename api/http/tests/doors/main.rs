@@ -7,6 +7,8 @@ mod hostile;
 mod life;
 mod observe;
 mod openapi;
+#[cfg(feature = "otel")]
+mod otel;
 #[cfg(feature = "hyper")]
 mod overload;
 mod routes;

@@ -55,6 +55,9 @@ mod source;
 mod loaded;
 pub use loaded::Loaded;
 
+mod otel;
+pub use otel::OtelSettings;
+
 mod reload;
 pub use reload::{Changes, Next};
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use distcache::{Config as EngineConfig, Dispatch, Engine, KeyspaceConfig, StartError, codes};
+use distcache::{
+    Config as EngineConfig, Dispatch, Engine, EngineBuilder, KeyspaceConfig, StartError, codes,
+};
 
 use crate::config::{Config, Inputs, saturating};
 use crate::fault::{Fault, Faults};
@@ -44,6 +46,8 @@ impl Loaded {
     pub(crate) fn of(config: Config, hash_key: Option<[u8; 16]>) -> Result<Self, Faults> {
         let mut faults = Faults::default();
         let recipes = recipe::recipes(&config, &mut faults);
+        // It is read again by who exports: what is wrong with it is told with the rest.
+        faults.take(config.otel());
         let mut sources = BTreeMap::new();
         for recipe in &recipes {
             let source = recipe.source.as_ref().and_then(|source| faults.take(source.make()));
@@ -61,12 +65,13 @@ impl Loaded {
         &self.config
     }
 
-    /// Starts an engine that works as they say.
+    /// Starts an engine that works as they say; the builder may say what no setting
+    /// does.
     ///
     /// # Errors
     /// What the engine refuses, where it stands in the file.
-    pub fn start(&self) -> Result<Engine, Fault> {
-        self.start_with(|keyspace| keyspace)
+    pub fn start(&self, builder: EngineBuilder) -> Result<Engine, Fault> {
+        self.start_with(builder, |keyspace| keyspace)
     }
 
     /// Starts such an engine and ends it again: what that refuses, the real one
@@ -76,7 +81,7 @@ impl Loaded {
     /// As of [`start`](Self::start).
     pub fn try_out(&self) -> Result<(), Fault> {
         let cold = |keyspace: KeyspaceConfig| keyspace.warm_keys(Vec::<Vec<u8>>::new());
-        let engine = self.start_with(cold)?;
+        let engine = self.start_with(Engine::builder(), cold)?;
         engine.shutdown(TRIAL_END_MAX).map_err(|error| {
             Fault::new(&Origin::Default, codes::SHUTDOWN_INCOMPLETE, error.to_string(), "try again")
         })
@@ -84,9 +89,10 @@ impl Loaded {
 
     fn start_with(
         &self,
+        builder: EngineBuilder,
         change: impl Fn(KeyspaceConfig) -> KeyspaceConfig,
     ) -> Result<Engine, Fault> {
-        let engine = Engine::builder().config(self.engine());
+        let engine = builder.config(self.engine());
         let engine = engine.start().map_err(|error| self.engine_refused(&error))?;
         for recipe in &self.recipes {
             let added = engine.add_keyspace(change(self.keyspace(recipe)));

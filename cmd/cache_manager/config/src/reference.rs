@@ -21,7 +21,7 @@ setting that holds, with where it comes from.
   `ms`, `s`, `m`, `h` and `d`. A path that is relative begins at the folder of the file.
 * **Names that are unknown are errors**, in the file and in the environment.
   (`DISTCACHE_*` that is like no setting is left alone: others use that prefix too.)
-* **Variables**: a setting of the first four tables is in the last column. One of a
+* **Variables**: a setting of the first five tables is in the last column. One of a
   keyspace is `DISTCACHE_KEYSPACES__USERS__TTL`, one of its source
   `DISTCACHE_KEYSPACES__USERS__SOURCE__CONNECTIONS`. The case of a keyspace's name
   does not matter there; what is no letter or digit in it is written `_`.
@@ -66,6 +66,14 @@ fn about(section: Section) -> &'static str {
         }
         Section::Limits => "What one client may ask. Each has a flag of the same name.",
         Section::Log => "What is told, on standard error.",
+        Section::Otel => {
+            "Spans of requests, calls and loads, and the numbers of the engine, for OpenTelemetry. \
+             Nothing is told without an `endpoint`. Only a program that was built with \
+             `--features otel` takes these settings. Neither keys nor values are told. What \
+             waits is sent when the server ends, for 5 seconds at most. What no \
+             setting here says is read from OpenTelemetry's own variables, such as \
+             `OTEL_RESOURCE_ATTRIBUTES`."
+        }
         Section::Keyspace => {
             "One table for each keyspace. `[keyspaces.default]` is the one behind `/`, and is \
              always there."

@@ -15,6 +15,8 @@ pub enum Section {
     Limits,
     /// `[log]`: what is told.
     Log,
+    /// `[otel]`: where spans and numbers go.
+    Otel,
     /// `[keyspaces.NAME]`.
     Keyspace,
     /// `[keyspaces.NAME.source]`.
@@ -149,7 +151,7 @@ impl Setting {
     ) -> Self {
         let reload = match section {
             Section::Keyspace | Section::Source | Section::Log => Reload::Live,
-            Section::Server | Section::Engine | Section::Limits => Reload::Restart,
+            Section::Server | Section::Engine | Section::Limits | Section::Otel => Reload::Restart,
         };
         let (reason, group, flag, sources): (_, _, _, &[_]) = ("", None, None, &[]);
         Self { section, name, kind, preset, meaning, reason, reload, group, flag, sources }
@@ -178,7 +180,8 @@ impl Setting {
     /// The environment variable that sets it, for those of no keyspace.
     pub fn variable(&self) -> String {
         let name = self.flag.map_or(self.name, |flag| flag.name);
-        format!("{}{}", crate::env::PREFIX, crate::env::in_capitals(name))
+        let of = if self.section == Section::Otel && self.flag.is_none() { "OTEL_" } else { "" };
+        format!("{}{of}{}", crate::env::PREFIX, crate::env::in_capitals(name))
     }
 
     /// Whether a source of this kind has it.

@@ -230,7 +230,6 @@ impl<'a> View<'a> {
         path -> PathBuf = Value::Path(path) => path;
         list -> Vec<String> = Value::List(list) => list;
         secret -> Secret = Value::Secret(secret) => secret;
-        #[cfg(feature = "http")]
         headers -> Vec<(String, Secret)> = Value::Headers(headers) => headers;
     }
 

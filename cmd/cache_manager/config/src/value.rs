@@ -226,11 +226,12 @@ fn switch(raw: &Raw<'_>) -> Option<Result<Value, String>> {
 /// Of what is no header nothing is repeated: it may be a part of a secret.
 fn headers(list: Value) -> Result<Value, String> {
     let Value::List(list) = list else { return Err("it is no list".to_owned()) };
-    let header = |text: &String| {
-        let (name, value) = text.split_once(':').ok_or("a header has no colon")?;
-        Ok((name.trim().to_owned(), Secret::new(value.trim())))
-    };
-    list.iter().map(header).collect::<Result<_, _>>().map(Value::Headers)
+    list.iter().map(|text| header(text)).collect::<Result<_, _>>().map(Value::Headers)
+}
+
+pub(crate) fn header(text: &str) -> Result<(String, Secret), String> {
+    let (name, value) = text.split_once(':').ok_or("a header has no colon")?;
+    Ok((name.trim().to_owned(), Secret::new(value.trim())))
 }
 
 /// A list of the file, or words with commas between them.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use distcache_manager::codes::Code;
 use distcache_manager::{CacheManager, Clock, Config, ConfigError, DEFAULT_KEYSPACE, Dispatch};
 
+use crate::otel::Otel;
 use crate::{Engine, Error, KeyspaceConfig};
 
 /// How an engine works. Every setting has a default.
@@ -15,6 +16,7 @@ pub struct EngineBuilder {
     /// `None` for as many as the machine and the capacity ask for.
     data_nodes: Option<usize>,
     keyspaces: Vec<KeyspaceConfig>,
+    pub(crate) otel: Otel,
 }
 
 /// Why an engine did not start. Nothing of it is left.
@@ -124,7 +126,7 @@ impl EngineBuilder {
         // Every keyspace of an engine is its users': the one for calls that name
         // none would take a name and some memory from them.
         manager.remove_keyspace(DEFAULT_KEYSPACE).map_err(Error::from)?;
-        let engine = Engine::new(manager);
+        let engine = Engine::new(manager, self.otel);
         for keyspace in self.keyspaces {
             engine.add_keyspace(keyspace)?;
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use distcache_bus::reply_slot;
 
 use super::{Engine, ShutdownError};
+use crate::otel::Here;
 use crate::{Error, Keyspace, KeyspaceConfig};
 
 impl Engine {
@@ -91,9 +92,9 @@ impl Engine {
     ) -> R {
         let work = Arc::new(work);
         let (replier, waiter) = reply_slot();
-        let (engine, of_thread) = (self.clone(), work.clone());
+        let (engine, of_thread, here) = (self.clone(), work.clone(), Here::current());
         let made = move || {
-            let outcome = of_thread(&engine);
+            let outcome = here.run(|| of_thread(&engine));
             // Whoever is told may take this for the end: nothing of it is left.
             drop((of_thread, engine, change));
             replier.answer(outcome);

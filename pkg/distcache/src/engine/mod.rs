@@ -27,6 +27,7 @@ use distcache_manager::{CacheManager, Tick, Topics};
 use parking_lot::Mutex;
 
 use crate::keyspace::{Inner, Marks, Setup};
+use crate::otel::{Operation, Otel};
 use crate::{Error, Keyspace, KeyspaceConfig};
 
 /// A cache of one process: keyspaces that share its memory, each with its own
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     events: Topic<Event>,
     /// Threads that warm keyspaces up.
     warmers: Mutex<Vec<JoinHandle<()>>>,
+    otel: Otel,
 }
 
 /// An engine did not end in order.
@@ -78,7 +80,7 @@ impl Engine {
         EngineBuilder::new()
     }
 
-    pub(crate) fn new(manager: CacheManager) -> Self {
+    pub(crate) fn new(manager: CacheManager, otel: Otel) -> Self {
         let shared = Shared {
             manager: Arc::new(manager),
             keyspaces: ArcSwap::default(),
@@ -86,6 +88,7 @@ impl Engine {
             changes_of_tasks: Arc::default(),
             events: Topic::new("engine"),
             warmers: Mutex::default(),
+            otel,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -128,17 +131,8 @@ impl Engine {
     /// `Cache` with `KeyspaceExists`, `KeyspaceNameInvalid`, `KeyspaceRefused`,
     /// `KeyspacesFull` or `Closed`.
     pub fn add_keyspace(&self, config: KeyspaceConfig) -> Result<Keyspace, Error> {
-        let shared = &self.shared;
-        let _one_at_a_time = shared.changes.lock();
-        let cache = shared.manager.add_keyspace(&config.name, &config.spec)?;
-        let marks = Marks::default();
-        let setup = Setup::new(&shared.manager, &marks, config);
-        let keyspace = Keyspace::new(Inner::new(shared.manager.clone(), cache, marks, setup));
-        shared.change(|keyspaces| keyspaces.push(keyspace.clone()));
-        let name = keyspace.name().to_owned();
-        shared.events.publish(|| Event::KeyspaceAdded { name });
-        shared.warm_up(&keyspace);
-        Ok(keyspace)
+        let watch = self.shared.otel.watch(&config.name);
+        watch.call(Operation::AddKeyspace, || self.shared.add(config))
     }
 
     /// Lets a keyspace work in another way, while requests run. Its values stay
@@ -154,14 +148,8 @@ impl Engine {
         let shared = &self.shared;
         let _one_at_a_time = shared.changes.lock();
         let keyspace = self.keyspace(&config.name)?;
-        keyspace.inner.end_writes()?;
-        shared.manager.change_keyspace(&config.name, &config.spec)?;
-        let before = keyspace.inner.setup.load_full();
-        keyspace.inner.set_up(Setup::new(&shared.manager, &keyspace.inner.marks, config));
-        // Its loads that wait are made, by its own threads.
-        before.close(false, &Deadline::within(Duration::ZERO));
-        shared.events.publish(|| Event::KeyspaceChanged { name: keyspace.name().to_owned() });
-        Ok(())
+        let update = || shared.update(&keyspace, config);
+        keyspace.inner.watch.call(Operation::UpdateKeyspace, update)
     }
 
     /// Removes a keyspace with all that it holds. Loads that are on their way are
@@ -175,14 +163,7 @@ impl Engine {
         let shared = &self.shared;
         let _one_at_a_time = shared.changes.lock();
         let keyspace = self.keyspace(name)?;
-        shared.manager.remove_keyspace(name)?;
-        keyspace.inner.is_deleted.store(true, Ordering::Release);
-        shared.change(|keyspaces| keyspaces.retain(|held| held.name() != name));
-        shared.events.publish(|| Event::KeyspaceRemoved { name: name.to_owned() });
-        keyspace.inner.under_way.call_off();
-        let written = keyspace.inner.end_writes();
-        keyspace.inner.setup.load().close(true, &Deadline::within(Duration::ZERO));
-        written
+        keyspace.inner.watch.call(Operation::DeleteKeyspace, || shared.delete(&keyspace))
     }
 
     /// Removes several keyspaces; a result for each. See
@@ -243,6 +224,44 @@ impl Shared {
         let mut keyspaces = Vec::clone(&self.keyspaces.load());
         change(&mut keyspaces);
         self.keyspaces.store(Arc::new(keyspaces));
+    }
+
+    fn add(&self, config: KeyspaceConfig) -> Result<Keyspace, Error> {
+        let _one_at_a_time = self.changes.lock();
+        let cache = self.manager.add_keyspace(&config.name, &config.spec)?;
+        let watch = self.otel.watch(&config.name);
+        let marks = Marks::default();
+        let setup = Setup::new(&self.manager, &marks, config);
+        let inner = Inner::new(self.manager.clone(), cache, marks, setup, watch);
+        let keyspace = Keyspace::new(inner);
+        self.change(|keyspaces| keyspaces.push(keyspace.clone()));
+        let name = keyspace.name().to_owned();
+        self.events.publish(|| Event::KeyspaceAdded { name });
+        self.warm_up(&keyspace);
+        Ok(keyspace)
+    }
+
+    fn update(&self, keyspace: &Keyspace, config: KeyspaceConfig) -> Result<(), Error> {
+        keyspace.inner.end_writes()?;
+        self.manager.change_keyspace(&config.name, &config.spec)?;
+        let before = keyspace.inner.setup.load_full();
+        keyspace.inner.set_up(Setup::new(&self.manager, &keyspace.inner.marks, config));
+        // Its loads that wait are made, by its own threads.
+        before.close(false, &Deadline::within(Duration::ZERO));
+        self.events.publish(|| Event::KeyspaceChanged { name: keyspace.name().to_owned() });
+        Ok(())
+    }
+
+    fn delete(&self, keyspace: &Keyspace) -> Result<(), Error> {
+        let name = keyspace.name();
+        self.manager.remove_keyspace(name)?;
+        keyspace.inner.is_deleted.store(true, Ordering::Release);
+        self.change(|keyspaces| keyspaces.retain(|held| held.name() != name));
+        self.events.publish(|| Event::KeyspaceRemoved { name: name.to_owned() });
+        keyspace.inner.under_way.call_off();
+        let written = keyspace.inner.end_writes();
+        keyspace.inner.setup.load().close(true, &Deadline::within(Duration::ZERO));
+        written
     }
 
     fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {

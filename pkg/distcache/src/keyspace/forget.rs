@@ -7,6 +7,7 @@ use distcache_manager::{Condition, Cursor, Page, Selection, Version};
 
 use super::{Inner, Keyspace, Setup};
 use crate::Error;
+use crate::otel::Operation;
 
 impl Keyspace {
     /// Forgets a key: no read that begins from now on gets a value that was
@@ -18,15 +19,17 @@ impl Keyspace {
     /// # Errors
     /// `Cache`, `StoreFailed`, `StoreTimedOut`, `StoreBusy`.
     pub fn delete(&self, key: &[u8]) -> Result<bool, Error> {
-        let setup = self.inner.setup.load();
-        if setup.writer.is_some() {
-            let setup = arc_swap::Guard::into_inner(setup);
-            let waiter = self.inner.begin_delete(&setup, key, Condition::Always)?;
-            let deadline = Deadline::within(setup.config.write_timeout);
-            return self.inner.wait_for_store(&setup, key, &deadline, waiter);
-        }
-        self.inner.check_present()?;
-        Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
+        self.inner.watch.call(Operation::Delete, || {
+            let setup = self.inner.setup.load();
+            if setup.writer.is_some() {
+                let setup = arc_swap::Guard::into_inner(setup);
+                let waiter = self.inner.begin_delete(&setup, key, Condition::Always)?;
+                let deadline = Deadline::within(setup.config.write_timeout);
+                return self.inner.wait_for_store(&setup, key, &deadline, waiter);
+            }
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
+        })
     }
 
     /// Like [`delete`](Self::delete), without ever parking the thread.
@@ -34,14 +37,17 @@ impl Keyspace {
     /// # Errors
     /// As of `delete`.
     pub async fn delete_async(&self, key: &[u8]) -> Result<bool, Error> {
-        let setup = self.inner.setup.load_full();
-        if setup.writer.is_some() {
-            let waiter = self.inner.begin_delete(&setup, key, Condition::Always)?;
-            let deadline = Deadline::within(setup.config.write_timeout).instant();
-            return self.inner.wait_for_store_async(&setup, key, deadline, waiter).await;
-        }
-        self.inner.check_present()?;
-        Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+        let delete = async {
+            let setup = self.inner.setup.load_full();
+            if setup.writer.is_some() {
+                let waiter = self.inner.begin_delete(&setup, key, Condition::Always)?;
+                let deadline = Deadline::within(setup.config.write_timeout).instant();
+                return self.inner.wait_for_store_async(&setup, key, deadline, waiter).await;
+            }
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+        };
+        self.inner.watch.call_async(Operation::Delete, delete).await
     }
 
     /// Forgets a key if the cache has this version of its value, and not if another
@@ -64,16 +70,18 @@ impl Keyspace {
     /// # }
     /// ```
     pub fn delete_if_version(&self, key: &[u8], version: Version) -> Result<(), Error> {
-        let setup = self.inner.setup.load();
-        if setup.writer.is_some() {
-            let setup = arc_swap::Guard::into_inner(setup);
-            let condition = Condition::Version(version);
-            let waiter = self.inner.begin_delete(&setup, key, condition)?;
-            let deadline = Deadline::within(setup.config.write_timeout);
-            return self.inner.wait_for_store(&setup, key, &deadline, waiter).map(drop);
-        }
-        self.inner.check_present()?;
-        Ok(self.inner.manager.delete_if_in(&self.inner.cache, key, version)?)
+        self.inner.watch.call(Operation::Delete, || {
+            let setup = self.inner.setup.load();
+            if setup.writer.is_some() {
+                let setup = arc_swap::Guard::into_inner(setup);
+                let condition = Condition::Version(version);
+                let waiter = self.inner.begin_delete(&setup, key, condition)?;
+                let deadline = Deadline::within(setup.config.write_timeout);
+                return self.inner.wait_for_store(&setup, key, &deadline, waiter).map(drop);
+            }
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_if_in(&self.inner.cache, key, version)?)
+        })
     }
 
     /// Like [`delete_if_version`](Self::delete_if_version), without ever parking the
@@ -82,15 +90,22 @@ impl Keyspace {
     /// # Errors
     /// As of `delete_if_version`.
     pub async fn delete_if_version_async(&self, key: &[u8], version: Version) -> Result<(), Error> {
-        let setup = self.inner.setup.load_full();
-        if setup.writer.is_some() {
-            let condition = Condition::Version(version);
-            let waiter = self.inner.begin_delete(&setup, key, condition)?;
-            let deadline = Deadline::within(setup.config.write_timeout).instant();
-            return self.inner.wait_for_store_async(&setup, key, deadline, waiter).await.map(drop);
-        }
-        self.inner.check_present()?;
-        Ok(self.inner.manager.delete_if_in_async(&self.inner.cache, key, version).await?)
+        let delete = async {
+            let setup = self.inner.setup.load_full();
+            if setup.writer.is_some() {
+                let condition = Condition::Version(version);
+                let waiter = self.inner.begin_delete(&setup, key, condition)?;
+                let deadline = Deadline::within(setup.config.write_timeout).instant();
+                return self
+                    .inner
+                    .wait_for_store_async(&setup, key, deadline, waiter)
+                    .await
+                    .map(drop);
+            }
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_if_in_async(&self.inner.cache, key, version).await?)
+        };
+        self.inner.watch.call_async(Operation::Delete, delete).await
     }
 
     /// Forgets a key in the cache alone: what its source or store has changed by
@@ -99,8 +114,10 @@ impl Keyspace {
     /// # Errors
     /// `Cache` when the cache cannot answer.
     pub fn invalidate(&self, key: &[u8]) -> Result<bool, Error> {
-        self.inner.check_present()?;
-        Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
+        self.inner.watch.call(Operation::Invalidate, || {
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_in(&self.inner.cache, key)?)
+        })
     }
 
     /// Like [`invalidate`](Self::invalidate), without ever parking the thread.
@@ -108,8 +125,11 @@ impl Keyspace {
     /// # Errors
     /// As of `invalidate`.
     pub async fn invalidate_async(&self, key: &[u8]) -> Result<bool, Error> {
-        self.inner.check_present()?;
-        Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+        let invalidate = async {
+            self.inner.check_present()?;
+            Ok(self.inner.manager.delete_in_async(&self.inner.cache, key).await?)
+        };
+        self.inner.watch.call_async(Operation::Invalidate, invalidate).await
     }
 
     /// Forgets, in the cache, every value that bears one of these tags. Costs the
@@ -118,9 +138,11 @@ impl Keyspace {
     /// # Errors
     /// `Cache`; some of the values may have gone then.
     pub fn invalidate_tags(&self, tags: &[&str]) -> Result<(), Error> {
-        self.inner.check_present()?;
-        let tags = self.inner.tag_hashes(tags);
-        Ok(self.inner.manager.revoke_in(&self.inner.cache, &tags)?)
+        self.inner.watch.call(Operation::InvalidateTags, || {
+            self.inner.check_present()?;
+            let tags = self.inner.tag_hashes(tags);
+            Ok(self.inner.manager.revoke_in(&self.inner.cache, &tags)?)
+        })
     }
 
     /// Like [`invalidate_tags`](Self::invalidate_tags), without ever parking the
@@ -129,9 +151,12 @@ impl Keyspace {
     /// # Errors
     /// As of `invalidate_tags`.
     pub async fn invalidate_tags_async(&self, tags: &[&str]) -> Result<(), Error> {
-        self.inner.check_present()?;
-        let tags = self.inner.tag_hashes(tags);
-        Ok(self.inner.manager.revoke_in_async(&self.inner.cache, &tags).await?)
+        let work = async {
+            self.inner.check_present()?;
+            let tags = self.inner.tag_hashes(tags);
+            Ok(self.inner.manager.revoke_in_async(&self.inner.cache, &tags).await?)
+        };
+        self.inner.watch.call_async(Operation::InvalidateTags, work).await
     }
 
     /// Forgets, in the cache, every key that begins with these bytes. Goes
@@ -141,9 +166,11 @@ impl Keyspace {
     /// # Errors
     /// `Cache`; some of the keys may have gone then.
     pub fn invalidate_prefix(&self, prefix: &[u8]) -> Result<u64, Error> {
-        self.inner.check_present()?;
-        let selection = Selection::Prefix(prefix.into());
-        Ok(self.inner.manager.invalidate_in(&self.inner.cache, &selection)?)
+        self.inner.watch.call(Operation::InvalidatePrefix, || {
+            self.inner.check_present()?;
+            let selection = Selection::Prefix(prefix.into());
+            Ok(self.inner.manager.invalidate_in(&self.inner.cache, &selection)?)
+        })
     }
 
     /// Like [`invalidate_prefix`](Self::invalidate_prefix), without ever parking
@@ -152,9 +179,12 @@ impl Keyspace {
     /// # Errors
     /// As of `invalidate_prefix`.
     pub async fn invalidate_prefix_async(&self, prefix: &[u8]) -> Result<u64, Error> {
-        self.inner.check_present()?;
-        let selection = Selection::Prefix(prefix.into());
-        Ok(self.inner.manager.invalidate_in_async(&self.inner.cache, &selection).await?)
+        let work = async {
+            self.inner.check_present()?;
+            let selection = Selection::Prefix(prefix.into());
+            Ok(self.inner.manager.invalidate_in_async(&self.inner.cache, &selection).await?)
+        };
+        self.inner.watch.call_async(Operation::InvalidatePrefix, work).await
     }
 
     /// Forgets, in the cache, everything. Returns how many entries there were.
@@ -162,8 +192,10 @@ impl Keyspace {
     /// # Errors
     /// `Cache`; some of the keys may have gone then.
     pub fn clear(&self) -> Result<usize, Error> {
-        self.inner.check_present()?;
-        Ok(self.inner.manager.clear_in(&self.inner.cache)?)
+        self.inner.watch.call(Operation::Clear, || {
+            self.inner.check_present()?;
+            Ok(self.inner.manager.clear_in(&self.inner.cache)?)
+        })
     }
 
     /// Like [`clear`](Self::clear), without ever parking the thread: the data
@@ -172,8 +204,11 @@ impl Keyspace {
     /// # Errors
     /// As of `clear`.
     pub async fn clear_async(&self) -> Result<usize, Error> {
-        self.inner.check_present()?;
-        Ok(self.inner.manager.clear_in_async(&self.inner.cache).await?)
+        let work = async {
+            self.inner.check_present()?;
+            Ok(self.inner.manager.clear_in_async(&self.inner.cache).await?)
+        };
+        self.inner.watch.call_async(Operation::Clear, work).await
     }
 
     /// Some keys that match a pattern and have a fresh value in the cache, and
@@ -191,9 +226,11 @@ impl Keyspace {
         from: Option<Cursor>,
         entries: usize,
     ) -> Result<Page, Error> {
-        self.inner.check_present()?;
-        let selection = Selection::pattern(pattern);
-        Ok(self.inner.manager.scan_in(&self.inner.cache, &selection, from, entries)?)
+        self.inner.watch.call(Operation::Scan, || {
+            self.inner.check_present()?;
+            let selection = Selection::pattern(pattern);
+            Ok(self.inner.manager.scan_in(&self.inner.cache, &selection, from, entries)?)
+        })
     }
 
     /// Like [`scan`](Self::scan), without ever parking the thread: other tasks
@@ -207,10 +244,14 @@ impl Keyspace {
         from: Option<Cursor>,
         entries: usize,
     ) -> Result<Page, Error> {
-        self.inner.check_present()?;
-        let selection = Selection::pattern(pattern);
-        let page = self.inner.manager.scan_in_async(&self.inner.cache, &selection, from, entries);
-        Ok(page.await?)
+        let work = async {
+            self.inner.check_present()?;
+            let selection = Selection::pattern(pattern);
+            let page =
+                self.inner.manager.scan_in_async(&self.inner.cache, &selection, from, entries);
+            Ok(page.await?)
+        };
+        self.inner.watch.call_async(Operation::Scan, work).await
     }
 }
 

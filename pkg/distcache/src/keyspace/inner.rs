@@ -14,6 +14,7 @@ use crate::config::{Source, Store, StoreWay};
 use crate::engine::Progress;
 use crate::gate::{Breaker, Limiter, Permit};
 use crate::load::{Arrival, Full, Load, LoadError, Pool, Runs, Stays, UnderWay};
+use crate::otel::{Here, Watch};
 use crate::write::{Kept, OnRuntime, Outcome, Writer};
 use crate::{Answer, DataStore, Error, KeyspaceConfig};
 
@@ -29,6 +30,8 @@ pub(crate) struct Inner {
     /// Its loads, whatever settings they began with.
     pub(crate) under_way: Arc<UnderWay>,
     pub(crate) warming: Progress,
+    /// Who is told of its calls and loads.
+    pub(crate) watch: Watch,
     /// Whether the keyspace was deleted.
     pub(crate) is_deleted: AtomicBool,
 }
@@ -190,6 +193,7 @@ impl Inner {
         cache: distcache_manager::Keyspace,
         marks: Marks,
         setup: Setup,
+        watch: Watch,
     ) -> Arc<Self> {
         let warming = Progress::default();
         let stats = Counters::default();
@@ -198,7 +202,7 @@ impl Inner {
             setup.tell_of_writes(inner.clone());
             let (setup, is_deleted) = (ArcSwap::new(setup), AtomicBool::new(false));
             let under_way = Arc::default();
-            Self { manager, cache, stats, marks, setup, under_way, warming, is_deleted }
+            Self { manager, cache, stats, marks, setup, under_way, warming, watch, is_deleted }
         })
     }
 
@@ -324,8 +328,8 @@ impl Inner {
         permit: Option<Permit>,
         wait: Duration,
     ) -> Load {
-        let place = self.under_way.enter(&flights);
-        Load { space: self.clone(), setup: setup.clone(), flights, permit, wait, place }
+        let (place, here) = (self.under_way.enter(&flights), Here::current());
+        Load { space: self.clone(), setup: setup.clone(), flights, permit, wait, place, here }
     }
 
     /// Ends a load: stores what it brings, if its lease still holds, and tells

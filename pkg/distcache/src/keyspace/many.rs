@@ -10,6 +10,7 @@ use super::read::{Looked, Waiting};
 use super::stats::raise;
 use super::{Found, Item, Keyspace, Setup};
 use crate::Error;
+use crate::otel::Operation;
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -28,6 +29,10 @@ impl Keyspace {
     /// The values of many keys, in their order; see [`get`](Self::get). One
     /// key's failure is its own. What has to be loaded is asked for together.
     pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
+        self.inner.watch.call(Operation::GetMany, || self.get_many_watched(keys))
+    }
+
+    fn get_many_watched(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
         let mut known = Known::nothing_of(keys);
         let each = |at, hit| known.note(&self.inner, at, hit);
         self.inner.manager.get_each_in(&self.inner.cache, keys, each);
@@ -50,6 +55,10 @@ impl Keyspace {
 
     /// Like [`get_many`](Self::get_many), for tasks.
     pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
+        self.inner.watch.call_async(Operation::GetMany, self.get_many_watched_async(keys)).await
+    }
+
+    async fn get_many_watched_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
         let mut known = Known::nothing_of(keys);
         let each = |at, hit| known.note(&self.inner, at, hit);
         self.inner.manager.get_each_in_async(&self.inner.cache, keys, each).await;
@@ -79,6 +88,10 @@ impl Keyspace {
     /// Stores many values; see [`put_item`](Self::put_item). One item's failure
     /// is its own; of a key that comes twice, the later value stays.
     pub fn put_many(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
+        self.inner.watch.call(Operation::PutMany, || self.put_many_watched(items))
+    }
+
+    fn put_many_watched(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             // Every write is on its way before the first is waited for.
@@ -98,6 +111,10 @@ impl Keyspace {
 
     /// Like [`put_many`](Self::put_many), for tasks.
     pub async fn put_many_async(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
+        self.inner.watch.call_async(Operation::PutMany, self.put_many_watched_async(items)).await
+    }
+
+    async fn put_many_watched_async(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_none() {
             let tags = self.tags_of(items);
@@ -140,6 +157,10 @@ impl Keyspace {
     /// Forgets many keys; for each, whether the cache had a value. See
     /// [`delete`](Self::delete).
     pub fn delete_many(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
+        self.inner.watch.call(Operation::DeleteMany, || self.delete_many_watched(keys))
+    }
+
+    fn delete_many_watched(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             let begin = |key: &&[u8]| self.inner.begin_delete(&setup, key, Condition::Always);
@@ -156,6 +177,13 @@ impl Keyspace {
 
     /// Like [`delete_many`](Self::delete_many), for tasks.
     pub async fn delete_many_async(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
+        self.inner
+            .watch
+            .call_async(Operation::DeleteMany, self.delete_many_watched_async(keys))
+            .await
+    }
+
+    async fn delete_many_watched_async(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_none() {
             let deleted = self.inner.manager.delete_many_in_async(&self.inner.cache, keys).await;

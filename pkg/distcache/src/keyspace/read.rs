@@ -12,6 +12,7 @@ use super::inner::{Inner, Setup};
 use super::stats::raise;
 use crate::Error;
 use crate::load::LoadError;
+use crate::otel::Operation;
 
 /// A value, and how it was come by. Derefs to its bytes, which are shared with
 /// the cache, not copied.
@@ -173,10 +174,12 @@ impl Keyspace {
     /// than the read timeout, `Cache` when the cache cannot answer.
     #[inline]
     pub fn get(&self, key: &[u8]) -> Result<Option<Found>, Error> {
-        match self.inner.manager.get_in(&self.inner.cache, key)? {
-            Some(hit) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
-            found => self.get_slowly(key, found.is_some()),
-        }
+        self.inner.watch.call(Operation::Get, || {
+            match self.inner.manager.get_in(&self.inner.cache, key)? {
+                Some(hit) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
+                found => self.get_slowly(key, found.is_some()),
+            }
+        })
     }
 
     /// The same, but what is stale is loaded again and waited for. It is stale all
@@ -244,10 +247,13 @@ impl Keyspace {
     /// # Errors
     /// As of `get`.
     pub async fn get_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
-        match self.inner.manager.get_in_async(&self.inner.cache, key).await? {
-            Some(hit) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
-            found => self.get_slowly_async(key, found.is_some()).await,
-        }
+        let work = async {
+            match self.inner.manager.get_in_async(&self.inner.cache, key).await? {
+                Some(hit) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
+                found => self.get_slowly_async(key, found.is_some()).await,
+            }
+        };
+        self.inner.watch.call_async(Operation::Get, work).await
     }
 
     /// As [`get_fresh`](Self::get_fresh), for a task.
@@ -322,6 +328,10 @@ impl Keyspace {
     /// # Errors
     /// `Cache` when the cache cannot answer.
     pub fn peek(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        self.inner.watch.call(Operation::Peek, || self.peek_watched(key))
+    }
+
+    pub(super) fn peek_watched(&self, key: &[u8]) -> Result<Option<Found>, Error> {
         self.inner.check_present()?;
         let peeked = self.inner.manager.peek_in(&self.inner.cache, key)?;
         Ok(peeked.map(found_by_peek))
@@ -332,9 +342,12 @@ impl Keyspace {
     /// # Errors
     /// As of `peek`.
     pub async fn peek_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
-        self.inner.check_present()?;
-        let peeked = self.inner.manager.peek_in_async(&self.inner.cache, key).await?;
-        Ok(peeked.map(found_by_peek))
+        let work = async {
+            self.inner.check_present()?;
+            let peeked = self.inner.manager.peek_in_async(&self.inner.cache, key).await?;
+            Ok(peeked.map(found_by_peek))
+        };
+        self.inner.watch.call_async(Operation::Peek, work).await
     }
 
     /// Whether the cache has a fresh value of the key; without loading it and

@@ -9,6 +9,7 @@ use distcache_manager::{Condition, Stored, Tick, Version, Write, number_in};
 use super::inner::{Inner, Setup};
 use super::stats::raise;
 use super::{Found, Item, Keyspace, Until};
+use crate::otel::{Here, Operation};
 use crate::write::{Wanted, Writer, Written};
 use crate::{Error, LoadError};
 
@@ -44,6 +45,10 @@ impl Keyspace {
     /// As of [`put`](Self::put); `Cache` with `Unmet` when the condition is not
     /// met ([`Error::unmet`]).
     pub fn put_item(&self, item: &Item<'_>) -> Result<Version, Error> {
+        self.inner.watch.call(Operation::Put, || self.put_watched(item))
+    }
+
+    fn put_watched(&self, item: &Item<'_>) -> Result<Version, Error> {
         let setup = self.inner.setup.load();
         if setup.writer.is_some() {
             let setup = arc_swap::Guard::into_inner(setup);
@@ -69,6 +74,10 @@ impl Keyspace {
     /// # Errors
     /// As of `put_item`.
     pub async fn put_item_async(&self, item: &Item<'_>) -> Result<Version, Error> {
+        self.inner.watch.call_async(Operation::Put, self.put_watched_async(item)).await
+    }
+
+    async fn put_watched_async(&self, item: &Item<'_>) -> Result<Version, Error> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             let waiter = self.inner.begin_put(&setup, item)?;
@@ -89,6 +98,10 @@ impl Keyspace {
     /// `Cache` with `NoNumber` or `Overflow`: nothing has changed. Else as of
     /// [`put`](Self::put) and [`get`](Self::get).
     pub fn increment(&self, key: &[u8], by: i64) -> Result<i64, Error> {
+        self.inner.watch.call(Operation::Increment, || self.add_watched(key, by))
+    }
+
+    fn add_watched(&self, key: &[u8], by: i64) -> Result<i64, Error> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             let this = self.clone();
@@ -125,6 +138,11 @@ impl Keyspace {
     /// # Errors
     /// As of `increment`.
     pub async fn increment_async(&self, key: &[u8], by: i64) -> Result<i64, Error> {
+        let add = self.add_watched_async(key, by);
+        self.inner.watch.call_async(Operation::Increment, add).await
+    }
+
+    async fn add_watched_async(&self, key: &[u8], by: i64) -> Result<i64, Error> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             let this = self.clone();
@@ -182,7 +200,7 @@ impl Keyspace {
         key: &[u8],
         by: i64,
     ) -> Result<i64, Error> {
-        let held = match self.peek(key)?.filter(|found| !found.is_stale()) {
+        let held = match self.peek_watched(key)?.filter(|found| !found.is_stale()) {
             Some(found) => Some(found),
             None => self.get_fresh(key)?,
         };
@@ -220,7 +238,7 @@ impl Keyspace {
     /// # Errors
     /// `Cache` when the cache cannot answer.
     pub fn touch(&self, key: &[u8]) -> Result<bool, Error> {
-        self.stay(key, Until::Default)
+        self.stay(Operation::Touch, key, Until::Default)
     }
 
     /// Gives a fresh value of the cache another TTL, from now on. Returns whether
@@ -229,7 +247,7 @@ impl Keyspace {
     /// # Errors
     /// As of [`touch`](Self::touch).
     pub fn expire(&self, key: &[u8], ttl: Duration) -> Result<bool, Error> {
-        self.stay(key, Until::For(ttl))
+        self.stay(Operation::Expire, key, Until::For(ttl))
     }
 
     /// Lets a fresh value of the cache stay until it is evicted. Returns whether
@@ -238,13 +256,15 @@ impl Keyspace {
     /// # Errors
     /// As of [`touch`](Self::touch).
     pub fn persist(&self, key: &[u8]) -> Result<bool, Error> {
-        self.stay(key, Until::Evicted)
+        self.stay(Operation::Persist, key, Until::Evicted)
     }
 
-    fn stay(&self, key: &[u8], until: Until) -> Result<bool, Error> {
-        self.inner.check_present()?;
-        let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
-        Ok(self.inner.manager.set_expires_in(&self.inner.cache, key, expires)?)
+    fn stay(&self, operation: Operation, key: &[u8], until: Until) -> Result<bool, Error> {
+        self.inner.watch.call(operation, || {
+            self.inner.check_present()?;
+            let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
+            Ok(self.inner.manager.set_expires_in(&self.inner.cache, key, expires)?)
+        })
     }
 
     /// Like [`touch`](Self::touch), without ever parking the thread.
@@ -252,7 +272,7 @@ impl Keyspace {
     /// # Errors
     /// As of `touch`.
     pub async fn touch_async(&self, key: &[u8]) -> Result<bool, Error> {
-        self.stay_async(key, Until::Default).await
+        self.stay_async(Operation::Touch, key, Until::Default).await
     }
 
     /// Like [`expire`](Self::expire), without ever parking the thread.
@@ -260,7 +280,7 @@ impl Keyspace {
     /// # Errors
     /// As of `touch`.
     pub async fn expire_async(&self, key: &[u8], ttl: Duration) -> Result<bool, Error> {
-        self.stay_async(key, Until::For(ttl)).await
+        self.stay_async(Operation::Expire, key, Until::For(ttl)).await
     }
 
     /// Like [`persist`](Self::persist), without ever parking the thread.
@@ -268,13 +288,21 @@ impl Keyspace {
     /// # Errors
     /// As of `touch`.
     pub async fn persist_async(&self, key: &[u8]) -> Result<bool, Error> {
-        self.stay_async(key, Until::Evicted).await
+        self.stay_async(Operation::Persist, key, Until::Evicted).await
     }
 
-    async fn stay_async(&self, key: &[u8], until: Until) -> Result<bool, Error> {
-        self.inner.check_present()?;
-        let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
-        Ok(self.inner.manager.set_expires_in_async(&self.inner.cache, key, expires).await?)
+    async fn stay_async(
+        &self,
+        operation: Operation,
+        key: &[u8],
+        until: Until,
+    ) -> Result<bool, Error> {
+        let stay = async {
+            self.inner.check_present()?;
+            let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
+            Ok(self.inner.manager.set_expires_in_async(&self.inner.cache, key, expires).await?)
+        };
+        self.inner.watch.call_async(operation, stay).await
     }
 }
 
@@ -371,10 +399,10 @@ impl Inner {
     ) -> Result<Waiter<Result<R, Error>>, Error> {
         self.check_present()?;
         let hash = self.manager.key_hash(&self.cache, key);
-        let (space, of_lane) = (self.clone(), setup.clone());
+        let (space, of_lane, here) = (self.clone(), setup.clone(), Here::current());
         let Some(writer) = &setup.writer else { return Err(Error::StoreBusy) };
         writer.in_lane(hash, move || match &of_lane.writer {
-            Some(writer) => work(&space, writer),
+            Some(writer) => here.run(|| work(&space, writer)),
             None => Err(Error::StoreBusy),
         })
     }

@@ -11,6 +11,7 @@ use super::timed::{Alarm, Timed};
 use super::{LoadError, Place};
 use crate::gate::Permit;
 use crate::keyspace::{Inner, Setup};
+use crate::otel::{Here, LoadWatch};
 use crate::source::{Answers, Cancelled, DynAsyncSource, SourceError};
 use crate::write::Kept;
 use crate::{Answer, Context, DataSource};
@@ -28,6 +29,8 @@ pub(crate) struct Load {
     /// How long the rate limit lets it wait.
     pub(crate) wait: Duration,
     pub(crate) place: Place,
+    /// Where the call stands that leads it.
+    pub(crate) here: Here,
 }
 
 /// What a request comes to, for each of its flights.
@@ -49,16 +52,18 @@ impl Load {
         if self.flights.is_empty() {
             return;
         }
-        let (context, watch) = (self.context(), Stopwatch::start());
-        let asked = catch_unwind(AssertUnwindSafe(|| match &*self.flights {
+        let told = self.space.watch.load(&self.here, self.flights.len());
+        let (context, watch) = (self.context(&told), Stopwatch::start());
+        let ask = || match &*self.flights {
             [lead] => source.fetch(lead.flight().key(), &context).map(|answer| vec![Ok(answer)]),
             flights => {
                 let keys: Vec<_> = flights.iter().map(|lead| lead.flight().key()).collect();
                 source.fetch_many(&keys, &context)
             }
-        }));
+        };
+        let asked = catch_unwind(AssertUnwindSafe(|| told.here().run(ask)));
         let asked = asked.map_err(|_panic| LoadError::Panicked);
-        let answers = self.judge(asked, &context, watch);
+        let answers = self.judge(asked, &context, watch, told);
         let flights = std::mem::take(&mut self.flights);
         for (lead, answer) in flights.iter().zip(answers) {
             self.space.land(&self.setup, lead.flight(), answer);
@@ -79,23 +84,24 @@ impl Load {
         if self.flights.is_empty() {
             return;
         }
-        let (context, watch) = (self.context(), Stopwatch::start());
+        let told = self.space.watch.load(&self.here, self.flights.len());
+        let (context, watch) = (self.context(&told), Stopwatch::start());
         let timeout = self.setup.config.load_timeout;
         let asked = {
             let keys: Vec<_> = self.flights.iter().map(|lead| lead.flight().key()).collect();
             let keys = &*keys;
             // What makes the future may panic as well as the future.
             if let [key] = *keys {
-                let one = Box::pin(async { source.fetch(key, &context).await });
-                Timed::new(one, timeout, timer, Some(&self.place))
+                let one = told.here().run_async(async { source.fetch(key, &context).await });
+                Timed::new(Box::pin(one), timeout, timer, Some(&self.place))
                     .await
                     .map(|fetched| fetched.map(|answer| vec![Ok(answer)]))
             } else {
-                let many = Box::pin(async { source.fetch_many(keys, &context).await });
-                Timed::new(many, timeout, timer, Some(&self.place)).await
+                let many = told.here().run_async(async { source.fetch_many(keys, &context).await });
+                Timed::new(Box::pin(many), timeout, timer, Some(&self.place)).await
             }
         };
-        let answers = self.judge(asked, &context, watch);
+        let answers = self.judge(asked, &context, watch, told);
         let flights = std::mem::take(&mut self.flights);
         for (lead, answer) in flights.iter().zip(answers) {
             self.space.land_async(&self.setup, lead.flight(), answer).await;
@@ -130,7 +136,7 @@ impl Load {
         waits
     }
 
-    fn context(&self) -> Context {
+    fn context(&self, told: &LoadWatch) -> Context {
         let stale = match &*self.flights {
             [lead] => lead.flight().stale().cloned(),
             _ => None,
@@ -138,15 +144,17 @@ impl Load {
         Context::within(self.setup.config.load_timeout)
             .with_stale(stale)
             .cancelled_by(self.space.under_way.flag())
+            .at(told.here())
     }
 
-    /// Counts what came of the request, tells the breaker, and gives each flight
-    /// its answer.
+    /// Counts and tells what came of the request, tells the breaker, and gives each
+    /// flight its answer.
     fn judge(
         &mut self,
         asked: Result<Result<Answers, SourceError>, LoadError>,
         context: &Context,
         watch: Stopwatch,
+        told: LoadWatch,
     ) -> Outcomes {
         let flights = self.flights.len();
         let asked = asked.and_then(|fetched| fetched.map_err(|error| why(error, self, context)));
@@ -163,7 +171,9 @@ impl Load {
                 *answer = Err(LoadError::NothingToCompare);
             }
         }
-        self.space.stats.count_request(&answers, watch.elapsed());
+        let took = watch.elapsed();
+        self.space.stats.count_request(&answers, took);
+        told.end(&answers, took);
         if let Some(permit) = self.permit.take() {
             let is_cancelled = |answer: &_| matches!(answer, Err(LoadError::Cancelled));
             if answers.iter().any(Result::is_ok) {

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use distcache_bus::Deadline;
 use distcache_manager::Value;
 
+use crate::otel::Here;
+
 /// How long a load may take, whether anybody still wants it, and what the cache
 /// had before.
 #[derive(Clone)]
@@ -16,6 +18,8 @@ pub struct Context {
     until: Option<Instant>,
     cancelled: Arc<AtomicBool>,
     stale: Option<Value>,
+    /// Where the load stands in its trace.
+    pub(crate) here: Here,
 }
 
 /// A load was given up because nobody wants it any more. A source that returns
@@ -27,7 +31,7 @@ pub struct Cancelled;
 impl Context {
     /// A load that may take as long as it likes; for trying a source out.
     pub fn unbounded() -> Self {
-        Self { until: None, cancelled: Arc::default(), stale: None }
+        Self { until: None, cancelled: Arc::default(), stale: None, here: Here::default() }
     }
 
     /// A load that has `timeout` from now on.
@@ -77,6 +81,12 @@ impl Context {
     /// ([`Loaded::validator`](crate::Loaded::validator)).
     pub fn validator(&self) -> Option<&str> {
         self.stale()?.label().validator()
+    }
+
+    /// Stands there in its trace.
+    pub(crate) fn at(mut self, here: &Here) -> Self {
+        self.here = here.clone();
+        self
     }
 
     /// Is cancelled when the flag becomes true; for trying a source out.

@@ -9,6 +9,7 @@ use distcache_manager::CacheManager;
 
 use super::Panicked;
 use crate::load::{LoadError, Timed};
+use crate::otel::Here;
 use crate::source::{BoxFuture, DynAsyncStore, SourceError, Spawner};
 use crate::{Context, DataStore};
 
@@ -64,11 +65,11 @@ impl OnRuntime {
         let (replier, waiter) = reply_slot();
         let work: BoxFuture<'static, T> = Box::pin(begin(self.store.clone(), context.clone()));
         let (manager, timeout) = (self.manager.clone(), context.remaining());
-        self.spawner.spawn(Box::pin(async move {
+        self.spawner.spawn(Box::pin(Here::current().run_async(async move {
             let outcome = Timed::new(work, timeout, manager.timer(), None).await;
             drop(manager);
             replier.answer(outcome);
-        }));
+        })));
         match waiter.wait(&Deadline::within(Duration::MAX)) {
             Some(Ok(Ok(outcome))) => Ok(outcome),
             Some(Ok(Err(LoadError::Panicked))) => Err(Panicked.into()),

@@ -170,6 +170,10 @@ impl Headers for HyperHeaders<'_> {
 fn hypers_name(name: HeaderName) -> header::HeaderName {
     const SEC_FETCH_SITE: header::HeaderName =
         header::HeaderName::from_static(HeaderName::SecFetchSite.as_str());
+    const TRACEPARENT: header::HeaderName =
+        header::HeaderName::from_static(HeaderName::Traceparent.as_str());
+    const TRACESTATE: header::HeaderName =
+        header::HeaderName::from_static(HeaderName::Tracestate.as_str());
     match name {
         HeaderName::Accept => header::ACCEPT,
         HeaderName::Authorization => header::AUTHORIZATION,
@@ -180,5 +184,7 @@ fn hypers_name(name: HeaderName) -> header::HeaderName {
         HeaderName::IfNoneMatch => header::IF_NONE_MATCH,
         HeaderName::Origin => header::ORIGIN,
         HeaderName::SecFetchSite => SEC_FETCH_SITE,
+        HeaderName::Traceparent => TRACEPARENT,
+        HeaderName::Tracestate => TRACESTATE,
     }
 }

@@ -13,7 +13,7 @@ pub(crate) use service::{Echo, Gate};
 use std::fmt::Write;
 use std::net::{SocketAddr, TcpListener};
 
-use distcache::{Config, Engine, KeyspaceConfig};
+use distcache::{Config, Engine, EngineBuilder, KeyspaceConfig};
 use distcache_http::doors::{self, Door, Kind};
 use distcache_http::{Access, Limits, OriginPolicy, ROOT_KEYSPACE, Readiness, Routes, Service};
 
@@ -57,13 +57,23 @@ impl TestDoor {
 
     /// The cache's routes, for whom `access` lets in.
     pub(crate) fn routes_for(kind: Kind, limits: &Limits, access: Access) -> Self {
+        Self::routes_over(kind, limits, access, engine(), |routes| routes)
+    }
+
+    /// The cache's routes to an engine, and what else is to be said of them.
+    pub(crate) fn routes_over(
+        kind: Kind,
+        limits: &Limits,
+        access: Access,
+        engine: Engine,
+        finish: impl FnOnce(Routes) -> Routes,
+    ) -> Self {
         let listener = listener();
         let address = listener.local_addr().expect("a bound socket has an address");
         let origins = OriginPolicy::listening_on(address).allow_origin("https://friend.example");
         let readiness = Readiness::default();
-        let engine = engine();
         let routes = Routes::new(engine.clone(), origins).readiness(readiness.clone());
-        let routes = routes.access(access.clone());
+        let routes = finish(routes.access(access.clone()));
         let door = doors::open(kind, listener, routes, limits).expect("the door opens");
         Self { kind, readiness, access, engine: Some(engine), door }
     }
@@ -109,11 +119,15 @@ fn listener() -> TcpListener {
 
 /// An engine with room for values of 64 MiB.
 fn engine() -> Engine {
+    builder().start().expect("the engine starts")
+}
+
+/// The same, before it starts.
+pub(crate) fn builder() -> EngineBuilder {
     let config = Config { data_nodes: 2, capacity_bytes: 1 << 30, ..Config::default() };
     let root = KeyspaceConfig::new(ROOT_KEYSPACE).value_bytes_max(64 << 20);
     let users = KeyspaceConfig::new("users").source_fn(user);
-    let engine = Engine::builder().config(config).keyspace(root).keyspace(users);
-    engine.start().expect("the engine starts")
+    Engine::builder().config(config).keyspace(root).keyspace(users)
 }
 
 /// The source of the keyspace `users`: it has those whose key begins with `user`,

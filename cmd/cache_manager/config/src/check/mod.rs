@@ -1,5 +1,6 @@
 //! Whether settings go together, as far as that can be said without opening a file.
 
+mod otel;
 mod source;
 mod warnings;
 
@@ -19,6 +20,7 @@ use crate::units::Size;
 pub(crate) fn combinations(config: &Config, faults: &mut Faults) {
     engine(config, faults);
     limits(config, faults);
+    otel::combinations(config, faults);
     let capacity = config.common(Section::Engine).fixed_size("capacity");
     for name in config.tables.keyspaces() {
         let keyspace = config.tables.view(&Place::Keyspace(name.clone()));

@@ -4,6 +4,7 @@
 mod engine;
 mod keyspace;
 mod limits;
+mod otel;
 mod server;
 mod source;
 
@@ -16,7 +17,8 @@ pub(crate) use source::{BLOB_KEYS, INTEGER_KEYS};
 use crate::setting::{Section, Setting};
 
 /// The sections that are there once, in the order in which they are told.
-pub const COMMON: [Section; 4] = [Section::Server, Section::Engine, Section::Limits, Section::Log];
+pub const COMMON: [Section; 5] =
+    [Section::Server, Section::Engine, Section::Limits, Section::Log, Section::Otel];
 
 /// The settings of a section, in the order in which they are told.
 pub fn settings(section: Section) -> &'static [Setting] {
@@ -25,6 +27,7 @@ pub fn settings(section: Section) -> &'static [Setting] {
         Section::Engine => engine::SETTINGS,
         Section::Limits => limits::SETTINGS,
         Section::Log => server::LOG,
+        Section::Otel => otel::SETTINGS,
         Section::Keyspace => keyspace::SETTINGS,
         Section::Source => source::SETTINGS,
     }
@@ -53,6 +56,7 @@ impl Section {
             Self::Engine => "engine",
             Self::Limits => "limits",
             Self::Log => "log",
+            Self::Otel => "otel",
             Self::Keyspace => "keyspaces",
             Self::Source => "source",
         }
@@ -65,13 +69,21 @@ impl Section {
             Self::Engine => "[engine]",
             Self::Limits => "[limits]",
             Self::Log => "[log]",
+            Self::Otel => "[otel]",
             Self::Keyspace => "[keyspaces.NAME]",
             Self::Source => "[keyspaces.NAME.source]",
         }
     }
 
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Server, Self::Engine, Self::Limits, Self::Log, Self::Keyspace, Self::Source];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Server,
+        Self::Engine,
+        Self::Limits,
+        Self::Log,
+        Self::Otel,
+        Self::Keyspace,
+        Self::Source,
+    ];
 }
 
 #[cfg(test)]

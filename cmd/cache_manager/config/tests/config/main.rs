@@ -3,6 +3,7 @@
 mod any_text;
 mod layers;
 mod mistakes;
+mod otel;
 mod print;
 mod reload;
 mod secrets;

@@ -16,7 +16,7 @@ impl Running {
         let folder = Folder::new();
         folder.write("1", "one").write(NAME, text);
         let loaded = folder.load().expect("it is right");
-        let engine = loaded.start().expect("it is right");
+        let engine = loaded.start(Engine::builder()).expect("it is right");
         Self { folder, loaded, engine }
     }
 
@@ -133,7 +133,7 @@ fn a_source_whose_secret_has_changed_is_made_anew() {
     let folder = Folder::new();
     folder.write("password", "first").write(NAME, text);
     let loaded = folder.load().unwrap();
-    let engine = loaded.start().unwrap();
+    let engine = loaded.start(Engine::builder()).unwrap();
     let mut running = Running { folder, loaded, engine };
     assert_eq!(running.reload(text).unwrap(), Changes::default());
     running.folder.write("password", "second");

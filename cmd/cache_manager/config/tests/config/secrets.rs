@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use distcache::Engine;
+
 use crate::support::{Folder, NAME};
 
 /// Longer than two small files ever take.
@@ -87,7 +89,7 @@ fn warm_keys_come_from_a_file_one_a_line() {
         NAME,
         "[keyspaces.a]\nwarm_keys_file = 'keys'\nsource = { kind = 'file', directory = '.' }",
     );
-    let engine = folder.load().unwrap().start().unwrap();
+    let engine = folder.load().unwrap().start(Engine::builder()).unwrap();
     let warm = engine.keyspace("a").unwrap();
     let begin = std::time::SystemTime::now();
     while !warm.warming().is_done() {
