@@ -18,7 +18,7 @@ impl Walk {
     fn begin() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["users.sql", "users.toml"] {
-            let text = text_of(&format!("cmd/cache_manager/deploy/{name}"));
+            let text = text_of(format!("cmd/cache_manager/deploy/{name}"));
             std::fs::write(folder.path().join(name), text).expect("a file");
         }
         Self { folder, server: None }

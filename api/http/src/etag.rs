@@ -43,10 +43,17 @@ impl Tagger {
     /// The version of a tag without its quotes that was made here.
     pub(crate) fn version(self, tag: &str) -> Option<Version> {
         let (version, mark) = tag.split_once('-')?;
-        let of_here = u64::from_str_radix(mark, 16) == Ok(self.mark);
-        let version = u64::from_str_radix(version, 16).ok()?;
-        of_here.then(|| Version::from(version))
+        (hex(mark)? == self.mark).then_some(())?;
+        hex(version).map(Version::from)
     }
+}
+
+/// A number as [`Tagger`] writes it: tags are compared byte by byte (RFC 9110,
+/// 8.8.3.2), so `01` and `+1` are not what `1` is.
+fn hex(text: &str) -> Option<u64> {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_plain = text == "0" || !text.starts_with('0') && text.bytes().all(is_digit);
+    u64::from_str_radix(text, 16).ok().filter(|_| is_plain)
 }
 
 /// What a condition asks of the value that is there.
@@ -194,6 +201,13 @@ mod tests {
     fn a_tag_of_another_process_matches_nothing() {
         for foreign in ["\"1-ac\"", "\"1\"", "\"-ab\"", "\"zz-ab\"", "\"\"", "\"a, b\""] {
             assert_eq!(if_match(&[foreign]), Ok(Some(versions(&[]))), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_tag_that_is_written_otherwise_is_another_tag() {
+        for other in ["\"01-ab\"", "\"+1-ab\"", "\"1-AB\"", "\"1-0ab\"", "\"1-+ab\"", "\" 1-ab\""] {
+            assert_eq!(if_match(&[other]), Ok(Some(versions(&[]))), "{other}");
         }
     }
 

@@ -13,6 +13,7 @@ on_each_door! {
     deleting_the_last_key_of_a_node_moves_nothing,
     a_key_that_is_not_there_is_404_and_an_empty_value_is_not_that,
     secrets_stay_out_of_the_log,
+    secrets_of_v1_stay_out_of_the_log_and_no_key_writes_a_line,
     a_value_has_its_time_and_room_is_counted_in_bytes,
     nodes_report_by_themselves_and_the_port_is_free_afterwards,
 }
@@ -122,6 +123,47 @@ fn secrets_stay_out_of_the_log(door: Door) {
     let printed = ended.stdout + &ended.stderr;
     assert!(printed.contains("draining"), "the log was on: {printed}");
     assert!(!printed.contains(KEY) && !printed.contains(VALUE), "{printed}");
+}
+
+/// Every request is slow here, and told as that. Neither by what was done nor by what
+/// was refused is a secret told; and a key with a line break, or
+/// an escape of a terminal, writes no line of its own.
+fn secrets_of_v1_stay_out_of_the_log_and_no_key_writes_a_line(door: Door) {
+    const SECRET: &str = "secret-of-somebody";
+    let server = door.start(&["--log", "trace", "--slow-after", "0s"]);
+    let key = format!("/v1/keyspaces/default/keys/{SECRET}%0D%0AFORGED%1B%5B2J");
+    let batch = |does: &str| format!("/v1/keyspaces/default/batch/{does}");
+    let item = format!("{{\"items\":[{{\"key\":\"{SECRET}\",\"value\":\"{SECRET}\"}}]}}");
+    let (keys, torn) = (format!("{{\"keys\":[\"{SECRET}\"]}}"), format!("[{{\"{SECRET}\""));
+    let tagged = |path: &str| format!("{path}?tag={SECRET}");
+    let invalidate = "/v1/keyspaces/default/invalidate";
+    for (method, target, body) in [
+        ("PUT", &*tagged(&key), SECRET),
+        ("GET", &key, ""),
+        ("GET", &format!("{key}/ttl"), ""),
+        ("POST", &format!("{key}/increment"), ""),
+        ("POST", &format!("{key}/touch?ttl={SECRET}"), ""),
+        ("PUT", &format!("{key}?{SECRET}={SECRET}"), SECRET),
+        ("GET", &key.replacen("default", SECRET, 1), ""),
+        ("POST", &batch("put"), &item),
+        ("POST", &batch("put"), &torn),
+        ("POST", &batch("get"), &keys),
+        ("POST", &batch("delete"), &keys),
+        ("GET", &format!("/v1/trace/default/{SECRET}"), ""),
+        ("GET", &format!("/v1/keyspaces/default/scan?pattern={SECRET}*"), ""),
+        ("PATCH", "/v1/keyspaces/default", &torn),
+        ("POST", &format!("{invalidate}?prefix={SECRET}"), ""),
+        ("POST", &tagged(invalidate), ""),
+        ("DELETE", &key, ""),
+    ] {
+        let status = server.ask(method, target, "", body.as_bytes()).status;
+        assert!((200..500).contains(&status), "{method} {target} is {status}");
+    }
+    let ended = server.end();
+    let printed = ended.stdout + &ended.stderr;
+    assert!(printed.contains("slow: "), "slow requests were told: {printed}");
+    assert!(!printed.contains(SECRET), "{printed}");
+    assert!(!printed.contains("FORGED") && !printed.contains('\u{1b}'), "{printed}");
 }
 
 /// A cache of a thousand entries, however large, for ever.

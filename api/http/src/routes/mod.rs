@@ -14,7 +14,7 @@ pub(crate) mod v1;
 use std::sync::Arc;
 use std::time::Duration;
 
-use distcache::{Engine, Keyspace, Stopwatch, codes};
+use distcache::{CacheError, Engine, Keyspace, Stopwatch, codes};
 use serde::Serialize;
 
 use crate::escapes::decode;
@@ -246,9 +246,8 @@ impl Routes {
     /// The keyspace that a segment names.
     fn keyspace(&self, segment: &str) -> Result<Keyspace, Problem> {
         let name = decode(segment)?;
-        // A name that is no UTF-8 is none that a keyspace has.
-        let name = String::from_utf8_lossy(&name);
-        self.engine.keyspace(&name).map_err(|error| failure::problem(&error))
+        let Ok(name) = str::from_utf8(&name) else { return Err(no_keyspace(&name)) };
+        self.engine.keyspace(name).map_err(|error| failure::problem(&error))
     }
 
     async fn metrics(&self) -> Result<Response, Problem> {
@@ -298,6 +297,12 @@ fn document(document: &impl Serialize) -> Response {
     let mut bytes = serde_json::to_vec(document).expect("texts and numbers are JSON");
     bytes.push(b'\n');
     Response::json(bytes)
+}
+
+/// 404 for a name that is no UTF-8: no keyspace has it.
+fn no_keyspace(name: &[u8]) -> Problem {
+    let name = String::from_utf8_lossy(name).into_owned();
+    failure::problem(&CacheError::KeyspaceUnknown { name }.into())
 }
 
 /// The row of the table that a request's path belongs to.

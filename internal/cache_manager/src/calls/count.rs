@@ -48,7 +48,6 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    use super::*;
     use crate::{CacheManager, Config};
 
     #[test]
@@ -58,7 +57,7 @@ mod tests {
         (0..7_u8).for_each(|n| _ = cache.put(&[n], b"1", None).unwrap());
         let keyspace = cache.default_keyspace();
         let mut context = Context::from_waker(Waker::noop());
-        let mut told = pin!(cache.keyspace_statuses_async(&keyspace));
+        let mut told = pin!(cache.keyspace_statuses_async(keyspace));
         let statuses = loop {
             match told.as_mut().poll(&mut context) {
                 Poll::Ready(statuses) => break statuses.unwrap(),

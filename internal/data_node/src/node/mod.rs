@@ -280,7 +280,10 @@ impl DataNode {
         self.keyspace_mut(id).is_some_and(|keyspace| keyspace.delete(hash, key, now))
     }
 
-    /// The same if the key's value has this version; else returns which it has.
+    /// The same if the key's value has this version.
+    ///
+    /// # Errors
+    /// The version that it has; `None` if there is no value.
     pub fn delete_if(
         &mut self,
         id: KeyspaceId,

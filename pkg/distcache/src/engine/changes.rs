@@ -75,7 +75,7 @@ mod tests {
         // No change is made as long as this is held.
         let held = engine.shared.changes.lock();
         for number in 0..CHANGES_MAX {
-            let config = KeyspaceConfig::new(&format!("keyspace-{number}"));
+            let config = KeyspaceConfig::new(format!("keyspace-{number}"));
             let change = pin!(engine.add_keyspace_async(config));
             assert!(change.poll(&mut context).is_pending());
         }

@@ -142,10 +142,19 @@ fn the_list_tells_what_each_holds(door: &TestDoor) {
 fn a_name_is_any_text_without_a_slash(door: &TestDoor) {
     assert_eq!(put(door, "k%C3%B6ln%20%3F", &json!({})).json()["name"], "k\u{f6}ln ?");
     assert_eq!(door.ask("GET", &at("k%C3%B6ln%20%3F"), "", b"").status, 200);
-    for bad in ["a%2Fb", "%00", ""] {
+    for bad in ["a%2Fb", "%00", "", "%FF"] {
         let reply = put(door, bad, &json!({}));
         assert_eq!(status_and_code(&reply), (400, "DC-122".to_owned()), "{bad}");
     }
+    // What stands for bytes that are no text is a name of its own.
+    assert_eq!(put(door, "%EF%BF%BD", &json!({})).status, 201);
+    for (method, target) in
+        [("GET", at("%FF")), ("DELETE", at("%FE")), ("GET", at("%FF/keys/a")), ("PATCH", at("%FF"))]
+    {
+        let reply = door.ask(method, &target, "", b"");
+        assert_eq!(status_and_code(&reply), (404, "DC-120".to_owned()), "{method} {target}");
+    }
+    assert_eq!(door.ask("DELETE", &at("%EF%BF%BD"), "", b"").status, 204);
 }
 
 fn clear_forgets_everything_of_one_keyspace(door: &TestDoor) {

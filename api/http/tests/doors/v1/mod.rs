@@ -5,6 +5,7 @@ mod batch;
 mod events;
 mod keys;
 mod keyspaces;
+mod times;
 mod verbs;
 
 use crate::support::{Reply, escaped};

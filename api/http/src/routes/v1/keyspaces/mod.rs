@@ -6,7 +6,7 @@ pub(crate) mod walks;
 use distcache::{BreakerState, CacheError, Engine, Error, Keyspace, KeyspaceConfig, codes};
 use serde::Serialize;
 
-use super::super::{ROOT_KEYSPACE, failure};
+use super::super::{ROOT_KEYSPACE, failure, no_keyspace};
 use crate::escapes::decode;
 use crate::pairs::Pairs;
 use crate::{Method, Problem, Request, Response};
@@ -59,19 +59,30 @@ impl Spaces<'_> {
         segment: &str,
         of_keyspace: OfKeyspace,
     ) -> Result<Response, Problem> {
-        let name = decode(segment)?;
-        let name = String::from_utf8_lossy(&name);
-        let keyspace = || self.engine.keyspace(&name).map_err(|error| failure::problem(&error));
+        let bytes = decode(segment)?;
+        let name = match str::from_utf8(&bytes) {
+            Ok(name) => name,
+            // What stood for those bytes would stand for others too.
+            Err(_) if self.is_to_make(of_keyspace) => {
+                return Err(failure::problem(&CacheError::KeyspaceNameInvalid.into()));
+            }
+            Err(_) => return Err(no_keyspace(&bytes)),
+        };
+        let keyspace = || self.engine.keyspace(name).map_err(|error| failure::problem(&error));
         match (of_keyspace, self.request.method) {
-            (OfKeyspace::Itself, Method::Put) => self.make(&name).await,
+            (OfKeyspace::Itself, Method::Put) => self.make(name).await,
             (OfKeyspace::Itself, Method::Patch) => self.change(keyspace()?).await,
-            (OfKeyspace::Itself, Method::Delete) => self.remove(&name).await,
+            (OfKeyspace::Itself, Method::Delete) => self.remove(name).await,
             (OfKeyspace::Itself, _) => self.describe(&keyspace()?),
             (OfKeyspace::Clear, _) => self.clear(&keyspace()?).await,
             (OfKeyspace::Scan, _) => self.scan(&keyspace()?).await,
             (OfKeyspace::Invalidate, _) => self.invalidate(&keyspace()?).await,
             (OfKeyspace::Stats, _) => self.stats(&keyspace()?).await,
         }
+    }
+
+    fn is_to_make(&self, of_keyspace: OfKeyspace) -> bool {
+        of_keyspace == OfKeyspace::Itself && self.request.method == Method::Put
     }
 
     /// `{"keyspaces":[{"name","entries","bytes"}]}`, in alphabetical order.
