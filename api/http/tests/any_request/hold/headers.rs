@@ -166,10 +166,11 @@ fn accept(server: &Server, value: &[u8]) {
     let lower = value.to_ascii_lowercase();
     let is_named = contains(&lower, "application/octet-stream");
     assert!(is_named || kind.as_deref() == Some("application/json"), "{value:?}");
-    assert_eq!(got(&lower), kind, "{value:?}");
-    assert_eq!(got(&value.to_ascii_uppercase()), kind, "{value:?}");
     let ranges: Vec<_> = value.split(|&byte| byte == b',').collect();
-    assert_eq!(got(&ranges.join(&b" ,\t"[..])), kind, "{value:?}");
+    let spaced = ranges.join(&b" ,\t"[..]);
+    for alike in [lower, spaced.to_ascii_uppercase()] {
+        assert_eq!(got(&alike), kind, "{value:?} and {alike:?}");
+    }
     assert_eq!(got(&[value, b", text/html;q=0.1, */*;q=0.1"].concat()), kind, "{value:?}");
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use distcache::codes::{self, Code};
@@ -33,6 +34,14 @@ const ESCAPE_BYTES_MAX: usize = 8;
 /// What each code that is known says happened.
 static MEANINGS: LazyLock<BTreeMap<String, &str>> =
     LazyLock::new(|| codes::ALL.iter().map(|code| (code.to_string(), code.meaning())).collect());
+
+/// No case takes nearly so long.
+const PATIENCE: Duration = Duration::from_hours(1);
+
+/// The keyspace behind `/`, as it is before each case.
+fn root() -> KeyspaceConfig {
+    KeyspaceConfig::new(ROOT_KEYSPACE).read_timeout(PATIENCE).write_timeout(PATIENCE)
+}
 
 /// An engine behind its routes.
 pub(crate) struct Server {
@@ -97,10 +106,16 @@ pub(crate) struct Answer {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        // One node: where a key lives is no matter here, and a scan has one step.
-        let config = Config { data_nodes: 1, capacity_bytes: 64 << 20, ..Config::default() };
-        let root = KeyspaceConfig::new(ROOT_KEYSPACE);
-        let engine = Engine::builder().config(config).keyspace(root).start();
+        // One node: where a key lives is no matter here, and a scan has one step. On a
+        // machine that is busy it may be silent for long, and is not to be replaced.
+        let config = Config {
+            data_nodes: 1,
+            capacity_bytes: 64 << 20,
+            silence_max: PATIENCE,
+            call_timeout: PATIENCE,
+            ..Config::default()
+        };
+        let engine = Engine::builder().config(config).keyspace(root()).start();
         let engine = engine.expect("the engine starts");
         let routes = Routes::new(engine.clone(), OriginPolicy::default());
         let access = Access::default();
@@ -108,7 +123,7 @@ impl Server {
         let here = OriginPolicy::listening_on(([127, 0, 0, 1], 8080).into());
         let guarded = Routes::new(engine.clone(), here).access(access);
         let runtime = Builder::new_current_thread().build().expect("a runtime");
-        let settings = KeyspaceConfig::new(ROOT_KEYSPACE).settings();
+        let settings = root().settings();
         Self { engine, routes, guarded, runtime, settings, version: Mutex::new(Version::ZERO) }
     }
 
@@ -120,8 +135,7 @@ impl Server {
         for name in self.engine.keyspaces().iter().filter(|name| *name != ROOT_KEYSPACE) {
             self.engine.delete_keyspace(name).expect("it is there");
         }
-        let root = KeyspaceConfig::new(ROOT_KEYSPACE);
-        self.engine.update_keyspace(root).expect("the settings of the start");
+        self.engine.update_keyspace(root()).expect("the settings of the start");
         self.keyspace().clear().expect("the engine runs");
         let version = self.keyspace().put(KEY.as_bytes(), VALUE.as_bytes());
         *self.version.lock().expect("no case panics inside") = version.expect("there is room");
