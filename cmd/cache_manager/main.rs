@@ -169,16 +169,16 @@ fn readiness(config: &Config) -> Readiness {
 fn tell_ready(address: SocketAddr, readiness: &Readiness) -> Result<(), Failure> {
     let address = ready::from_here(address);
     // How long it takes to be warm is up to the sources: who waits for that asks.
-    let (asked, is_so) = if readiness.waits_for_warm_keys() {
-        (ready::answers(address, ready::PATIENCE), "ready when its keys are warm")
+    let (path, asked, is_so) = if readiness.waits_for_warm_keys() {
+        ("livez", ready::answers(address, ready::PATIENCE), "ready when its keys are warm")
     } else {
-        (ready::ask(address), "ready")
+        ("readyz", ready::ask(address), "ready")
     };
     asked.map_err(|error| {
-        let what = format!("http://{address} does not say that it is ready: {error}");
+        let what = format!("http://{address}/{path} does not say that it is ready: {error}");
         Failure::to_start(codes::NOT_READY, what)
     })?;
-    log::debug!("http://{address} says that it is ready");
+    log::debug!("http://{address}/{path} says that it is ready");
     tell(&format_args!(
         "{is_so}\n{:<14} curl -X POST 'http://{address}/?key=a&value=hello'\n",
         "try"

@@ -49,6 +49,12 @@ impl Otel {
 }
 
 impl Watch {
+    /// Whether anybody is told.
+    #[inline]
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Runs a call, and tells how it went.
     #[inline]
     pub(crate) fn call<R: Tells>(&self, operation: Operation, work: impl FnOnce() -> R) -> R {

@@ -35,9 +35,11 @@ fn each_bound_is_told_once_and_belongs_to_a_keyspace_or_to_all() {
     let own = Some("things");
     let expected = [
         ("memory", None),
+        ("data_nodes", None),
         ("keyspaces", None),
         ("waiting_tasks", None),
         ("inbox_per_node", None),
+        ("keyspace_changes", None),
         ("keyspace_bytes", own),
         ("value_bytes", own),
         ("flights_per_node", own),

@@ -82,6 +82,7 @@ fn a_probe_that_hangs_does_not_keep_the_source_from_being_asked_for_ever() {
     origin.close_gate();
     let probe = things.within(Duration::from_millis(10)).get(b"a").unwrap_err();
     assert!(matches!(probe, Error::WaitedTooLong { .. }), "{probe}");
+    origin.wait_for_calls_at_gate(1);
     // An hour after the probe's load timeout the source would answer anybody.
     clock.advance(Duration::from_hours(1));
     let before = origin.calls();
