@@ -43,6 +43,7 @@ mod escapes;
 mod etag;
 mod events;
 mod list;
+mod object;
 mod octets;
 mod openapi;
 mod pairs;

@@ -66,6 +66,12 @@ fn octets() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// An item, or its parts without their names.
+fn item_like() -> impl Strategy<Value = Value> {
+    let parts = prop::collection::vec(octets(), 0..3).prop_map(Value::from);
+    prop_oneof![9 => item(), 1 => parts]
+}
+
 fn item() -> impl Strategy<Value = Value> {
     let others = prop::sample::select(
         &[
@@ -126,6 +132,7 @@ fn settings() -> impl Strategy<Value = Value> {
             .prop_map(Value::from),
         Just(json!({"per_second": 2.5, "burst": 7})),
         Just(json!({"failures": 3.0, "reset_after_ms": 9})),
+        Just(json!([2.5, 7, 0])),
     ];
     prop::collection::vec((name, value), 0..3).prop_map(|members| {
         members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -140,7 +147,7 @@ fn right() -> impl Strategy<Value = (Asked, Value)> {
     prop_oneof![
         1 => list("keys", octets().boxed()).prop_map(|keys| (Asked::BatchGet, keys)),
         1 => list("keys", octets().boxed()).prop_map(|keys| (Asked::BatchDelete, keys)),
-        3 => list("items", item().boxed()).prop_map(|items| (Asked::BatchPut, items)),
+        3 => list("items", item_like().boxed()).prop_map(|items| (Asked::BatchPut, items)),
         1 => settings().prop_map(|settings| (Asked::Make, settings)),
         1 => settings().prop_map(|settings| (Asked::Change, settings)),
     ]

@@ -161,6 +161,8 @@ const MADE: &str = "/v1/keyspaces/made";
 /// The settings that an answer shows; none if it is a refusal, as it may be.
 fn settings(answer: &Answer, body: &[u8]) -> Option<Value> {
     if !answer.is_refusal() {
+        // No setting is a list, and none has a bracket in it.
+        assert!(!body.contains(&b'['), "{body:?}: {answer:?}");
         return Some(answer.json()["settings"].clone());
     }
     let is_told = answer.is(400, codes::BODY_INVALID)

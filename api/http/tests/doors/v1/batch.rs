@@ -192,6 +192,9 @@ fn a_body_of_another_shape_changes_nothing(door: &TestDoor) {
         "{\"items\":[{\"key\":\"a\",\"key\":\"b\",\"value\":\"1\"}]}",
         "{\"items\":[{\"key\":\"a\",\"value\":{\"base64\":\"!\"}}]}",
         "{\"keys\":[\"a\"]}",
+        "[[]]",
+        "[[{\"key\":\"a\",\"value\":\"1\"}]]",
+        "{\"items\":[[\"a\",\"1\"]]}",
     ] {
         assert_eq!(status_and_code(&put(bad)), (400, "DC-232".to_owned()), "{bad}");
     }
@@ -202,6 +205,10 @@ fn a_body_of_another_shape_changes_nothing(door: &TestDoor) {
         "{\"items\":[{\"key\":\"a\",\"value\":\"1\",\"if_match\":\"*\",\"if_none_match\":\"*\"}]}";
     assert_eq!(status_and_code(&put(both)), (400, "DC-228".to_owned()));
     assert_eq!(door.ask("GET", &path(b"a"), "", b"").status, 404);
+    for does in ["get", "delete"] {
+        let list = ask(door, "default", does, &json!([["a"]]));
+        assert_eq!(status_and_code(&list), (400, "DC-232".to_owned()), "{does}");
+    }
     let nowhere = ask(door, "none", "get", &json!({"keys": ["a"]}));
     assert_eq!(status_and_code(&nowhere), (404, "DC-120".to_owned()));
     let method = door.ask("GET", "/v1/keyspaces/default/batch/get", "", b"");

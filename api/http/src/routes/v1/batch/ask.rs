@@ -10,6 +10,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use super::KEYS_MAX;
 use crate::etag::Tagger;
 use crate::list::List;
+use crate::object::Object;
 use crate::octets::Octets;
 use crate::{Problem, body, pairs};
 
@@ -28,7 +29,7 @@ const KEYS_LIKE: &str = r#"{"keys":["text",{"base64":"..."}]}"#;
 
 impl<'a> Keys<'a> {
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Problem> {
-        let asked: Self = body::read(body, KEYS_LIKE)?;
+        let Object(asked): Object<Self> = body::read(body, KEYS_LIKE)?;
         check_count(&asked.keys)?;
         check_keys(&asked.keys.kept)?;
         Ok(asked)
@@ -44,7 +45,7 @@ impl<'a> Keys<'a> {
 #[serde(deny_unknown_fields)]
 struct Items<'a> {
     #[serde(borrow)]
-    items: List<Put<'a>, KEYS_MAX>,
+    items: List<Object<Put<'a>>, KEYS_MAX>,
 }
 
 const ITEMS_LIKE: &str = "{\"items\":[{\"key\":\"text\",\"value\":{\"base64\":\"...\"},\
@@ -76,9 +77,9 @@ pub(super) struct Puts<'a>(pub(super) Vec<Put<'a>>);
 
 impl<'a> Puts<'a> {
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Problem> {
-        let asked: Items<'a> = body::read(body, ITEMS_LIKE)?;
+        let Object(asked): Object<Items<'a>> = body::read(body, ITEMS_LIKE)?;
         check_count(&asked.items)?;
-        let items = asked.items.kept;
+        let items: Vec<Put<'a>> = asked.items.kept.into_iter().map(|Object(put)| put).collect();
         check_keys(items.iter().map(|item| &item.key))?;
         if items.iter().any(|item| item.if_match.is_some() && item.if_none_match.is_some()) {
             let detail = "an item takes `if_match` or `if_none_match`, not both";

@@ -10,7 +10,7 @@ use distcache::{CircuitBreaker, EvictionPolicy, KeyspaceSettings, RateLimit, cod
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Problem;
+use crate::{Problem, object};
 
 /// Bytes of a body of settings: a dozen times what all of them take.
 const SETTINGS_BYTES_MAX: usize = 16 << 10;
@@ -45,7 +45,9 @@ pub(super) struct Settings {
     loads_on_caller: bool,
     batch_max: usize,
     flights_max: usize,
+    #[serde(deserialize_with = "object::or_null")]
     rate_limit: Option<Rate>,
+    #[serde(deserialize_with = "object::or_null")]
     circuit_breaker: Option<Circuit>,
 }
 
@@ -368,6 +370,8 @@ mod tests {
             (r#"{"rate_limit":{"per_second":0}}"#, "rate_limit.per_second"),
             (r#"{"rate_limit":{"per_minute":1}}"#, "per_minute"),
             (r#"{"circuit_breaker":{"failures":0,"reset_after_ms":1}}"#, "failures"),
+            (r#"{"rate_limit":[2.5,7,0]}"#, "`rate_limit`"),
+            (r#"{"circuit_breaker":[3,9]}"#, "`circuit_breaker`"),
         ] {
             let problem = changed(body).unwrap_err();
             assert!(problem.contains("DC-323") && problem.contains(name), "{problem}");
