@@ -17,9 +17,12 @@ failed=()
 
 # step COMMAND...: its figures. One that fails does not cost those of the others.
 step() {
+    local before
     say "== $*"
+    before=$(processor_ticks)
     "$@" | sed --unbuffered --quiet --regexp-extended '/^(RATIO|FACT) /p' | tee -a "$figures" ||
         failed+=("$*")
+    say "$(stolen_since "$before") % of the processors' time was stolen meanwhile"
 }
 
 step cargo bench --quiet -p distcache-ring --bench ring

@@ -115,12 +115,12 @@ compare() {
     for connections in "${CONNECTIONS[@]}"; do
         say "$case: $connections connections, $ROUNDS rounds of $SECONDS_A_RUN s each"
         for name in ours bare-hyper nginx; do
-            run "${ports[$name]}" "$connections" 2 "$target" >/dev/null
+            quietly run "${ports[$name]}" "$connections" 2 "$target" >/dev/null
             : >"$SCRATCH/$name-runs"
         done
         for _ in $(seq "$ROUNDS"); do
             for name in ours bare-hyper nginx; do
-                run "${ports[$name]}" "$connections" "$SECONDS_A_RUN" "$target" \
+                quietly run "${ports[$name]}" "$connections" "$SECONDS_A_RUN" "$target" \
                     >>"$SCRATCH/$name-runs"
             done
         done
@@ -146,9 +146,9 @@ wrk.headers["Content-Type"] = "application/json"
 LUA
     say "v1-batch-$BATCH: $connections connections, $ROUNDS rounds of $SECONDS_A_RUN s each"
     for _ in $(seq "$ROUNDS"); do
-        run "$ours" "$connections" "$SECONDS_A_RUN" /v1/keyspaces/default/batch/get \
+        quietly run "$ours" "$connections" "$SECONDS_A_RUN" /v1/keyspaces/default/batch/get \
             -s "$SCRATCH/batch.lua" >>"$SCRATCH/batches"
-        run "$ours" "$connections" "$SECONDS_A_RUN" "$KEYS/bench" >>"$SCRATCH/singles"
+        quietly run "$ours" "$connections" "$SECONDS_A_RUN" "$KEYS/bench" >>"$SCRATCH/singles"
     done
     each=$(median <"$SCRATCH/batches")
     fact "v1-batch-$BATCH-per-second" "$each"

@@ -113,7 +113,7 @@ LUA
 # run SECONDS: "requests-a-second others-than-200".
 run() {
     local report
-    report=$(timeout --foreground $(($1 + END_SECONDS)) wrk -t1 -c32 -d"${1}s" -s "$SCRATCH/random.lua" "$base")
+    report=$(timeout --foreground $(($1 + END_SECONDS)) wrk -t1 -c32 --timeout 10s -d"${1}s" -s "$SCRATCH/random.lua" "$base")
     awk '/^Requests\/sec/ { rate = $2 } /Non-2xx/ { others = $NF } /Socket errors/ { lost = 1 }
          END { print rate, others + 0, lost + 0 }' <<<"$report"
 }
