@@ -1,0 +1,27 @@
+//! INTERNAL to distcache: what several processes do to be one cache.
+//!
+//! ```text
+//!   discovery ──addresses──► agreement ──Arc<View>──► Seat (the engine)
+//!                              │    ▲
+//!                  Change, by  │    │ Post: questions and answers between members
+//!                  a majority  ▼    │
+//!                            openraft (one log for each cluster, in memory)
+//!
+//!   lease: the leader's Ledger ──Grant──► a member's Standing ──holds?──► data path
+//! ```
+//!
+//! A [`View`] says who is a member and who owns what. It is agreed upon by a majority;
+//! a member serves from its cache only while its [`Standing`] holds a lease on it.
+#![forbid(unsafe_code)]
+
+pub mod agreement;
+pub use agreement::{Agreement, Post, Seat, Settings, Unreached};
+
+pub mod discovery;
+pub use discovery::{Discovery, DiscoveryFailed};
+
+pub mod lease;
+pub use lease::{Standing, Uptime};
+
+pub mod view;
+pub use view::{Address, ClusterId, Member, MemberId, MemberState, View};
