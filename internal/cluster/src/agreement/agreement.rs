@@ -115,6 +115,11 @@ impl Agreement {
         Arc::clone(&self.desk.standing)
     }
 
+    /// Whom this member holds for its cluster's leader; a majority may know better.
+    pub fn leader(&self) -> Option<MemberId> {
+        self.desk.stay().and_then(|stay| stay.raft.metrics().borrow().current_leader)
+    }
+
     /// This process's id in its cluster, or in the next one; none when it has left.
     pub fn id(&self) -> Option<MemberId> {
         self.desk.id()

@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::OnMinority;
 use super::agreement::Desk;
 use super::message::{Answer, Peer, Question};
 use super::stay::{Over, Stay};
@@ -50,19 +49,10 @@ pub(super) fn next(me: MemberId, survey: &Survey, needed: usize) -> Next {
 }
 
 impl Desk {
-    /// How many have to be there, for one who has lost a cluster or never had one.
-    pub(super) fn needed(&self, lost: bool) -> usize {
-        match self.settings.on_minority {
-            // At a start everybody would found alone, and then merge.
-            OnMinority::Serve if lost => 1,
-            OnMinority::Serve | OnMinority::PassThrough => majority(self.electorate()),
-        }
-    }
-
     /// Founds a cluster with those at `free`, if enough of them promise.
     pub(super) async fn found(self: &Arc<Self>, free: &[Address], needed: usize) {
         let cluster = ClusterId::random();
-        let Ok(stay) = self.enter(cluster).await else { return };
+        let Ok(stay) = self.enter(cluster, true).await else { return };
         let mut peers = self.collect_promises(cluster, free).await;
         peers.insert(stay.me.id, stay.peer());
         if peers.len() < needed {
@@ -105,7 +95,7 @@ impl Desk {
 
     /// Somebody founds a cluster, and wants this process in it.
     pub(super) async fn promise(self: &Arc<Self>, cluster: ClusterId) -> Answer {
-        match self.enter(cluster).await {
+        match self.enter(cluster, true).await {
             Ok(stay) => Answer::Promised { id: stay.me.id, peer: stay.peer() },
             Err(why) => why.into(),
         }

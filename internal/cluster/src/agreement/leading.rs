@@ -33,7 +33,7 @@ impl Desk {
                     now.state != ServerState::Leader || now.current_term != term
                 }) => {}
                 () = self.be_confirmed(&stay, term) => {}
-                () = self.do_duties(&stay) => {}
+                () = self.do_duties(&stay, term) => {}
             }
             *stay.ledger.lock() = None;
         }
@@ -87,23 +87,24 @@ impl Desk {
         Some(ledger.renew(now, renewal, needed))
     }
 
-    async fn do_duties(&self, stay: &Stay) {
+    async fn do_duties(&self, stay: &Stay, term: u64) {
         loop {
-            if let Err(error) = self.do_what_is_due(stay).await {
+            if let Err(error) = self.do_what_is_due(stay, term).await {
                 log::debug!("the leader {} could not: {error}", stay.me.id);
             }
             tokio::time::sleep(self.settings.beat()).await;
         }
     }
 
-    async fn do_what_is_due(&self, stay: &Stay) -> Result<(), String> {
+    async fn do_what_is_due(&self, stay: &Stay, term: u64) -> Result<(), String> {
         let Some(view) = stay.agreed.borrow().clone() else {
             return self.propose_first(stay).await;
         };
         for id in self.with_ledger(stay, |ledger| ledger.condemn(self.uptime.now())) {
             if view.member(id).is_some() {
                 log::warn!("{id} is removed from the cluster {}", stay.cluster);
-                self.propose_here(stay, Change::Remove(id)).await?;
+                let change = Change::Remove { member: id, term: Some(term) };
+                self.propose_here(stay, change).await?;
             }
         }
         let Some(view) = stay.agreed.borrow().clone() else { return Ok(()) };
@@ -122,10 +123,12 @@ impl Desk {
     async fn propose_first(&self, stay: &Stay) -> Result<(), String> {
         let membership = stay.raft.metrics().borrow().membership_config.clone();
         let nodes = membership.membership().nodes();
-        let members = nodes.map(|(id, peer)| peer.member(*id, MemberState::Active)).collect();
+        let members: Vec<_> =
+            nodes.map(|(id, peer)| peer.member(*id, MemberState::Active)).collect();
+        let complete = self.electorate() <= members.len();
         let mut hash_key = [0; 16];
         getrandom::fill(&mut hash_key).map_err(|error| error.to_string())?;
-        let change = Change::Found { cluster: stay.cluster, hash_key, members };
+        let change = Change::Found { cluster: stay.cluster, hash_key, members, complete };
         self.propose_here(stay, change).await.map(drop)
     }
 

@@ -152,8 +152,9 @@ impl Desk {
             let view = stay.agreed.borrow();
             view.as_ref().is_some_and(|view| view.member(member).is_some())
         };
+        let change = Change::Remove { member, term: None };
         if there(&stay)
-            && let Err(why) = self.propose_here(&stay, Change::Remove(member)).await
+            && let Err(why) = self.propose_here(&stay, change).await
         {
             return Refusal::Failed { why }.into();
         }

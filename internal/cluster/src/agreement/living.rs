@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::OnMinority;
 use super::agreement::{Desk, Place};
 use super::founding::{Next, next};
 use super::leading::is_leader;
 use super::message::{Answer, Question};
 use super::stay::{Over, Stay};
-use super::survey::Survey;
+use super::survey::{Survey, majority};
 use crate::view::{Address, Change, ClusterId};
 
 impl Desk {
     /// Until the process has left for good.
     pub(super) async fn live(self: Arc<Self>) {
+        let mut outside_since = Instant::now();
         loop {
             let stay = match &*self.place.lock() {
                 Place::Outside(_) => None,
@@ -23,25 +25,34 @@ impl Desk {
                 Place::Gone => return,
             };
             match stay {
-                Some(stay) => self.abide(&stay).await,
-                None => self.look_for_cluster().await,
+                Some(stay) => {
+                    self.abide(&stay).await;
+                    outside_since = Instant::now();
+                }
+                None => self.look_for_cluster(outside_since).await,
             }
         }
     }
 
     /// A process without a cluster looks around, and does what is to be done.
-    async fn look_for_cluster(self: &Arc<Self>) {
+    async fn look_for_cluster(self: &Arc<Self>, since: Instant) {
         let survey = self.survey().await;
-        self.act(&survey, false).await;
+        let needed = if since.elapsed() < self.settings.patience_for_all() {
+            // Whoever is about to start is better awaited: a cluster that is founded
+            // without somebody serves only after a while (`weighs_after`).
+            self.electorate()
+        } else {
+            majority(self.electorate())
+        };
+        self.act(&survey, needed).await;
         if self.stay().is_none() {
             // Whoever is asked for a promise meanwhile goes on at once.
             let _moved = tokio::time::timeout(self.soon(), self.moved.notified()).await;
         }
     }
 
-    async fn act(self: &Arc<Self>, survey: &Survey, lost: bool) {
+    async fn act(self: &Arc<Self>, survey: &Survey, needed: usize) {
         let Some(me) = self.id() else { return };
-        let needed = self.needed(lost);
         match next(me, survey, needed) {
             Next::Join(cluster, leader) => self.join(cluster, &leader).await,
             Next::Found(free) => self.found(&free, needed).await,
@@ -50,7 +61,7 @@ impl Desk {
     }
 
     async fn join(self: &Arc<Self>, cluster: ClusterId, leader: &Address) {
-        let Ok(stay) = self.enter(cluster).await else { return };
+        let Ok(stay) = self.enter(cluster, false).await else { return };
         let question = Question::Join { cluster, member: stay.me.clone() };
         match self.ask(leader, &question, self.settings.agreement_wait()).await {
             // Or it may have been taken in: that shows soon.
@@ -73,7 +84,11 @@ impl Desk {
         if let Some(survey) = lost {
             // Not within the select above: a founding ends this stay, and is not to be
             // ended by that.
-            self.act(&survey, true).await;
+            let needed = match self.settings.on_minority {
+                OnMinority::PassThrough => majority(self.electorate()),
+                OnMinority::Serve => 1,
+            };
+            self.act(&survey, needed).await;
         } else {
             self.linger(stay).await;
             self.exit(stay).await;

@@ -60,7 +60,10 @@ impl State {
         self.applied = Some(entry.log_id);
         match entry.payload {
             EntryPayload::Blank => Outcome::Unchanged,
-            EntryPayload::Normal(change) => self.roster.apply(entry.log_id.index, change),
+            EntryPayload::Normal(change) => {
+                let LogId { leader_id, index } = entry.log_id;
+                self.roster.apply(index, leader_id.term, change)
+            }
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(entry.log_id), membership);
                 Outcome::Unchanged

@@ -41,11 +41,20 @@ impl Desk {
         let renewal = Renewal {
             member: stay.me.id,
             applied: *stay.seated.borrow(),
+            weighs: self.weighs(stay),
             heard: heard.map(|(_, at)| at),
         };
         let verdict = self.renewal_verdict(stay, leader, &address, renewal).await?;
         self.heed(stay, leader, asked, verdict);
         Some(verdict)
+    }
+
+    /// Whether nothing lasts of what this process was counted for in another cluster.
+    fn weighs(&self, stay: &Stay) -> bool {
+        let long = self.settings.weighs_after() <= self.uptime.now().saturating_sub(stay.began);
+        // If all of the electorate promised to be in this cluster, nobody is in another.
+        let by_all = || self.view.borrow().as_ref().is_some_and(|view| view.was_founded_by_all());
+        long || stay.founds && by_all()
     }
 
     async fn renewal_verdict(

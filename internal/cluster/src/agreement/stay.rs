@@ -27,6 +27,10 @@ pub(super) struct Stay {
     /// The state in it is not kept up to date: the view's counts.
     pub(super) me: Member,
     pub(super) raft: Raft,
+    /// When it began, by the process's uptime.
+    pub(super) began: Duration,
+    /// It was promised to a founder, or founds: it was not joined later.
+    pub(super) founds: bool,
     /// What the log says.
     pub(super) agreed: watch::Receiver<Option<Arc<View>>>,
     /// The epoch that the seat has taken; 0 before the first.
@@ -118,7 +122,11 @@ impl Stay {
 impl Desk {
     /// Begins a stay in `cluster`. A stay that is lost ends for it; another one that is
     /// going on does not.
-    pub(super) async fn enter(self: &Arc<Self>, cluster: ClusterId) -> Result<Arc<Stay>, Refusal> {
+    pub(super) async fn enter(
+        self: &Arc<Self>,
+        cluster: ClusterId,
+        founds: bool,
+    ) -> Result<Arc<Stay>, Refusal> {
         let door = self.door.lock().await;
         if let Some(stay) = self.stay() {
             if stay.cluster == cluster && stay.over.borrow().is_none() {
@@ -131,7 +139,7 @@ impl Desk {
             self.close(&stay).await;
         }
         let Place::Outside(id) = *self.place.lock() else { return Err(Refusal::Busy) };
-        let stay = Arc::new(self.open(cluster, id).await?);
+        let stay = Arc::new(self.open(cluster, id, founds).await?);
         *self.place.lock() = Place::In(Arc::clone(&stay));
         stay.renewing.lock().spawn(Arc::clone(self).renew(Arc::clone(&stay)));
         stay.tasks.lock().spawn(Arc::clone(self).seat(Arc::clone(&stay)));
@@ -173,7 +181,12 @@ impl Desk {
         self.moved.notify_one();
     }
 
-    async fn open(self: &Arc<Self>, cluster: ClusterId, id: MemberId) -> Result<Stay, Refusal> {
+    async fn open(
+        self: &Arc<Self>,
+        cluster: ClusterId,
+        id: MemberId,
+        founds: bool,
+    ) -> Result<Stay, Refusal> {
         let machine = Machine::new();
         let agreed = machine.views();
         let network = Network { desk: Arc::clone(self), cluster };
@@ -192,6 +205,8 @@ impl Desk {
             cluster,
             me,
             raft: raft.map_err(failed)?,
+            began: self.uptime.now(),
+            founds,
             agreed,
             seated: watch::channel(0).0,
             ledger: Mutex::new(None),

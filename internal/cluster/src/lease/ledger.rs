@@ -20,6 +20,8 @@ pub struct Renewal {
     pub member: MemberId,
     /// The newest epoch by which it works.
     pub applied: u64,
+    /// Whether nothing lasts any more of what it was counted for elsewhere.
+    pub weighs: bool,
     /// What this leader told it last of its clock ([`Verdict`]): proof that it hears.
     pub heard: Option<Duration>,
 }
@@ -98,7 +100,7 @@ struct Record {
     leased_from: Duration,
     /// When it was heard of last, of what it is known to have been answered.
     in_touch: Duration,
-    /// The same, if it has been in touch in this term at all.
+    /// The same, if it has been in touch in this term, and weighs.
     counted: Option<Duration>,
     /// What it works by.
     applied: u64,
@@ -175,7 +177,9 @@ impl Ledger {
         record.applied = record.applied.max(renewal.applied);
         if let Some(heard) = renewal.heard {
             record.in_touch = record.in_touch.max(heard);
-            record.counted = record.counted.max(Some(heard));
+            if renewal.weighs {
+                record.counted = record.counted.max(Some(heard));
+            }
         }
         let record = &self.records[&renewal.member];
         let why = if record.condemned {
@@ -202,7 +206,7 @@ impl Ledger {
         Verdict::Granted { lease_for: until - now, settled: self.settled, at: now }
     }
 
-    /// How many have been in touch lately.
+    /// How many have been in touch lately, and weigh.
     ///
     /// Two clusters of one electorate never both grant leases:
     ///
@@ -212,11 +216,14 @@ impl Ledger {
     ///    is a majority;
     /// 3. but they are two of five, and so none of them is granted a lease.
     ///
-    /// The same holds after a founding, when a cluster has shrunk to A, B and C, and C
-    /// is cut off together with D and E: C leaves a cluster of which it hears nothing
-    /// after the time `lost_after`, from when it was last answered. What it was answered
-    /// then counts here for less than half of that, and a lease is over long before the
-    /// other half. That it *asks* does not count: it may hear no answer.
+    /// C may have been in touch with the first one's leader before: for `counts_for`
+    /// after that it is counted there, and a lease granted then lasts for another `D`.
+    /// So C *weighs* in the other cluster only when it has been there for longer. The
+    /// same holds if C was removed, was killed and started again, or has given up a
+    /// cluster of which it heard nothing.
+    ///
+    /// Whoever is to be counted has to have heard an answer; that it *asks* is not
+    /// enough: it may hear nothing, and be about to go.
     fn in_touch_count(&self, now: Duration) -> usize {
         let lately =
             |record: &&Record| record.counted.is_some_and(|at| now < at + self.terms.counts_for);

@@ -17,6 +17,8 @@ pub enum Change {
         hash_key: [u8; 16],
         /// Who promised to be there.
         members: Vec<Member>,
+        /// Whether that is the whole electorate.
+        complete: bool,
     },
     /// A process comes in; it is [`Joining`](super::MemberState::Joining).
     Join(Member),
@@ -25,7 +27,20 @@ pub enum Change {
     /// A member is about to leave.
     Drain(MemberId),
     /// A member is gone.
-    Remove(MemberId),
+    Remove {
+        /// Who.
+        member: MemberId,
+        /// The term in which the leader has seen that it holds no lease. In another one
+        /// it may have been granted another:
+        ///
+        /// 1. the leader L finds that the leases of A are over, is about to propose its
+        ///    removal, and pauses;
+        /// 2. N is elected, and grants A a lease; then L is elected again;
+        /// 3. L goes on, and proposes what it was about to; it is agreed upon.
+        ///
+        /// None if the member has given its lease up by itself, and asks for no other.
+        term: Option<u64>,
+    },
     /// A keyspace is there, with these settings.
     SetKeyspace {
         /// Its name.

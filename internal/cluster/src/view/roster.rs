@@ -34,6 +34,8 @@ pub struct Roster {
     pub hash_key: [u8; 16],
     /// In the order in which they came.
     pub members: Vec<Member>,
+    /// Whether the whole electorate has founded the cluster.
+    pub complete: bool,
     /// The settings of each keyspace, by its name.
     pub keyspaces: BTreeMap<String, Value>,
     /// The cluster into which this one has dissolved.
@@ -47,14 +49,21 @@ impl Roster {
         self.members.iter().find(|member| member.id == id)
     }
 
-    /// Does what the entry at `index` says.
-    pub fn apply(&mut self, index: u64, change: Change) -> Outcome {
+    /// Does what the entry at `index`, which a leader has proposed in `term`, says.
+    pub fn apply(&mut self, index: u64, term: u64, change: Change) -> Outcome {
         let done = match change {
-            Change::Found { cluster, hash_key, members } => self.found(cluster, hash_key, members),
+            Change::Found { cluster, hash_key, members, complete } => {
+                self.found(cluster, hash_key, members, complete)
+            }
             Change::Join(member) => self.join(member),
             Change::Activate(id) => self.turn(id, MemberState::Active),
             Change::Drain(id) => self.turn(id, MemberState::Draining),
-            Change::Remove(id) => Ok(self.remove(id)),
+            Change::Remove { member, term: seen } if seen.is_none_or(|seen| seen == term) => {
+                Ok(self.remove(member))
+            }
+            Change::Remove { member, .. } => {
+                Err(format!("{member} may have been granted a lease since its removal was due"))
+            }
             Change::SetKeyspace { name, settings } => self.set_keyspace(name, settings),
             Change::RemoveKeyspace { name } => Ok(self.keyspaces.remove(&name).is_some()),
             Change::Dissolve { into } => Ok(self.dissolved.replace(into) != Some(into)),
@@ -75,6 +84,7 @@ impl Roster {
         cluster: ClusterId,
         hash_key: [u8; 16],
         members: Vec<Member>,
+        complete: bool,
     ) -> Result<bool, String> {
         if self.cluster.is_some() {
             return Ok(false);
@@ -85,6 +95,7 @@ impl Roster {
         self.cluster = Some(cluster);
         self.hash_key = hash_key;
         self.members = members;
+        self.complete = complete;
         Ok(true)
     }
 
@@ -163,17 +174,25 @@ mod tests {
         let mut roster = Roster::default();
         let members = vec![member(1), member(2)];
         let cluster = ClusterId::from_number(7);
-        let outcome = roster.apply(3, Change::Found { cluster, hash_key: [1; 16], members });
+        let outcome = roster.apply(
+            3,
+            1,
+            Change::Found { cluster, hash_key: [1; 16], members, complete: true },
+        );
         assert_eq!(outcome, Outcome::Changed { epoch: 3 });
         roster
+    }
+
+    fn remove(id: u64) -> Change {
+        Change::Remove { member: MemberId::from_number(id), term: None }
     }
 
     #[test]
     fn the_epoch_is_the_index_of_the_entry_that_changed_something() {
         let mut roster = founded();
-        assert_eq!(roster.apply(4, Change::Join(member(3))), Outcome::Changed { epoch: 4 });
-        assert_eq!(roster.apply(5, Change::Join(member(3))), Outcome::Unchanged);
-        assert_eq!(roster.apply(6, Change::Remove(MemberId::from_number(9))), Outcome::Unchanged);
+        assert_eq!(roster.apply(4, 1, Change::Join(member(3))), Outcome::Changed { epoch: 4 });
+        assert_eq!(roster.apply(5, 1, Change::Join(member(3))), Outcome::Unchanged);
+        assert_eq!(roster.apply(6, 1, remove(9)), Outcome::Unchanged);
         assert_eq!((roster.previous, roster.epoch), (3, 4));
     }
 
@@ -181,8 +200,8 @@ mod tests {
     fn the_second_founding_changes_nothing() {
         let mut roster = founded();
         let cluster = ClusterId::from_number(8);
-        let again = Change::Found { cluster, hash_key: [2; 16], members: vec![] };
-        assert_eq!(roster.apply(4, again), Outcome::Unchanged);
+        let again = Change::Found { cluster, hash_key: [2; 16], members: vec![], complete: false };
+        assert_eq!(roster.apply(4, 1, again), Outcome::Unchanged);
         assert_eq!(roster, founded());
     }
 
@@ -190,23 +209,34 @@ mod tests {
     fn a_member_joins_becomes_active_drains_and_never_turns_back() {
         let mut roster = founded();
         let id = MemberId::from_number(3);
-        roster.apply(4, Change::Join(member(3)));
+        roster.apply(4, 1, Change::Join(member(3)));
         assert_eq!(roster.member(id).unwrap().state, MemberState::Joining);
-        roster.apply(5, Change::Activate(id));
-        roster.apply(6, Change::Drain(id));
-        assert_eq!(roster.apply(7, Change::Activate(id)), Outcome::Unchanged);
+        roster.apply(5, 1, Change::Activate(id));
+        roster.apply(6, 1, Change::Drain(id));
+        assert_eq!(roster.apply(7, 1, Change::Activate(id)), Outcome::Unchanged);
         assert_eq!(roster.member(id).unwrap().state, MemberState::Draining);
-        roster.apply(8, Change::Remove(id));
+        roster.apply(8, 1, remove(3));
         assert_eq!(roster.member(id), None);
         let refused = Outcome::Refused("0000000000000003 is not a member".into());
-        assert_eq!(roster.apply(9, Change::Activate(id)), refused);
+        assert_eq!(roster.apply(9, 1, Change::Activate(id)), refused);
+    }
+
+    /// Found due in term 1, it was proposed in term 3.
+    #[test]
+    fn a_removal_is_void_in_another_term_than_it_was_due_in() {
+        let mut roster = founded();
+        let member = MemberId::from_number(2);
+        let late = roster.apply(4, 3, Change::Remove { member, term: Some(1) });
+        assert!(matches!(late, Outcome::Refused(_)), "{late:?}");
+        let due = roster.apply(5, 3, Change::Remove { member, term: Some(3) });
+        assert_eq!(due, Outcome::Changed { epoch: 5 });
     }
 
     #[test]
     fn a_member_that_is_too_heavy_for_the_ring_is_refused() {
         let heavy = Member { weight: NonZeroU32::new(WEIGHT_MAX + 1).unwrap(), ..member(3) };
         let why = "0000000000000003 has the weight 17: 16 is the largest";
-        assert_eq!(founded().apply(4, Change::Join(heavy)), Outcome::Refused(why.into()));
+        assert_eq!(founded().apply(4, 1, Change::Join(heavy)), Outcome::Refused(why.into()));
     }
 
     #[test]
@@ -214,13 +244,13 @@ mod tests {
         let mut roster = founded();
         let set = |name: String, settings| Change::SetKeyspace { name, settings };
         for index in 0..KEYSPACES_MAX as u64 {
-            let outcome = roster.apply(4 + index, set(format!("k{index}"), Value::Null));
+            let outcome = roster.apply(4 + index, 1, set(format!("k{index}"), Value::Null));
             assert_eq!(outcome, Outcome::Changed { epoch: 4 + index });
         }
-        let more = roster.apply(5000, set("more".into(), Value::Null));
+        let more = roster.apply(5000, 1, set("more".into(), Value::Null));
         assert!(matches!(more, Outcome::Refused(_)));
         let long = Value::String("x".repeat(SETTINGS_BYTES_MAX));
-        assert!(matches!(roster.apply(5001, set("k0".into(), long)), Outcome::Refused(_)));
-        assert_eq!(roster.apply(5002, set("k0".into(), Value::Null)), Outcome::Unchanged);
+        assert!(matches!(roster.apply(5001, 1, set("k0".into(), long)), Outcome::Refused(_)));
+        assert_eq!(roster.apply(5002, 1, set("k0".into(), Value::Null)), Outcome::Unchanged);
     }
 }

@@ -70,6 +70,11 @@ impl View {
         &self.roster.keyspaces
     }
 
+    /// Whether the whole electorate has founded the cluster.
+    pub fn was_founded_by_all(&self) -> bool {
+        self.roster.complete
+    }
+
     /// The cluster into which this one has dissolved: it has no later view.
     pub fn dissolved(&self) -> Option<ClusterId> {
         self.roster.dissolved

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use super::*;
 use crate::view::{ClusterId, Member, MemberState, Roster};
 
-const TERMS: Terms = Terms { lease: ms(2000), silent_after: ms(1500), counts_for: ms(5000) };
+const TERMS: Terms = Terms { lease: ms(2000), silent_after: ms(1500), counts_for: ms(1500) };
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -37,7 +37,7 @@ fn ledger() -> Ledger {
 }
 
 fn asks(member: u64, applied: u64) -> Renewal {
-    Renewal { member: id(member), applied, heard: None }
+    Renewal { member: id(member), applied, weighs: true, heard: None }
 }
 
 fn granted(verdict: Verdict) -> (Duration, u64) {
@@ -107,11 +107,20 @@ fn no_lease_without_a_majority_of_the_electorate_in_touch() {
     let in_touch = |member| Renewal { heard: Some(ms(10_000)), ..asks(member, 5) };
     assert_eq!(ledger.renew(ms(10_100), in_touch(1), 2), few);
     granted(ledger.renew(ms(10_100), in_touch(2), 2));
-    // They count for five seconds.
-    ledger.confirm(ms(14_999));
-    granted(ledger.renew(ms(14_999), asks(1, 5), 2));
-    let few = Verdict::Held { at: ms(15_000), why: Why::Few };
-    assert_eq!(ledger.renew(ms(15_000), asks(1, 5), 2), few);
+    // They count for a second and a half.
+    granted(ledger.renew(ms(11_499), asks(1, 5), 2));
+    let few = Verdict::Held { at: ms(11_500), why: Why::Few };
+    assert_eq!(ledger.renew(ms(11_500), asks(1, 5), 2), few);
+}
+
+#[test]
+fn a_member_that_may_be_counted_elsewhere_does_not_weigh_here() {
+    let mut ledger = ledger();
+    let heard = Some(ms(10_000));
+    let few = Verdict::Held { at: ms(10_100), why: Why::Few };
+    let new = Renewal { heard, weighs: false, ..asks(1, 5) };
+    assert_eq!(ledger.renew(ms(10_100), new, 1), few);
+    granted(ledger.renew(ms(10_100), Renewal { weighs: true, ..new }, 1));
 }
 
 #[test]
