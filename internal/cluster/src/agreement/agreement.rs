@@ -115,6 +115,14 @@ impl Agreement {
         Arc::clone(&self.desk.standing)
     }
 
+    /// Whether this member counts to the majority of the electorate that has to be in
+    /// touch with the leader. One that joined does so a little later
+    /// ([`Ledger`](crate::lease::ledger::Ledger)): whoever restarts one process after the
+    /// other waits for it before the next.
+    pub fn weighs(&self) -> bool {
+        self.desk.stay().is_some_and(|stay| stay.has_entered() && self.desk.weighs(&stay))
+    }
+
     /// Whom this member holds for its cluster's leader; a majority may know better.
     pub fn leader(&self) -> Option<MemberId> {
         self.desk.stay().and_then(|stay| stay.raft.metrics().borrow().current_leader)

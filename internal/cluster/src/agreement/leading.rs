@@ -23,7 +23,7 @@ impl Desk {
     /// Does the leader's duties in each term in which this member leads.
     pub(super) async fn lead(self: Arc<Self>, stay: Arc<Stay>) {
         let mut metrics = stay.raft.metrics();
-        loop {
+        while !stay.is_over() {
             let leads = metrics.wait_for(|now| now.state == ServerState::Leader).await;
             let Ok(term) = leads.map(|now| now.current_term) else { return };
             let ledger = Ledger::new(self.settings.terms(), self.uptime.now());
@@ -41,7 +41,7 @@ impl Desk {
 
     /// Asks a majority again and again whether this member leads.
     async fn be_confirmed(&self, stay: &Stay, term: u64) {
-        loop {
+        while !stay.is_over() {
             // Before the question goes out: of those who will say that they follow, each
             // has said so after this moment.
             let began = self.uptime.now();
@@ -88,7 +88,7 @@ impl Desk {
     }
 
     async fn do_duties(&self, stay: &Stay, term: u64) {
-        loop {
+        while !stay.is_over() {
             if let Err(error) = self.do_what_is_due(stay, term).await {
                 log::debug!("the leader {} could not: {error}", stay.me.id);
             }

@@ -121,7 +121,7 @@ impl Desk {
     /// without this member, whether there is a larger one.
     async fn watch_over(&self, stay: &Arc<Stay>) -> Option<Survey> {
         let mut next_look = Instant::now() + jitter(self.settings.look_afar());
-        while stay.over.borrow().is_none() {
+        while !stay.is_over() {
             tokio::time::sleep(jitter(self.settings.patience())).await;
             let worried = self.settings.lease < stay.unheard(self.uptime.now());
             let due = is_leader(stay) && next_look <= Instant::now();

@@ -17,7 +17,7 @@ impl Desk {
         if seated.wait_for(|epoch| 0 < *epoch).await.is_err() {
             return;
         }
-        loop {
+        while !stay.is_over() {
             seated.mark_unchanged();
             let verdict = self.ask_for_lease(&stay).await;
             let settled = self.standing.settled() == *seated.borrow();
@@ -50,7 +50,7 @@ impl Desk {
     }
 
     /// Whether nothing lasts of what this process was counted for in another cluster.
-    fn weighs(&self, stay: &Stay) -> bool {
+    pub(super) fn weighs(&self, stay: &Stay) -> bool {
         let long = self.settings.weighs_after() <= self.uptime.now().saturating_sub(stay.began);
         // If all of the electorate promised to be in this cluster, nobody is in another.
         let by_all = || self.view.borrow().as_ref().is_some_and(|view| view.was_founded_by_all());

@@ -87,6 +87,11 @@ impl Stay {
         });
     }
 
+    /// Whether it has to end.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.borrow().is_some()
+    }
+
     /// Whether the seat has taken a view in which this member is.
     pub(super) fn has_entered(&self) -> bool {
         0 < *self.seated.borrow()
@@ -129,7 +134,7 @@ impl Desk {
     ) -> Result<Arc<Stay>, Refusal> {
         let door = self.door.lock().await;
         if let Some(stay) = self.stay() {
-            if stay.cluster == cluster && stay.over.borrow().is_none() {
+            if stay.cluster == cluster && !stay.is_over() {
                 return Ok(stay);
             }
             if !self.is_lost(&stay) {

@@ -149,46 +149,59 @@ impl Ledger {
         self.confirmed = self.confirmed.max(Some(began));
     }
 
-    /// Whether a grant could last beyond `now`: until when.
-    fn leads_until(&self, now: Duration) -> Option<(Duration, Duration)> {
+    /// The confirmation under which a grant could be given now, and for how long.
+    fn confirmation(&self, now: Duration) -> Option<(Duration, Duration)> {
         let began = self.confirmed?;
-        let until = began + self.terms.lease;
-        (now < until).then_some((began, until))
+        let lease_for = (began + self.terms.lease).saturating_sub(now);
+        (!lease_for.is_zero()).then_some((began, lease_for))
     }
 
     /// Whether a majority has confirmed it lately.
     pub fn is_confirmed(&self, now: Duration) -> bool {
-        self.leads_until(now).is_some()
+        self.confirmation(now).is_some()
     }
 
     /// A member asks, and is received at `now`. `needed` members have to be in touch.
     pub fn renew(&mut self, now: Duration, renewal: Renewal, needed: usize) -> Verdict {
-        let Some((began, until)) = self.leads_until(now) else { return Verdict::Unconfirmed };
-        let epoch = self.epoch;
-        let Some(record) = self.records.get_mut(&renewal.member) else {
-            // It may know a view that makes it a member before this leader does.
-            let known_soon = epoch < renewal.applied;
-            return if known_soon {
-                Verdict::Held { at: now, why: Why::Behind }
-            } else {
-                Verdict::Unknown
-            };
+        let Some((began, lease_for)) = self.confirmation(now) else {
+            return Verdict::Unconfirmed;
         };
-        record.applied = record.applied.max(renewal.applied);
-        if let Some(heard) = renewal.heard {
+        self.note(renewal);
+        let why = match self.records.get(&renewal.member) {
+            Some(record) => self.why_not(now, record, needed),
+            // It may know a view that makes it a member before this leader does.
+            None if self.epoch < renewal.applied => Some(Why::Behind),
+            None => return Verdict::Unknown,
+        };
+        if let Some(why) = why {
+            return Verdict::Held { at: now, why };
+        }
+        self.settle(now);
+        if let Some(record) = self.records.get_mut(&renewal.member) {
+            record.leased_from = record.leased_from.max(began);
+        }
+        Verdict::Granted { lease_for, settled: self.settled, at: now }
+    }
+
+    fn note(&mut self, Renewal { member, applied, weighs, heard }: Renewal) {
+        let Some(record) = self.records.get_mut(&member) else { return };
+        record.applied = record.applied.max(applied);
+        if let Some(heard) = heard {
             record.in_touch = record.in_touch.max(heard);
-            if renewal.weighs {
+            if weighs {
                 record.counted = record.counted.max(Some(heard));
             }
         }
-        let record = &self.records[&renewal.member];
-        let why = if record.condemned {
+    }
+
+    fn why_not(&self, now: Duration, record: &Record, needed: usize) -> Option<Why> {
+        if record.condemned {
             // 1. A member was silent, and its leases are over; the leader proposes to
             //    remove it;
             // 2. the member asks, is granted a lease, and serves its keys;
             // 3. it is removed; the new owners serve the same keys.
             Some(Why::Leaving)
-        } else if record.applied < epoch {
+        } else if record.applied < self.epoch {
             // 1. The leader applies view 8, by which A has lost a key to B;
             // 2. A, still by view 7, is granted a lease, for the first time since 8;
             // 3. the leases from before 8 end, and 8 is settled by time: B serves the
@@ -196,14 +209,7 @@ impl Ledger {
             Some(Why::Behind)
         } else {
             (self.in_touch_count(now) < needed).then_some(Why::Few)
-        };
-        if let Some(why) = why {
-            return Verdict::Held { at: now, why };
         }
-        self.settle(now);
-        let record = self.records.get_mut(&renewal.member).expect("it was there above");
-        record.leased_from = record.leased_from.max(began);
-        Verdict::Granted { lease_for: until - now, settled: self.settled, at: now }
     }
 
     /// How many have been in touch lately, and weigh.

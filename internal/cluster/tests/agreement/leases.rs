@@ -80,7 +80,7 @@ fn a_member_that_pauses_for_less_than_half_a_lease_stays() {
         let mut world = cluster_of(3);
         let member = (world.leader() + 1) % 3;
         let before = world.hosts[member].id();
-        let until = world.now + D / 2 - D / 8;
+        let until = world.now + D * 3 / 8;
         world.hosts[member].pause(kind, until);
         world.run(5 * D);
         assert_eq!(world.hosts[member].id(), before);

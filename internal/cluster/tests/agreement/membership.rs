@@ -78,11 +78,12 @@ fn no_lease_ends_while_one_after_the_other_leaves_and_comes_back() {
         });
         world.restart(leaver);
         world.until_one_cluster_of(&[0, 1, 2]);
+        world.run_until(2 * D, "it weighs", |world| world.hosts[leaver].weighs());
     }
     world.oracle.assert_fine();
 }
 
-/// Issue and design: at the latest a second after the lease that it had.
+/// At the latest a second after the lease that it had.
 #[test]
 fn the_keys_of_one_that_died_have_an_owner_after_a_lease_and_a_second() {
     let mut worst = Duration::ZERO;
@@ -148,6 +149,18 @@ fn who_joins_after_many_changes_knows_them_all() {
     let of = |index: usize| world.hosts[index].view().unwrap().keyspaces().clone();
     assert_eq!(of(3), of(0));
     assert_eq!(of(3).len(), 7);
+}
+
+/// Heartbeats, confirmations and renewals, both ways.
+#[test]
+fn three_members_at_rest_send_a_hundred_messages_a_second_at_most() {
+    let mut world = cluster_of(3);
+    world.run(D);
+    let before = world.net.sent();
+    world.run(Duration::from_secs(10));
+    let after = world.net.sent();
+    assert!(after.0 - before.0 <= 1000, "{} messages in ten seconds", after.0 - before.0);
+    assert!(after.1 - before.1 <= 500_000, "{} bytes in ten seconds", after.1 - before.1);
 }
 
 #[test]

@@ -172,6 +172,12 @@ impl Host {
         running.is_some_and(|running| running.standing.holds(self.clock.at(now)))
     }
 
+    pub(crate) fn weighs(&self) -> bool {
+        let Some(Running { agreement, runtime, .. }) = &self.running else { return false };
+        // It asks for the time.
+        runtime.block_on(async { agreement.weighs() })
+    }
+
     pub(crate) fn settled(&self) -> u64 {
         self.running.as_ref().map_or(0, |running| running.standing.settled())
     }

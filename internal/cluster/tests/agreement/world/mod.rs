@@ -126,7 +126,7 @@ impl World {
             assert!(self.now < began + within, "not within {within:?}: {what}\n{}", self.picture());
             self.step();
         }
-        self.now - began
+        self.now.saturating_sub(began)
     }
 
     /// Whether these, and nobody else, are the active members of one cluster, by one
