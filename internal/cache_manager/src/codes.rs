@@ -88,6 +88,8 @@ codes! {
     STORE_BUSY = 141, "As many writes wait for the store as the keyspace allows; nothing has changed.", "Retry later, or let more writes wait.";
     CODEC_FAILED = 142, "A value could not be turned into bytes, or bytes into a value of the type asked for.", "Look at the detail; forget the key if another version of a service wrote it.";
     CHANGES_BUSY = 143, "As many changes of keyspaces wait as may; nothing has changed.", "Retry after the time in `Retry-After`.";
+    ELSEWHERE = 144, "Another process answers for this key, or nobody does at the moment; nothing has changed.", "Retry: who answers is known again within the time of a lease.";
+    CLAIM_ENDED = 145, "This process stopped answering for the key while it made the change; whether anybody will see it is unknown.", "Read the key to see which value it has, and write again.";
 
     // 2xx: a request over HTTP.
     NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V, or PUT under /v1.";

@@ -31,6 +31,9 @@ pub use handle::NodeId;
 
 mod routing;
 
+mod territory;
+pub use territory::{Claim, Territory};
+
 mod topics;
 pub use topics::{
     Assignment, Invalidation, LossReason, OperationCounts, RingChange, StatusReport, Topics,

@@ -18,7 +18,8 @@ use crate::routing::RoutingCell;
 use crate::supervisor::{Alarms, Supervisor};
 use crate::topics::{Assignment, Topics};
 use crate::{
-    Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId, NodeReport, NodeState, Tick,
+    Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId, NodeReport, NodeState, Territory,
+    Tick,
 };
 
 /// The keyspace that a manager begins with, and that calls are about which name
@@ -175,6 +176,17 @@ impl CacheManager {
     /// The node that owns a key of a keyspace.
     pub fn owner_in(&self, keyspace: &Keyspace, key: &[u8]) -> NodeId {
         self.shared.routing.load().owner(self.shared.hash(keyspace, key)).id
+    }
+
+    /// Shares its keys with other processes from now on, as view number `view` of
+    /// them says; alone again without a territory. When this has returned, no call
+    /// is answered by the view before.
+    ///
+    /// # Errors
+    /// `NodeRefused` if the view is not later than the last one, or too late to be
+    /// numbered; `Closed`.
+    pub fn settle(&self, view: u64, territory: Option<Arc<dyn Territory>>) -> Result<(), Error> {
+        self.shared.change(|_, routing| Membership::settle_in(routing, view, territory))
     }
 
     /// The present ring's epoch.
@@ -360,6 +372,10 @@ impl Shared {
     #[inline]
     pub(crate) fn hash(&self, keyspace: &Keyspace, key: &[u8]) -> u64 {
         self.hasher.hash(key) ^ keyspace.salt()
+    }
+
+    pub(crate) fn hashes(&self, keyspace: &Keyspace, keys: &[&[u8]]) -> Vec<u64> {
+        keys.iter().map(|key| self.hash(keyspace, key)).collect()
     }
 
     pub(crate) fn assigned(&self, key_hash: u64, node: NodeId, epoch: Epoch) {

@@ -42,7 +42,9 @@ pub struct DataNode {
     keyspaces: Vec<Option<Keyspace>>,
     bytes_max: u64,
     clock: Arc<dyn Clock>,
-    /// The sequence of the last version; only grows.
+    /// The epoch of the last version; only grows.
+    epoch: Epoch,
+    /// The sequence of the last version: within an epoch, it only grows.
     sequence: u64,
     born: Tick,
     /// What has gone lately.
@@ -94,6 +96,7 @@ impl DataNode {
             keyspaces: Vec::new(),
             bytes_max,
             clock,
+            epoch: Epoch::FIRST,
             sequence: 0,
             born,
             removals: Arc::new(Removals::new()),
@@ -532,12 +535,21 @@ impl DataNode {
     }
 
     /// # Panics
-    /// After 10^12 writes in one epoch. The manager begins a new epoch at half
-    /// of that; a panic here makes it replace the node.
+    /// After four thousand million writes in one epoch. The manager begins a new
+    /// epoch at half of that; a panic here makes it replace the node.
     fn next_version(&mut self, epoch: Epoch) -> Version {
+        if self.epoch < epoch {
+            (self.epoch, self.sequence) = (epoch, 0);
+        }
         assert!(self.sequence < Version::SEQUENCE_MAX, "the sequence of this epoch is used up");
         self.sequence += 1;
-        Version::new(epoch, self.sequence)
+        Version::new(self.epoch, self.sequence)
+    }
+
+    /// Leaves out that many versions: for tests of what happens at their end.
+    #[doc(hidden)]
+    pub fn skip_versions(&mut self, versions: u64) {
+        self.sequence += versions;
     }
 }
 
