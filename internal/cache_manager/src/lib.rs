@@ -59,8 +59,10 @@ pub use report::{NodeReport, NodeState};
 mod bounds;
 pub use bounds::Bound;
 
-mod budget;
 mod membership;
+pub use membership::Passage;
+
+mod budget;
 mod regular;
 mod supervisor;
 mod tallies;

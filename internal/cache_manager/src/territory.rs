@@ -15,6 +15,10 @@ use crate::{Error, Keyspace};
 /// The ring of epoch `n` and its territory are one picture: a node refuses a call
 /// whose claim was made by an older one, and the call claims again.
 pub trait Territory: fmt::Debug + Send + Sync + 'static {
+    /// Which other process owns a key by this view, whoever answers for it at the
+    /// moment; `None` if it is ours.
+    fn heir(&self, keyspace: &Keyspace, key: &[u8]) -> Option<u64>;
+
     /// Until when this process answers for a key; `None` if it does not: another
     /// does, or it cannot know.
     fn claim(&self, keyspace: &Keyspace, key: &[u8]) -> Option<Claim>;

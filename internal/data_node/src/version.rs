@@ -26,6 +26,11 @@ impl Version {
         Self(epoch.get() << Self::SEQUENCE_BITS | sequence)
     }
 
+    /// Below every version of an epoch.
+    pub(crate) fn first_of(epoch: Epoch) -> Self {
+        Self::new(epoch, 0)
+    }
+
     /// The number.
     pub fn get(self) -> u64 {
         self.0

@@ -8,6 +8,8 @@
 
 mod keyspaces;
 mod moves;
+mod passage;
+pub use passage::Passage;
 
 use std::io;
 use std::num::NonZeroU32;
@@ -44,6 +46,8 @@ pub(crate) struct Membership {
     topics: Topics,
     alarms: Alarms,
     next_number: u32,
+    /// Whether nodes may hold entries of keys that are another process's.
+    has_strays: bool,
     /// Lives that were given up and whose worker may still sleep somewhere.
     lost: Vec<Arc<NodeHandle>>,
 }
@@ -72,6 +76,7 @@ impl Membership {
             topics,
             alarms,
             next_number: 0,
+            has_strays: false,
             lost: Vec::new(),
         }
     }
@@ -106,6 +111,7 @@ impl Membership {
         let ring = before.ring.with_node(id, NonZeroU32::MIN).expect(UNBROKEN);
         let plans = self.plan(&ring).map_err(|error| refused(&error))?;
         let epoch = next_epoch(before.epoch)?;
+        self.end_arrivals(routing);
         self.make_room_for_one(&before, &ring, &plans);
         let start = plans[ring.index_of(&id).expect(UNBROKEN) as usize].to_begin_with();
         let node = self.spawn(id, 0, epoch, &start).map_err(|error| refused(&error.into()))?;
@@ -135,6 +141,8 @@ impl Membership {
         let ring = before.ring.without_node(&id).expect("the node was found on it");
         let plans = self.plan(&ring).map_err(|error| refused(&error))?;
         let epoch = next_epoch(before.epoch)?;
+        // What one node has noted of its keys, that which owns them next has not.
+        self.end_arrivals(routing);
         let nodes = ring.nodes().filter_map(|id| before.node(*id).cloned()).collect();
         let ring = Arc::new(ring);
         let mut after =
@@ -199,6 +207,7 @@ impl Membership {
     ///    acknowledged.
     /// 4. The writer's node stores its value here, and acknowledges.
     pub(crate) fn settle_in(
+        &mut self,
         routing: &RoutingCell,
         view: u64,
         territory: Option<Arc<dyn Territory>>,
@@ -212,6 +221,17 @@ impl Membership {
                 Epoch::VIEW_MAX
             ),
         })?;
+        // 1. A key goes from this process to another by view 2. Its entry stays.
+        // 2. It is put there, again and again; the other process dies.
+        // 3. View 3 gives the key back. A reader finds what this process has kept.
+        if self.has_strays {
+            self.drop_strays(&current);
+        }
+        // Before this process answers for the first key by the new view.
+        if territory.is_some() {
+            self.expect_arrivals(&current);
+        }
+        self.has_strays = territory.is_some();
         routing.publish(Routing { epoch, territory, ..(*current).clone() });
         Ok(())
     }

@@ -1,39 +1,14 @@
-//! Keys that are shared with other processes: whoever does not answer for one does
-//! nothing with it.
+//! Whoever does not answer for a key does nothing with it.
 
-mod support;
-
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use distcache_manager::{
-    CacheManager, Claim, Config, Epoch, Error, Keyspace, PutItem, Territory, Tick, Version, Write,
-};
-use support::block_on;
+use distcache_manager::{CacheManager, Config, Epoch, Error, PutItem, Tick, Version, Write};
 
-/// Ours are the keys that begin with an `o`.
-#[derive(Debug, Default)]
-struct Fields {
-    claims: AtomicU64,
-    is_over: AtomicBool,
-}
-
-impl Territory for Fields {
-    fn claim(&self, _keyspace: &Keyspace, key: &[u8]) -> Option<Claim> {
-        self.claims.fetch_add(1, Ordering::SeqCst);
-        key.starts_with(b"o").then_some(Claim(1))
-    }
-
-    fn is_over(&self, claim: Claim) -> bool {
-        assert_eq!(claim, Claim(1), "the one that was made");
-        self.is_over.load(Ordering::SeqCst)
-    }
-}
-
-const OURS: &[u8] = b"ours";
-const THEIRS: &[u8] = b"theirs";
+use crate::fields::{Fields, OURS, THEIRS};
+use crate::support::block_on;
 
 fn start() -> CacheManager {
     CacheManager::start(Config { data_nodes: 2, ..Config::default() }).expect("good settings")
@@ -45,9 +20,17 @@ fn sharing() -> (CacheManager, Arc<Fields>) {
     for key in [OURS, THEIRS] {
         cache.put(key, b"1", None).expect("there is room");
     }
-    let fields = Arc::new(Fields::default());
+    let fields = Arc::new(Fields::of(b"o"));
     cache.settle(1, Some(fields.clone())).expect("a first view");
     (cache, fields)
+}
+
+/// What a node holds, whoever answers for it.
+fn held(cache: &CacheManager, key: &[u8]) -> Option<Vec<u8>> {
+    let (space, node) = (cache.default_keyspace(), cache.owner(key));
+    let (id, hash) = (space.id(), cache.key_hash(space, key));
+    let peeked = cache.on_node(node, |state| state.peek(id, hash, key)).expect("it is there");
+    peeked.map(|(value, _)| value.to_vec())
 }
 
 /// What each of the calls about one key says, blocking and async.
@@ -116,8 +99,7 @@ fn a_key_for_which_another_answers_is_neither_read_nor_changed() {
     {
         assert_eq!(outcome, Err(Error::Elsewhere), "{call}");
     }
-    cache.settle(2, None).unwrap();
-    assert_eq!(&*cache.get(THEIRS).unwrap().expect("nothing touched it").value, b"1");
+    assert_eq!(held(&cache, THEIRS).as_deref(), Some(&b"1"[..]), "nothing touched it");
 }
 
 #[test]
@@ -160,52 +142,30 @@ fn a_change_whose_claim_was_over_when_it_was_made_says_that_its_outcome_is_unkno
     }
 }
 
-/// 1. A writer has claimed the key by view 1, and waits for its node.
+/// 1. A writer claims a key by view 1, and has not asked its node yet.
 /// 2. View 2 gives the key to another process; this one says that it knows.
-/// 3. The node is free.
+/// 3. The writer goes on.
 #[test]
 fn nothing_is_acknowledged_by_an_older_view_than_the_one_that_was_settled() {
     let (cache, fields) = sharing();
-    let (held, is_held) = mpsc::channel();
-    let (go_on, may_go_on) = mpsc::channel::<()>();
-    let owner = cache.owner(OURS);
     thread::scope(|scope| {
-        let cache = &cache;
-        scope.spawn(move || {
-            let hold = |_: &mut _| {
-                held.send(()).expect("the test listens");
-                may_go_on.recv().expect("the test says when");
-            };
-            cache.on_node(owner, hold).expect("the node is there");
-        });
-        is_held.recv().unwrap();
         let claims = fields.claims.load(Ordering::SeqCst);
-        let writer = scope.spawn(move || cache.put(OURS, b"2", None));
+        let gate = fields.gate.write();
+        let writer = scope.spawn(|| cache.put(OURS, b"2", None));
         while fields.claims.load(Ordering::SeqCst) == claims {
             thread::yield_now();
         }
-        #[derive(Debug)]
-        struct Nothing;
-        impl Territory for Nothing {
-            fn claim(&self, _: &Keyspace, _: &[u8]) -> Option<Claim> {
-                None
-            }
-            fn is_over(&self, _: Claim) -> bool {
-                true
-            }
-        }
-        cache.settle(2, Some(Arc::new(Nothing))).unwrap();
-        go_on.send(()).unwrap();
+        cache.settle(2, Some(Arc::new(Fields::none()))).unwrap();
+        drop(gate);
         assert_eq!(writer.join().unwrap(), Err(Error::Elsewhere));
     });
-    cache.settle(3, None).unwrap();
-    assert_eq!(&*cache.get(OURS).unwrap().expect("it was put").value, b"1");
+    assert_eq!(held(&cache, OURS).as_deref(), Some(&b"1"[..]));
 }
 
 #[test]
 fn what_is_written_by_a_later_view_has_a_later_version_than_all_that_was_written_before() {
     let (one, another) = (start(), start());
-    one.settle(1, Some(Arc::new(Fields::default()))).unwrap();
+    one.settle(1, Some(Arc::new(Fields::of(b"o")))).unwrap();
     let mut last = Version::ZERO;
     for _ in 0..1_000 {
         // Nodes come and go meanwhile, and make epochs of their own.
@@ -214,7 +174,7 @@ fn what_is_written_by_a_later_view_has_a_later_version_than_all_that_was_written
     let added = one.add_node().unwrap();
     one.remove_node(added).unwrap();
     last = last.max(one.put(OURS, b"1", None).unwrap().version);
-    another.settle(2, Some(Arc::new(Fields::default()))).unwrap();
+    another.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
     assert!(last < another.put(OURS, b"1", None).unwrap().version);
 }
 
