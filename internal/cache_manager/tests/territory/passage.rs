@@ -137,7 +137,7 @@ const USES: &[Use] = &[
     ("a load of what cannot be kept", |cache| {
         land(
             cache,
-            Cargo::Entry(Entry::new(THEIRS, &vec![0; 12 << 20], Tick::NEVER).expect("it is ours")),
+            &Cargo::Entry(Entry::new(THEIRS, &vec![0; 12 << 20], Tick::NEVER).expect("it is ours")),
         );
     }),
     ("a change of data nodes", |cache| _ = cache.add_node().expect("it is ours")),
