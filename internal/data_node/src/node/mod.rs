@@ -276,7 +276,6 @@ impl DataNode {
     ) -> Result<Stored, PutRefused> {
         let version = self.next_version(epoch);
         let clock = self.clock.clone();
-        self.note_use(hash);
         let keyspace = self.keyspace_mut(id).ok_or(PutRefused::Gone)?;
         let is_simple = condition == Condition::Always && keyspace.flights.is_empty();
         if is_simple && keyspace.overwrite(hash, draft, version, || clock.now()) {

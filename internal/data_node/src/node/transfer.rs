@@ -105,6 +105,9 @@ impl DataNode {
         {
             return false;
         }
+        // 1. The entry is taken over, its value is changed, and evicted.
+        // 2. The entry arrives again: a wire may carry it twice.
+        self.note_use(hash);
         self.take_over(id, hash, entry)
     }
 
