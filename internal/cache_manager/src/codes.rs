@@ -90,6 +90,7 @@ codes! {
     CHANGES_BUSY = 143, "As many changes of keyspaces wait as may; nothing has changed.", "Retry after the time in `Retry-After`.";
     ELSEWHERE = 144, "Another process answers for this key, or nobody does at the moment; nothing has changed.", "Retry: who answers is known again within the time of a lease.";
     CLAIM_ENDED = 145, "This process stopped answering for the key while it made the change; whether anybody will see it is unknown.", "Read the key to see which value it has, and write again.";
+    NODE_REFUSED = 146, "A data node could not be added, or a new ring not be made.", "See the detail: raise `--capacity`, or remove a data node first.";
 
     // 2xx: a request over HTTP.
     NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V, or PUT under /v1.";

@@ -142,7 +142,7 @@ impl Error {
             Self::KeyspacesFull => codes::KEYSPACES_FULL,
             Self::NodeUnknown => codes::NODE_UNKNOWN,
             Self::LastNode => codes::LAST_NODE,
-            Self::NodeRefused { .. } => codes::CAPACITY_TOO_SMALL,
+            Self::NodeRefused { .. } => codes::NODE_REFUSED,
             Self::Elsewhere => codes::ELSEWHERE,
             Self::ClaimEnded => codes::CLAIM_ENDED,
             Self::ShutdownIncomplete { .. } => codes::SHUTDOWN_INCOMPLETE,

@@ -177,22 +177,6 @@ fn what_arrives_after_its_key_was_used_is_not_taken_over() {
     }
 }
 
-/// A wire may carry a page twice.
-#[test]
-fn what_arrives_again_is_not_taken_over_again() {
-    let (old, new) = (owner(1), start(2));
-    old.put(THEIRS, b"1", None).unwrap();
-    old.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
-    new.settle(2, Some(Arc::new(Fields::of(b"t")))).unwrap();
-    let entries: Vec<_> = given(&old, HEIR).iter().map(sent).collect();
-    assert_eq!(new.absorb(new.default_keyspace(), entries.clone()).unwrap(), 1);
-    // Of the same length: it takes the place of the one that has arrived.
-    new.put(THEIRS, b"2", None).unwrap();
-    evict(&new);
-    assert_eq!(new.absorb(new.default_keyspace(), entries).unwrap(), 0);
-    assert_eq!(value(&new, THEIRS), None);
-}
-
 #[test]
 fn a_key_that_was_only_missed_is_taken_over_when_its_entry_arrives() {
     let (old, new) = (owner(1), start(2));

@@ -278,6 +278,7 @@ impl DataNode {
         let clock = self.clock.clone();
         let keyspace = self.keyspace_mut(id).ok_or(PutRefused::Gone)?;
         let is_simple = condition == Condition::Always && keyspace.flights.is_empty();
+        // Where there is an entry to overwrite, none is on its way.
         if is_simple && keyspace.overwrite(hash, draft, version, || clock.now()) {
             return Ok(Stored { version, is_new: false, replaced: None, overtaken: None });
         }

@@ -98,6 +98,10 @@ impl DataNode {
     ///
     /// The same if it was put here, and evicted; or loaded, and evicted: what arrives
     /// is older than what a reader was told.
+    ///
+    /// An entry MUST arrive once at most: one that was taken over may have been changed
+    /// and evicted when it comes again. So it is asked for, and an answer that nobody
+    /// waits for is dropped.
     pub fn absorb(&mut self, epoch: Epoch, id: KeyspaceId, hash: u64, entry: Entry) -> bool {
         let is_left_alone = |arrivals: &Arrivals| !arrivals.has_seen(hash);
         if !self.arrivals.as_ref().is_some_and(is_left_alone)
@@ -105,9 +109,6 @@ impl DataNode {
         {
             return false;
         }
-        // 1. The entry is taken over, its value is changed, and evicted.
-        // 2. The entry arrives again: a wire may carry it twice.
-        self.note_use(hash);
         self.take_over(id, hash, entry)
     }
 
