@@ -75,7 +75,7 @@ impl Hub {
         // 1. The link is there, and a caller of ours writes a request to it.
         // 2. Our hello comes after it; the other takes the request for our first word.
         // Hence the hello is in the link before anybody can find that.
-        let ours = frames::encode(Kind::Hello(hello::ours(settings)));
+        let ours = frames::encode(&Kind::Hello(hello::ours(settings)));
         let mut outgoing = Some(outgoing);
         let make = || {
             let outgoing = outgoing.take().expect("a link is made once");

@@ -126,7 +126,7 @@ impl Hub {
 
 /// Sends the first word.
 pub(super) async fn send(outgoing: &mut dyn Outgoing, kind: Kind) -> Result<(), Ended> {
-    let pushed = outgoing.push(frames::encode(kind));
+    let pushed = outgoing.push(frames::encode(&kind));
     debug_assert!(pushed.is_ok(), "it is shorter than any bound");
     Ok(poll_fn(|context| outgoing.poll_flush(context)).await?)
 }

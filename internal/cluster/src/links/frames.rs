@@ -31,16 +31,19 @@ pub fn decode(frame: Bytes) -> Result<Kind, NotUnderstood> {
 }
 
 /// Writes a frame.
-pub fn encode(kind: Kind) -> Bytes {
-    Frame { kind: Some(kind) }.encode_to_vec().into()
+pub fn encode(kind: &Kind) -> Bytes {
+    // As a `Frame` does that has it, which would have to own it.
+    let mut frame = Vec::with_capacity(kind.encoded_len());
+    kind.encode(&mut frame);
+    frame.into()
 }
 
 pub(super) fn keep_alive() -> Bytes {
-    encode(Kind::KeepAlive(Nothing {}))
+    encode(&Kind::KeepAlive(Nothing {}))
 }
 
 fn reply(number: u64, outcome: Outcome) -> Bytes {
-    encode(Kind::Reply(Reply { number, epoch: 0, outcome: Some(outcome) }))
+    encode(&Kind::Reply(Reply { number, epoch: 0, outcome: Some(outcome) }))
 }
 
 pub(super) fn busy(number: u64) -> Bytes {
@@ -57,7 +60,7 @@ pub(super) fn unknown_outcome(number: u64, why: &str) -> Bytes {
 
 /// The reply to a request, or the word that it does not fit into a frame.
 pub(super) fn answer(number: u64, reply: Reply, frame_bytes_max: usize) -> Bytes {
-    let frame = encode(Kind::Reply(Reply { number, ..reply }));
+    let frame = encode(&Kind::Reply(Reply { number, ..reply }));
     if frame_bytes_max < frame.len() {
         return unknown_outcome(number, "the reply does not fit into a frame");
     }

@@ -83,7 +83,7 @@ impl Link {
         request: Request,
     ) -> Result<(Begun, Waiter<Outcome>), NotSent> {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let frame = frames::encode(Kind::Request(Request { number, ..request }));
+        let frame = frames::encode(&Kind::Request(Request { number, ..request }));
         let (bytes, max) = (frame.len(), self.shared.frame_bytes_max);
         if max < bytes {
             return Err(FrameTooLong { bytes, max }.into());

@@ -212,15 +212,16 @@ impl Hub {
         self: &Arc<Self>,
         to: &Address,
     ) -> Result<Result<Arc<Link>, Waiter<peer::Connected>>, NotSent> {
-        if self.closing.is_cancelled() {
-            return Err(NotSent::Closed);
-        }
         let settings = &self.shared.settings;
         let peer = self.peers.get_or_add(to)?;
         let asked = peer.ask(settings).inspect_err(|error| self.note(error))?;
         Ok(match asked {
             Asked::Linked(link) => Ok(link),
             Asked::Waits(waiter) => Err(waiter),
+            Asked::Dials(this_try, _) if self.closing.is_cancelled() => {
+                peer.fail(this_try, &NotSent::Closed, settings);
+                return Err(NotSent::Closed);
+            }
             Asked::Dials(this_try, waiter) => {
                 self.spawn(self.clone().dial(peer, this_try));
                 Err(waiter)

@@ -20,7 +20,6 @@ pub trait Serve: Send + Sync + 'static {
 }
 
 /// How a request is answered.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and a box costs more")]
 pub enum Serving {
     /// By this; it is written together with its neighbours.
     Now(Reply),
