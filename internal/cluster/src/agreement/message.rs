@@ -1,0 +1,227 @@
+//! What members say to each other, as JSON: little traffic, readable, and fields can be
+//! added.
+
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse,
+    VoteRequest, VoteResponse,
+};
+use serde::{Deserialize, Serialize};
+
+use super::log::Types;
+use crate::lease::ledger::{Renewal, Verdict};
+use crate::view::{Address, Change, ClusterId, Member, MemberId, MemberState, Outcome};
+
+/// A longer message is not read.
+pub const MESSAGE_BYTES_MAX: usize = 128 << 20;
+
+/// What every question says first, so that strangers are told so before anything else.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Letter {
+    /// The name of the cluster.
+    pub(super) name: String,
+    /// The protocol versions that the sender speaks.
+    pub(super) oldest: u32,
+    pub(super) newest: u32,
+    /// Kept as it is until name and version fit: of another version it may be anything.
+    pub(super) question: serde_json::Value,
+}
+
+/// What is asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Question {
+    /// Who is there?
+    Probe { asker: MemberId },
+    /// Be in the cluster that I found, and in no other.
+    Promise { cluster: ClusterId },
+    /// That founding has failed.
+    Release { cluster: ClusterId },
+    /// Take me in.
+    Join { cluster: ClusterId, member: Member },
+    /// To the leader: have this agreed upon.
+    Propose { cluster: ClusterId, change: Change },
+    /// To the leader: my lease is given up; let me go.
+    Depart { cluster: ClusterId, member: MemberId },
+    /// To the leader: a lease, please.
+    Renew { cluster: ClusterId, renewal: Renewal },
+    /// Of the log.
+    Append { way: Way, rpc: AppendEntriesRequest<Types> },
+    /// Of the log.
+    Vote { way: Way, rpc: VoteRequest<MemberId> },
+    /// Of the log.
+    Snapshot { way: Way, rpc: InstallSnapshotRequest<Types> },
+}
+
+/// Whose log, and which member of it: at the same address there may be another by now.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Way {
+    pub(super) cluster: ClusterId,
+    pub(super) to: MemberId,
+}
+
+/// What is answered.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    Here {
+        id: MemberId,
+        whereabouts: Whereabouts,
+    },
+    /// To a founder: this is who will be in it.
+    Promised {
+        id: MemberId,
+        peer: Peer,
+    },
+    /// It is done, or was already.
+    Done,
+    /// It is begun; ask again.
+    Pending,
+    Agreed {
+        outcome: Outcome,
+    },
+    Verdict {
+        verdict: Verdict,
+    },
+    Append {
+        answer: AppendEntriesResponse<MemberId>,
+    },
+    Vote {
+        answer: VoteResponse<MemberId>,
+    },
+    Snapshot {
+        answer: InstallSnapshotResponse<MemberId>,
+    },
+    /// The one who was asked cannot.
+    Refused {
+        why: Refusal,
+    },
+}
+
+/// Where a process stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Whereabouts {
+    /// In no cluster.
+    Outside,
+    /// It has promised, or is about to join.
+    Entering,
+    /// In a cluster of which it has heard nothing for too long.
+    Lost { cluster: ClusterId },
+    /// In a cluster.
+    Inside {
+        cluster: ClusterId,
+        epoch: u64,
+        size: usize,
+        /// Where its leader is, if it has one.
+        leader: Option<Address>,
+        /// Whether the one who asks is in it.
+        knows_you: bool,
+    },
+}
+
+/// Why not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Refusal {
+    #[error("it belongs to the cluster named {name:?}")]
+    OtherName { name: String },
+    #[error("it speaks the protocol's versions {oldest} to {newest}")]
+    OtherVersion { oldest: u32, newest: u32 },
+    #[error("it could not read the message: {why}")]
+    Unreadable { why: String },
+    #[error("it is not in that cluster")]
+    NotInside,
+    #[error("it does not lead that cluster")]
+    NotLeading,
+    #[error("it has promised to be elsewhere")]
+    Busy,
+    #[error("it failed: {why}")]
+    Failed { why: String },
+}
+
+/// What the log needs to know of a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Peer {
+    pub(super) address: Address,
+    pub(super) weight: NonZeroU32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) zone: Option<String>,
+}
+
+/// The log wants one; nobody is reached there.
+impl Default for Peer {
+    fn default() -> Self {
+        Self { address: Address::default(), weight: NonZeroU32::MIN, zone: None }
+    }
+}
+
+impl Peer {
+    pub(super) fn member(&self, id: MemberId, state: MemberState) -> Member {
+        let Self { address, weight, zone } = self.clone();
+        Member { id, address, weight, zone, state }
+    }
+}
+
+impl From<&Member> for Peer {
+    fn from(member: &Member) -> Self {
+        let Member { id: _, address, weight, zone, state: _ } = member.clone();
+        Self { address, weight, zone }
+    }
+}
+
+impl Letter {
+    /// The question as bytes.
+    pub(super) fn seal(name: &str, speaks: &RangeInclusive<u32>, question: &Question) -> Bytes {
+        let question = serde_json::to_value(question).expect("our own types are JSON");
+        let (oldest, newest) = (*speaks.start(), *speaks.end());
+        let letter = Self { name: name.to_owned(), oldest, newest, question };
+        serde_json::to_vec(&letter).expect("our own types are JSON").into()
+    }
+
+    /// The question, if its sender is of our cluster and speaks as we do.
+    pub(super) fn open(
+        name: &str,
+        speaks: &RangeInclusive<u32>,
+        message: &[u8],
+    ) -> Result<Question, Refusal> {
+        let unreadable = |error: serde_json::Error| Refusal::Unreadable { why: error.to_string() };
+        if MESSAGE_BYTES_MAX < message.len() {
+            let why = format!("it has more than {MESSAGE_BYTES_MAX} bytes");
+            return Err(Refusal::Unreadable { why });
+        }
+        let letter: Self = serde_json::from_slice(message).map_err(unreadable)?;
+        if letter.name != name {
+            return Err(Refusal::OtherName { name: name.to_owned() });
+        }
+        if letter.newest < *speaks.start() || *speaks.end() < letter.oldest {
+            let (oldest, newest) = (*speaks.start(), *speaks.end());
+            return Err(Refusal::OtherVersion { oldest, newest });
+        }
+        serde_json::from_value(letter.question).map_err(unreadable)
+    }
+}
+
+impl Answer {
+    pub(super) fn seal(&self) -> Bytes {
+        serde_json::to_vec(self).expect("our own types are JSON").into()
+    }
+
+    /// Whatever cannot be read is a refusal.
+    pub(super) fn open(message: &[u8]) -> Self {
+        let unreadable = |error: serde_json::Error| {
+            let why = Refusal::Unreadable { why: format!("the answer is not JSON: {error}") };
+            Self::Refused { why }
+        };
+        serde_json::from_slice(message).unwrap_or_else(unreadable)
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(why: Refusal) -> Self {
+        Self::Refused { why }
+    }
+}

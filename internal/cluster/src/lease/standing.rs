@@ -1,0 +1,94 @@
+//! What a member may do right now, for the data path to read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Whether this process holds a lease, and which view is settled.
+///
+/// One for each process, whatever clusters it enters and leaves. Read without a lock;
+/// written by one task.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// When the lease ends, in nanoseconds of the process's [`Uptime`](super::Uptime);
+    /// 0 without one. Only grows while the process stays in one cluster.
+    until_ns: AtomicU64,
+    /// Under views older than this epoch nobody can hold a lease. Only grows while the
+    /// process stays in one cluster; 0 if nothing is known.
+    settled: AtomicU64,
+}
+
+impl Standing {
+    /// Whether the lease lasts at `now`. To be asked again after what it allowed is done
+    /// and before it is acknowledged: the process may have slept in between.
+    #[inline]
+    pub fn holds(&self, now: Duration) -> bool {
+        // Acquire: whoever sees the lease sees the settled epoch that came with it.
+        nanoseconds(now) < self.until_ns.load(Ordering::Acquire)
+    }
+
+    /// Under views older than this epoch nobody holds a lease. A member serves keys that
+    /// it gained by a view only when that view is settled.
+    #[inline]
+    pub fn settled(&self) -> u64 {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    /// When the lease ends or ended; zero if there was none.
+    pub fn until(&self) -> Duration {
+        Duration::from_nanos(self.until_ns.load(Ordering::Acquire))
+    }
+
+    /// A grant arrived. `fetch_max`, because:
+    ///
+    /// 1. the member asks, and asks again;
+    /// 2. the second answer overtakes the first, and the lease ends as it says;
+    /// 3. the first answer arrives, and would end the lease earlier: what the leader
+    ///    does not know of, it still waits for, but this member would stop serving.
+    pub(crate) fn extend(&self, until: Duration, settled: u64) {
+        self.settled.fetch_max(settled, Ordering::AcqRel);
+        self.until_ns.fetch_max(nanoseconds(until), Ordering::AcqRel);
+    }
+
+    /// The stay in the cluster ends, or the member gives its lease up.
+    ///
+    /// Whoever calls it has ended the task that extends it, or an answer that is on its
+    /// way would bring the lease back.
+    pub(crate) fn end(&self) {
+        self.until_ns.store(0, Ordering::Release);
+        self.settled.store(0, Ordering::Release);
+    }
+}
+
+/// In 64 bits: a machine's uptime of 584 years.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_lease_holds_before_its_end_and_not_at_it() {
+        let standing = Standing::default();
+        assert!(!standing.holds(s(0)));
+        standing.extend(s(3), 7);
+        assert!(standing.holds(s(3).checked_sub(Duration::from_nanos(1)).unwrap()));
+        assert!(!standing.holds(s(3)));
+        assert_eq!(standing.settled(), 7);
+    }
+
+    #[test]
+    fn a_late_answer_moves_nothing_back() {
+        let standing = Standing::default();
+        standing.extend(s(5), 8);
+        standing.extend(s(3), 7);
+        assert_eq!((standing.until(), standing.settled()), (s(5), 8));
+        standing.end();
+        assert_eq!((standing.until(), standing.settled()), (s(0), 0));
+    }
+}
