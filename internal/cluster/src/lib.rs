@@ -28,10 +28,13 @@ pub mod discovery;
 pub use discovery::{Discovery, DiscoveryFailed};
 
 pub mod agreement;
-pub use agreement::{Agreement, Post, Seat, Settings, Unreached};
+pub use agreement::{Agreement, NotTaken, Post, Seat, Settings, Unreached};
 
 pub mod wire;
 
 pub mod links;
 
 pub mod proto;
+
+pub mod cluster;
+pub use cluster::{Cluster, Holding, Parts, Whose};
