@@ -103,6 +103,14 @@ pub enum Error {
         /// What stood against it.
         reason: String,
     },
+    /// Another process answers for the key, or nobody does at the moment; nothing
+    /// has changed.
+    #[error("another process answers for this key, or nobody does at the moment")]
+    Elsewhere,
+    /// This process stopped answering for the key while it made a change. Whether
+    /// anybody will see it is unknown.
+    #[error("the claim to this key ended while the change was made; its outcome is unknown")]
+    ClaimEnded,
     /// Some threads did not end in time; they are fenced off, and end when
     /// they wake.
     #[error("{threads} threads did not end before the deadline")]
@@ -134,7 +142,9 @@ impl Error {
             Self::KeyspacesFull => codes::KEYSPACES_FULL,
             Self::NodeUnknown => codes::NODE_UNKNOWN,
             Self::LastNode => codes::LAST_NODE,
-            Self::NodeRefused { .. } => codes::CAPACITY_TOO_SMALL,
+            Self::NodeRefused { .. } => codes::NODE_REFUSED,
+            Self::Elsewhere => codes::ELSEWHERE,
+            Self::ClaimEnded => codes::CLAIM_ENDED,
             Self::ShutdownIncomplete { .. } => codes::SHUTDOWN_INCOMPLETE,
         }
     }

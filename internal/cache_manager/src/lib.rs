@@ -31,6 +31,9 @@ pub use handle::NodeId;
 
 mod routing;
 
+mod territory;
+pub use territory::{Claim, Territory};
+
 mod topics;
 pub use topics::{
     Assignment, Invalidation, LossReason, OperationCounts, RingChange, StatusReport, Topics,
@@ -56,8 +59,10 @@ pub use report::{NodeReport, NodeState};
 mod bounds;
 pub use bounds::Bound;
 
-mod budget;
 mod membership;
+pub use membership::Passage;
+
+mod budget;
 mod regular;
 mod supervisor;
 mod tallies;

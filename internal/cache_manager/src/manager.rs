@@ -6,19 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use distcache_bus::{Deadline, Epoch, Timer};
-use distcache_node::{Clock, DataNode, NodeStatus};
+use distcache_node::{Clock, DataNode, Entry, NodeStatus};
 use distcache_ring::KeyHasher;
 use parking_lot::Mutex;
 
 use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
 use crate::keyspace::Directory;
-use crate::membership::Membership;
+use crate::membership::{Membership, Passage};
 use crate::routing::RoutingCell;
 use crate::supervisor::{Alarms, Supervisor};
 use crate::topics::{Assignment, Topics};
 use crate::{
-    Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId, NodeReport, NodeState, Tick,
+    Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId, NodeReport, NodeState, Territory,
+    Tick,
 };
 
 /// The keyspace that a manager begins with, and that calls are about which name
@@ -157,9 +158,11 @@ impl CacheManager {
         self.shared.hash(keyspace, key)
     }
 
-    /// The hash by which a value bears a tag.
+    /// The hash by which a value bears a tag: the same in every process, so that a
+    /// value can pass from one to another. Tags of one hash are one tag; to make two
+    /// such is to invalidate by both, which who may invalidate can do anyway.
     pub fn tag_hash(&self, tag: &str) -> u64 {
-        self.shared.hasher.hash(tag.as_bytes())
+        KeyHasher::new(TAG_KEY).hash(tag.as_bytes())
     }
 
     /// The timer that ends the waits of futures.
@@ -175,6 +178,70 @@ impl CacheManager {
     /// The node that owns a key of a keyspace.
     pub fn owner_in(&self, keyspace: &Keyspace, key: &[u8]) -> NodeId {
         self.shared.routing.load().owner(self.shared.hash(keyspace, key)).id
+    }
+
+    /// Shares its keys with other processes from now on, as view number `view` of
+    /// them says; alone again without a territory. When this has returned, no call
+    /// is answered by the view before.
+    ///
+    /// # Errors
+    /// `NodeRefused` if the view is not later than the last one, or too late to be
+    /// numbered; `Closed`.
+    pub fn settle(&self, view: u64, territory: Option<Arc<dyn Territory>>) -> Result<(), Error> {
+        self.shared.change(|membership, routing| membership.settle_in(routing, view, territory))
+    }
+
+    /// Takes entries of a keyspace off this process that are `heir`'s by the present
+    /// view, to be sent there: some hundreds, or a few more. Returns where to go on;
+    /// `None` at the end. Begins with `Passage::default()`.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn give(
+        &self,
+        keyspace: &Keyspace,
+        heir: u64,
+        from: Passage,
+        given: &mut Vec<Entry>,
+    ) -> Result<Option<Passage>, Error> {
+        self.shared
+            .change(|membership, routing| Ok(membership.give(routing, keyspace, heir, from, given)))
+    }
+
+    /// Takes over entries of another process, which has answered for their keys until
+    /// the present view, with their versions and ends. Returns how many: not those
+    /// whose keys were used here since [`settle`](Self::settle), and none that comes
+    /// after [`end_arrivals`](Self::end_arrivals).
+    ///
+    /// # Errors
+    /// `Closed`; `Elsewhere` if there is no view.
+    pub fn absorb(&self, keyspace: &Keyspace, entries: Vec<Entry>) -> Result<usize, Error> {
+        let hash = |key: &[u8]| self.shared.hash(keyspace, key);
+        self.shared.change(|_, routing| Membership::absorb(routing, keyspace, hash, entries))
+    }
+
+    /// Takes over nothing more from other processes: who had something to give has
+    /// given it, or is gone.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn end_arrivals(&self) -> Result<(), Error> {
+        self.shared.change(|membership, routing| {
+            membership.end_arrivals(routing);
+            Ok(())
+        })
+    }
+
+    /// Drops what this process holds and does not answer for by the present view:
+    /// whose it is has asked for it, or never will.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn drop_strays(&self) -> Result<(), Error> {
+        self.shared.change(|membership, routing| {
+            membership.drop_strays(&routing.load());
+            Ok(())
+        })
     }
 
     /// The present ring's epoch.
@@ -346,6 +413,9 @@ impl Drop for CacheManager {
 /// tries again.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
+/// The key under which tags are hashed, in every process.
+const TAG_KEY: [u8; 16] = *b"distcache's tags";
+
 /// How long a dropped manager waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -360,6 +430,10 @@ impl Shared {
     #[inline]
     pub(crate) fn hash(&self, keyspace: &Keyspace, key: &[u8]) -> u64 {
         self.hasher.hash(key) ^ keyspace.salt()
+    }
+
+    pub(crate) fn hashes(&self, keyspace: &Keyspace, keys: &[&[u8]]) -> Vec<u64> {
+        keys.iter().map(|key| self.hash(keyspace, key)).collect()
     }
 
     pub(crate) fn assigned(&self, key_hash: u64, node: NodeId, epoch: Epoch) {

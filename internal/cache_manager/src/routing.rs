@@ -8,9 +8,9 @@ use distcache_bus::{Deadline, Epoch};
 use distcache_ring::{HashRing, RingNode};
 use parking_lot::{Condvar, Mutex};
 
-use crate::NodeId;
 use crate::handle::NodeHandle;
 use crate::tallies::Tallies;
+use crate::{Claim, Error, Keyspace, NodeId, Territory};
 
 impl RingNode for NodeId {
     /// The name as it is printed: equal names own equal arcs in every process.
@@ -31,6 +31,8 @@ pub(crate) struct Routing {
     /// What nodes have counted that are gone. A part of the picture, so that
     /// whoever sums up counts each node once: as one of its nodes, or in here.
     pub(crate) departed: Arc<Tallies>,
+    /// Which keys are ours, if other processes have some.
+    pub(crate) territory: Option<Arc<dyn Territory>>,
 }
 
 impl Routing {
@@ -45,6 +47,18 @@ impl Routing {
     pub(crate) fn owner_index(&self, hash: u64) -> usize {
         let index = self.ring.owner_index(hash).expect("the last node is never removed");
         index as usize
+    }
+
+    /// The right to answer for a key here: `None` needs none.
+    ///
+    /// # Errors
+    /// `Elsewhere`.
+    #[inline]
+    pub(crate) fn claim(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Claim>, Error> {
+        match &self.territory {
+            None => Ok(None),
+            Some(territory) => territory.claim(keyspace, key).map(Some).ok_or(Error::Elsewhere),
+        }
     }
 
     /// The node that may still hold the entry of a hash which it does not own

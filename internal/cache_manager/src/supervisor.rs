@@ -15,7 +15,7 @@ use crate::manager::Shared;
 use crate::membership::Membership;
 use crate::routing::Routing;
 use crate::topics::{LossReason, OperationCounts};
-use crate::{Config, NodeId};
+use crate::{Config, NodeId, Version};
 
 /// What wakes the supervisor before its time. It carries nothing: the
 /// supervisor looks at every node anyway, so that a lost alarm loses nothing.
@@ -55,8 +55,8 @@ pub(crate) struct Supervisor {
 const LOOK_EVERY_MAX: Duration = Duration::from_millis(250);
 
 /// A node that has used this much of its sequence makes everybody begin a new
-/// epoch: half of 40 bits.
-const SEQUENCE_HALF: u64 = 1 << 39;
+/// epoch, long before there is no version left.
+const SEQUENCE_HALF: u64 = Version::SEQUENCE_MAX / 2;
 
 impl Supervisor {
     pub(crate) fn start(
@@ -112,6 +112,7 @@ impl Watch {
         if nodes
             .iter()
             .filter_map(|node| node.pulse.status())
+            .filter(|status| status.epoch == routing.epoch.get())
             .any(|status| SEQUENCE_HALF < status.sequence)
         {
             self.report(self.shared.change(|_, routing| Membership::turn_epoch(routing)));

@@ -100,6 +100,13 @@ impl<'a> Draft<'a> {
         self.expires
     }
 
+    /// The entry of a value that another process has given this version.
+    pub fn entry_of(&self, version: Version) -> Entry {
+        let entry = self.entry();
+        entry.set_version(version);
+        entry
+    }
+
     /// The entry. Allocates, and copies key and value.
     pub fn entry(&self) -> Entry {
         let bytes = self.key.len() + self.value.len() + self.notes_bytes();

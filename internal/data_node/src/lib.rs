@@ -64,6 +64,8 @@ mod idle;
 mod tags;
 pub use tags::TAG_RECORDS_MAX;
 
+mod arrivals;
+
 mod removals;
 pub use removals::{REMOVALS_MAX, Removal};
 

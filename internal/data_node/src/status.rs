@@ -51,8 +51,10 @@ pub struct NodeStatus {
     pub inbox_depth: u64,
     /// Milliseconds since the node was made.
     pub uptime_ms: u64,
-    /// Writes since the node was made: the sequence in its versions.
+    /// The sequence of its last version, which begins anew with each epoch.
     pub sequence: u64,
+    /// The epoch of its last version; 0 for none.
+    pub epoch: u64,
 }
 
 /// How often a bound of a node was reached: what came then had to wait, was

@@ -9,20 +9,26 @@ use distcache_bus::Epoch;
 /// The epoch of the ring in which the owner made it stands above the owner's
 /// own sequence number, so that a version never repeats and always grows for a
 /// key: not when the entry is evicted or deleted, nor when the key moves to
-/// another node or its node is replaced. 24 bits of epoch, 40 of sequence.
+/// another node or process, or its node is replaced. 32 bits of epoch, 32 of
+/// sequence, which begins anew with each epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(u64);
 
 impl Version {
     /// Before every version that a node gives: of what is not stored.
     pub const ZERO: Self = Self(0);
-    const SEQUENCE_BITS: u32 = 40;
+    const SEQUENCE_BITS: u32 = 32;
     /// The last sequence number of one epoch.
-    pub(crate) const SEQUENCE_MAX: u64 = (1 << Self::SEQUENCE_BITS) - 1;
+    pub const SEQUENCE_MAX: u64 = (1 << Self::SEQUENCE_BITS) - 1;
 
     pub(crate) fn new(epoch: Epoch, sequence: u64) -> Self {
         debug_assert!(sequence <= Self::SEQUENCE_MAX);
         Self(epoch.get() << Self::SEQUENCE_BITS | sequence)
+    }
+
+    /// Below every version of an epoch.
+    pub(crate) fn first_of(epoch: Epoch) -> Self {
+        Self::new(epoch, 0)
     }
 
     /// The number.

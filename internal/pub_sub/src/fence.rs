@@ -8,16 +8,32 @@ use crate::sync::AtomicU64;
 
 /// The number of a ring: each change of membership makes the next one.
 ///
-/// Epochs start at 1 and fit in 24 bits, because versions carry them
-/// ([`Epoch::MAX`]).
+/// Epochs start at 1 and fit in 32 bits, because versions carry them
+/// ([`Epoch::MAX`]). Where processes share their keys, the upper 22 bits are the
+/// number of the view that they have agreed on, and the lower 10 those of this
+/// process within it: so what one process writes by a later view stands above
+/// what any other has written by an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(u64);
 
 impl Epoch {
     /// The first epoch.
     pub const FIRST: Self = Self(1);
-    /// The last epoch: sixteen million changes of membership.
-    pub const MAX: Self = Self((1 << 24) - 1);
+    /// The last epoch: four thousand million changes of membership.
+    pub const MAX: Self = Self((1 << 32) - 1);
+    /// The last view that an epoch can carry.
+    pub const VIEW_MAX: u64 = Self::MAX.0 >> Self::LOCAL_BITS;
+    const LOCAL_BITS: u32 = 10;
+
+    /// The first epoch of a view; `None` after [`VIEW_MAX`](Self::VIEW_MAX).
+    pub fn of_view(view: u64) -> Option<Self> {
+        (view <= Self::VIEW_MAX).then_some(Self(view << Self::LOCAL_BITS))
+    }
+
+    /// The view that it is of; 0 where nobody has agreed on one.
+    pub fn view(self) -> u64 {
+        self.0 >> Self::LOCAL_BITS
+    }
 
     /// The epoch after this one, or `None` after the last.
     pub fn next(self) -> Option<Self> {
@@ -181,5 +197,15 @@ mod tests {
     fn epochs_end_where_versions_could_not_carry_them() {
         assert_eq!(Epoch::MAX.next(), None);
         assert_eq!(Epoch::FIRST.next(), Some(epoch(2)));
+    }
+
+    #[test]
+    fn every_epoch_of_a_view_stands_above_those_of_the_view_before() {
+        let first = Epoch::of_view(7).unwrap();
+        assert_eq!((first.view(), first.next().unwrap().view()), (7, 7));
+        assert_eq!(epoch(first.get() - 1).view(), 6);
+        assert_eq!(Epoch::of_view(Epoch::VIEW_MAX).unwrap().view(), Epoch::VIEW_MAX);
+        assert_eq!(Epoch::of_view(Epoch::VIEW_MAX + 1), None);
+        assert_eq!(Epoch::FIRST.view(), 0);
     }
 }

@@ -30,7 +30,7 @@ const A_SECOND: Duration = Duration::from_secs(1);
 
 fn of_cache(error: &CacheError) -> (u16, Option<Duration>) {
     let status = match error {
-        CacheError::TimedOut => 504,
+        CacheError::TimedOut | CacheError::ClaimEnded => 504,
         CacheError::ValueTooLarge { .. } => 413,
         CacheError::KeyspaceUnknown { .. } => 404,
         CacheError::KeyspaceExists { .. } | CacheError::NoNumber | CacheError::Overflow => 409,

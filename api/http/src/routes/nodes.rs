@@ -90,6 +90,8 @@ impl StatusView {
             inbox_depth,
             uptime_ms,
             sequence,
+            // That of the ring, but for a moment.
+            epoch: _,
             // What `/metrics` and `/v1/limits` tell.
             evicted_ages: _,
             reached: _,

@@ -119,6 +119,10 @@ impl Item {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(line: &[u8]) -> Result<Self, LineError> {
+        // What is derived for a struct takes a list of its members without their names.
+        if line.trim_ascii_start().starts_with(b"[") {
+            return Err(LineError::Wrong("a line is an object, and this is a list"));
+        }
         let line: Line = serde_json::from_slice(line).map_err(|error| not_a_line(&error))?;
         let key = octets(line.key, line.key_base64, &OF_KEY)?;
         if key.is_empty() {
@@ -307,6 +311,7 @@ mod tests {
             (r#"{"key_base64":"_w==","value":""}"#, OF_KEY.no_base64),
             (r#"{"key":"a","value_base64":"YQ"}"#, OF_VALUE.no_base64),
             (r#"{"key":"","value":""}"#, "the key is empty"),
+            (r#" [null,"a",null,"b"]"#, "a line is an object, and this is a list"),
             (
                 r#"{"key":"a","value":"","ttl_ms":0}"#,
                 "`ttl_ms` is not 1 to 315360000000 (ten years)",

@@ -6,7 +6,7 @@ use distcache_bus::{Waiter, reply_slot};
 use distcache_node::commands::Told;
 use distcache_node::{Landing, Look};
 
-use super::{PutItem, Ran, deletes, looks, puts};
+use super::{PutItem, Ran, Subject, deletes, looks, puts};
 use crate::{CacheManager, Error, Keyspace, Stored, Write};
 
 impl CacheManager {
@@ -19,10 +19,10 @@ impl CacheManager {
         load_time: Duration,
     ) -> Vec<Result<(Look, Waiter<Landing>), Error>> {
         let deadline = self.shared.deadline();
-        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let batch = Subject::of(&self.shared, keyspace, keys.to_vec());
         let (repliers, waiters): (Vec<_>, Vec<_>) = keys.iter().map(|_| reply_slot()).unzip();
-        let commands = looks(keyspace, &hashes, keys, load_time, repliers);
-        let ran = self.by_owner(keyspace, &hashes, commands, |node, epoch, batch| {
+        let commands = looks(&batch, load_time, repliers);
+        let (ran, _of_reads) = self.by_owner(&batch, commands, |node, epoch, batch| {
             node.mailbox.call(epoch, &deadline, batch)
         });
         let result = |((ran, key), waiter): ((Ran<Told<_>>, &&[u8]), _)| match ran {
@@ -57,17 +57,20 @@ impl CacheManager {
         writes: &[Write<'_>],
     ) -> Vec<Result<Stored, Error>> {
         let deadline = self.shared.deadline();
-        let hashes = self.hashes(keyspace, writes.iter().map(|write| write.key));
-        let commands = puts(keyspace, &hashes, writes);
-        let ran = self.by_owner(keyspace, &hashes, commands, |node, epoch, batch| {
+        let keys = writes.iter().map(|write| write.key).collect();
+        let batch = Subject::of(&self.shared, keyspace, keys);
+        let commands = puts(&batch, writes);
+        let (ran, claims) = self.by_owner(&batch, commands, |node, epoch, batch| {
             node.mailbox.call(epoch, &deadline, batch)
         });
-        let result = |((ran, write), hash): ((Ran<_>, &Write<'_>), &u64)| match ran {
-            Ran::At(node, told) => self.shared.stored(keyspace, *hash, node, told),
+        let result = |(at, ran): (usize, Ran<_>)| match ran {
+            Ran::At(node, told) => {
+                claims.confirm(at, self.shared.stored(keyspace, batch.hashes[at], node, told))
+            }
             Ran::Failed(error) => Err(error),
-            Ran::Alone => self.shared.put(keyspace, write, &deadline),
+            Ran::Alone => self.shared.put(keyspace, &writes[at], &deadline),
         };
-        ran.into_iter().zip(writes).zip(&hashes).map(result).collect()
+        ran.into_iter().enumerate().map(result).collect()
     }
 
     /// Forgets many keys; for each, whether it had a value.
@@ -78,16 +81,18 @@ impl CacheManager {
     /// The same in a keyspace; see [`delete_in`](Self::delete_in).
     pub fn delete_many_in(&self, keyspace: &Keyspace, keys: &[&[u8]]) -> Vec<Result<bool, Error>> {
         let deadline = self.shared.deadline();
-        let hashes = self.hashes(keyspace, keys.iter().copied());
-        let commands = deletes(keyspace, &hashes, keys);
-        let ran = self.by_owner(keyspace, &hashes, commands, |node, epoch, batch| {
+        let batch = Subject::of(&self.shared, keyspace, keys.to_vec());
+        let commands = deletes(&batch);
+        let (ran, claims) = self.by_owner(&batch, commands, |node, epoch, batch| {
             node.mailbox.call(epoch, &deadline, batch)
         });
-        let result = |((ran, key), hash): ((Ran<_>, &&[u8]), &u64)| match ran {
-            Ran::At(node, told) => Ok(self.shared.deleted(*hash, node, &told)),
+        let result = |(at, ran): (usize, Ran<_>)| match ran {
+            Ran::At(node, told) => {
+                claims.confirm(at, Ok(self.shared.deleted(batch.hashes[at], node, &told)))
+            }
             Ran::Failed(error) => Err(error),
-            Ran::Alone => self.shared.delete(keyspace, key, &deadline),
+            Ran::Alone => self.shared.delete(keyspace, keys[at], &deadline),
         };
-        ran.into_iter().zip(keys).zip(&hashes).map(result).collect()
+        ran.into_iter().enumerate().map(result).collect()
     }
 }

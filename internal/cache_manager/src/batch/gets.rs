@@ -8,6 +8,7 @@ use distcache_bus::{Call, CallError};
 use distcache_node::Value;
 use distcache_node::commands::GetMany;
 
+use super::claims::Claims;
 use super::places::Places;
 use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
@@ -100,13 +101,27 @@ impl CacheManager {
         keys: &[&[u8]],
         mut each: impl FnMut(usize, Result<Option<Hit>, Error>),
     ) {
-        let deadline = self.shared.deadline();
-        let hashes = self.hashes(keyspace, keys.iter().copied());
-        let mut alone = Vec::new();
         let routing = self.shared.routing.load();
+        let claims = Claims::of(&routing, keyspace, keys.iter().copied());
+        let Some(ours) = ours(&claims, keys, &mut each) else {
+            return self.get_ours(&routing, keyspace, keys, each);
+        };
+        self.get_ours(&routing, keyspace, &ours.keys, |at, answer| each(ours.places[at], answer));
+    }
+
+    /// Of keys for which this process answers.
+    fn get_ours(
+        &self,
+        routing: &Routing,
+        keyspace: &Keyspace,
+        keys: &[&[u8]],
+        mut each: impl FnMut(usize, Result<Option<Hit>, Error>),
+    ) {
+        let deadline = self.shared.deadline();
+        let mut alone = Vec::new();
         if routing.before.is_none() {
-            let gets = Gets::new(&routing, &hashes, keys);
-            for (node, part, command) in gets.commands(&routing, keyspace) {
+            let gets = Gets::new(routing, &self.shared.hashes(keyspace, keys), keys);
+            for (node, part, command) in gets.commands(routing, keyspace) {
                 let answered = if keyspace.shares_hits() {
                     node.mailbox.read(routing.epoch, &deadline, command)
                 } else {
@@ -117,7 +132,6 @@ impl CacheManager {
         } else {
             alone.extend(0..keys.len());
         }
-        drop(routing);
         for at in alone {
             each(at, self.shared.get(keyspace, keys[at], &deadline));
         }
@@ -146,20 +160,34 @@ impl CacheManager {
         keys: &[&[u8]],
         mut each: impl FnMut(usize, Result<Option<Hit>, Error>),
     ) {
-        let hashes = self.hashes(keyspace, keys.iter().copied());
-        let mut alone = Vec::new();
         let routing = self.shared.routing.load_full();
+        let claims = Claims::of(&routing, keyspace, keys.iter().copied());
+        let Some(ours) = ours(&claims, keys, &mut each) else {
+            return self.get_ours_async(&routing, keyspace, keys, each).await;
+        };
+        let each_of_ours = |at: usize, answer| each(ours.places[at], answer);
+        self.get_ours_async(&routing, keyspace, &ours.keys, each_of_ours).await;
+    }
+
+    /// As [`get_ours`](Self::get_ours), for a task.
+    async fn get_ours_async(
+        &self,
+        routing: &Routing,
+        keyspace: &Keyspace,
+        keys: &[&[u8]],
+        mut each: impl FnMut(usize, Result<Option<Hit>, Error>),
+    ) {
+        let mut alone = Vec::new();
         if routing.before.is_none() {
-            let gets = Gets::new(&routing, &hashes, keys);
+            let gets = Gets::new(routing, &self.shared.hashes(keyspace, keys), keys);
             // Every owner is asked before the first is waited for.
-            let calls = self.begin_gets(&routing, keyspace, &gets);
+            let calls = self.begin_gets(routing, keyspace, &gets);
             for (node, part, call) in calls {
                 gets.give(node, part, call.await, &mut each, &mut alone);
             }
         } else {
             alone.extend(0..keys.len());
         }
-        drop(routing);
         for at in alone {
             each(at, self.get_in_async(keyspace, keys[at]).await);
         }
@@ -181,3 +209,24 @@ impl CacheManager {
 
 /// The question to one owner, and where its keys are among the sorted ones.
 type Begun = (NodeId, Range<usize>, Call<Vec<Option<Value>>>);
+
+/// Those keys of a call for which this process answers, and where in the call they
+/// are.
+struct Ours<'a> {
+    places: Vec<usize>,
+    keys: Vec<&'a [u8]>,
+}
+
+/// Tells of those keys for which this process does not answer, and returns the others;
+/// `None` if it answers for all.
+fn ours<'a>(
+    claims: &Claims,
+    keys: &[&'a [u8]],
+    each: &mut impl FnMut(usize, Answer),
+) -> Option<Ours<'a>> {
+    claims.elsewhere().next()?;
+    claims.elsewhere().for_each(|at| each(at, Err(Error::Elsewhere)));
+    let places: Vec<_> = (0..keys.len()).filter(|&at| claims.has(at)).collect();
+    let keys = places.iter().map(|&at| keys[at]).collect();
+    Some(Ours { places, keys })
+}

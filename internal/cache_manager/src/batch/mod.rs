@@ -1,6 +1,7 @@
 //! Many keys in one call: one command for each owner, a result for each key.
 
 mod blocking;
+mod claims;
 mod gets;
 mod places;
 mod tasks;
@@ -13,10 +14,12 @@ use distcache_bus::{Call, CallError, Command, Deadline, Epoch, Replier};
 use distcache_node::commands::{Batch, Delete, Item, LookUp, Put};
 use distcache_node::{DataNode, Entry, Landing};
 
+use claims::Claims;
 use places::Places;
 
 use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
+use crate::manager::Shared;
 use crate::routing::Routing;
 use crate::{CacheManager, Error, Keyspace, NodeId, Write};
 
@@ -49,46 +52,69 @@ struct Part<C> {
     batch: Batch<C>,
 }
 
-impl CacheManager {
-    fn hashes<'a>(&self, keyspace: &Keyspace, keys: impl Iterator<Item = &'a [u8]>) -> Vec<u64> {
-        keys.map(|key| self.shared.hash(keyspace, key)).collect()
-    }
+/// What a batch is about.
+struct Subject<'a> {
+    keyspace: &'a Keyspace,
+    keys: Vec<&'a [u8]>,
+    hashes: Vec<u64>,
+}
 
+impl CacheManager {
     /// Sends each owner what concerns it, and waits for one after the other.
     fn by_owner<C: Command<DataNode>>(
         &self,
-        keyspace: &Keyspace,
-        hashes: &[u64],
+        keys: &Subject<'_>,
         command: impl Fn(usize, Epoch) -> Option<C>,
         send: impl Fn(&NodeHandle, Epoch, Batch<C>) -> Result<Vec<C::Reply>, CallError>,
-    ) -> Vec<Ran<C::Reply>> {
-        let mut ran: Vec<_> = hashes.iter().map(|_| Ran::Alone).collect();
+    ) -> (Vec<Ran<C::Reply>>, Claims) {
         let routing = self.shared.routing.load();
-        for Part { node, places, batch } in parts(&routing, keyspace, hashes, command) {
+        let claims = keys.claims(&routing);
+        let mut ran = keys.nothing_ran(&claims);
+        for Part { node, places, batch } in parts(&routing, keys, &claims, command) {
             note(&mut ran, node.id, places, send(&node, routing.epoch, batch));
         }
-        ran
+        (ran, claims)
     }
 
     /// The same for a task, which waits for all owners at once.
     async fn by_owner_async<C: Command<DataNode, Reply: Unpin>>(
         &self,
-        keyspace: &Keyspace,
-        hashes: &[u64],
+        keys: &Subject<'_>,
         command: impl Fn(usize, Epoch) -> Option<C>,
         begin: impl Fn(&NodeHandle, Epoch, &Deadline, Batch<C>) -> Call<Vec<C::Reply>>,
-    ) -> Vec<Ran<C::Reply>> {
+    ) -> (Vec<Ran<C::Reply>>, Claims) {
         let routing = self.shared.routing.load_full();
         let deadline = self.shared.deadline();
-        let parts = parts(&routing, keyspace, hashes, command).into_iter();
+        let claims = keys.claims(&routing);
+        let parts = parts(&routing, keys, &claims, command).into_iter();
         let begun: Vec<_> = parts
             .map(|Part { node, places, batch }| {
                 (node.id, places, begin(&node, routing.epoch, &deadline, batch))
             })
             .collect();
-        let mut ran: Vec<_> = hashes.iter().map(|_| Ran::Alone).collect();
+        let mut ran = keys.nothing_ran(&claims);
         for (node, places, call) in begun {
             note(&mut ran, node, places, call.await);
+        }
+        (ran, claims)
+    }
+}
+
+impl<'a> Subject<'a> {
+    fn of(shared: &Shared, keyspace: &'a Keyspace, keys: Vec<&'a [u8]>) -> Self {
+        let hashes = shared.hashes(keyspace, &keys);
+        Self { keyspace, keys, hashes }
+    }
+
+    fn claims(&self, routing: &Routing) -> Claims {
+        Claims::of(routing, self.keyspace, self.keys.iter().copied())
+    }
+
+    /// What is known of each before any node was asked.
+    fn nothing_ran<R>(&self, claims: &Claims) -> Vec<Ran<R>> {
+        let mut ran: Vec<_> = self.keys.iter().map(|_| Ran::Alone).collect();
+        for at in claims.elsewhere() {
+            ran[at] = Ran::Failed(Error::Elsewhere);
         }
         ran
     }
@@ -98,8 +124,8 @@ impl CacheManager {
 /// entries are on their way between nodes.
 fn parts<C>(
     routing: &Routing,
-    keyspace: &Keyspace,
-    hashes: &[u64],
+    Subject { keyspace, hashes, .. }: &Subject<'_>,
+    claims: &Claims,
     command: impl Fn(usize, Epoch) -> Option<C>,
 ) -> Vec<Part<C>> {
     let mut parts = Vec::with_capacity(routing.nodes.len());
@@ -111,7 +137,9 @@ fn parts<C>(
         let mut places = Vec::with_capacity(part.len());
         let mut batch = Batch::with_capacity(keyspace.id(), part.len());
         for &at in &sorted.sorted()[part] {
-            if let Some(command) = command(at, routing.epoch) {
+            if claims.has(at)
+                && let Some(command) = command(at, routing.epoch)
+            {
                 places.push(at);
                 batch.push(hashes[at], command);
             }
@@ -144,9 +172,7 @@ fn note<R>(
 }
 
 fn deletes<'a>(
-    keyspace: &Keyspace,
-    hashes: &[u64],
-    keys: &[&'a [u8]],
+    Subject { keyspace, keys, hashes }: &Subject<'a>,
 ) -> impl Fn(usize, Epoch) -> Option<Delete<&'a [u8]>> {
     let keyspace = keyspace.id();
     move |at, _| Some(Delete { keyspace, hash: hashes[at], key: keys[at] })
@@ -154,8 +180,7 @@ fn deletes<'a>(
 
 /// An entry that could not be made takes no part; asked for alone, it says why.
 fn puts(
-    keyspace: &Keyspace,
-    hashes: &[u64],
+    Subject { keyspace, hashes, .. }: &Subject<'_>,
     writes: &[Write<'_>],
 ) -> impl Fn(usize, Epoch) -> Option<Put<'static>> {
     let entry = |write: &Write<'_>| write.draft().map(|draft| draft.entry()).ok();
@@ -170,9 +195,7 @@ fn puts(
 
 /// Each command takes its replier along.
 fn looks<'a>(
-    keyspace: &Keyspace,
-    hashes: &[u64],
-    keys: &[&'a [u8]],
+    Subject { keyspace, keys, hashes }: &Subject<'a>,
     load_time: Duration,
     repliers: Vec<Replier<Landing>>,
 ) -> impl Fn(usize, Epoch) -> Option<LookUp<&'a [u8]>> {

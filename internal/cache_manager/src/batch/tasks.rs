@@ -5,7 +5,7 @@ use std::time::Duration;
 use distcache_bus::{Waiter, reply_slot};
 use distcache_node::{Landing, Look};
 
-use super::{PutItem, Ran, deletes, looks, puts};
+use super::{PutItem, Ran, Subject, deletes, looks, puts};
 use crate::{CacheManager, Error, Keyspace, Stored, Write};
 
 impl CacheManager {
@@ -16,15 +16,16 @@ impl CacheManager {
         keys: &[&[u8]],
         load_time: Duration,
     ) -> Vec<Result<(Look, Waiter<Landing>), Error>> {
-        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let batch = Subject::of(&self.shared, keyspace, keys.to_vec());
         let (repliers, waiters): (Vec<_>, Vec<_>) = keys.iter().map(|_| reply_slot()).unzip();
         let timer = &self.shared.timer;
-        let commands = looks(keyspace, &hashes, keys, load_time, repliers);
-        let ran = self.by_owner_async(keyspace, &hashes, commands, |node, epoch, end, batch| {
+        let commands = looks(&batch, load_time, repliers);
+        let ran = self.by_owner_async(&batch, commands, |node, epoch, end, batch| {
             node.mailbox.begin(epoch, end, timer, batch)
         });
+        let (ran, _of_reads) = ran.await;
         let mut results = Vec::with_capacity(keys.len());
-        for ((ran, key), waiter) in ran.await.into_iter().zip(keys).zip(waiters) {
+        for ((ran, key), waiter) in ran.into_iter().zip(keys).zip(waiters) {
             results.push(match ran {
                 Ran::At(_, told) => {
                     self.shared.directory.tell(&told.departed);
@@ -48,18 +49,22 @@ impl CacheManager {
         keyspace: &Keyspace,
         writes: &[Write<'_>],
     ) -> Vec<Result<Stored, Error>> {
-        let hashes = self.hashes(keyspace, writes.iter().map(|write| write.key));
+        let keys = writes.iter().map(|write| write.key).collect();
+        let batch = Subject::of(&self.shared, keyspace, keys);
         let timer = &self.shared.timer;
-        let commands = puts(keyspace, &hashes, writes);
-        let ran = self.by_owner_async(keyspace, &hashes, commands, |node, epoch, end, batch| {
+        let commands = puts(&batch, writes);
+        let ran = self.by_owner_async(&batch, commands, |node, epoch, end, batch| {
             node.mailbox.begin(epoch, end, timer, batch)
         });
+        let (ran, claims) = ran.await;
         let mut results = Vec::with_capacity(writes.len());
-        for ((ran, write), hash) in ran.await.into_iter().zip(writes).zip(&hashes) {
+        for (at, ran) in ran.into_iter().enumerate() {
             results.push(match ran {
-                Ran::At(node, told) => self.shared.stored(keyspace, *hash, node, told),
+                Ran::At(node, told) => {
+                    claims.confirm(at, self.shared.stored(keyspace, batch.hashes[at], node, told))
+                }
                 Ran::Failed(error) => Err(error),
-                Ran::Alone => self.put_in_async(keyspace, write).await,
+                Ran::Alone => self.put_in_async(keyspace, &writes[at]).await,
             });
         }
         results
@@ -77,18 +82,21 @@ impl CacheManager {
         keyspace: &Keyspace,
         keys: &[&[u8]],
     ) -> Vec<Result<bool, Error>> {
-        let hashes = self.hashes(keyspace, keys.iter().copied());
+        let batch = Subject::of(&self.shared, keyspace, keys.to_vec());
         let timer = &self.shared.timer;
-        let commands = deletes(keyspace, &hashes, keys);
-        let ran = self.by_owner_async(keyspace, &hashes, commands, |node, epoch, end, batch| {
+        let commands = deletes(&batch);
+        let ran = self.by_owner_async(&batch, commands, |node, epoch, end, batch| {
             node.mailbox.begin(epoch, end, timer, batch)
         });
+        let (ran, claims) = ran.await;
         let mut results = Vec::with_capacity(keys.len());
-        for ((ran, key), hash) in ran.await.into_iter().zip(keys).zip(&hashes) {
+        for (at, ran) in ran.into_iter().enumerate() {
             results.push(match ran {
-                Ran::At(node, told) => Ok(self.shared.deleted(*hash, node, &told)),
+                Ran::At(node, told) => {
+                    claims.confirm(at, Ok(self.shared.deleted(batch.hashes[at], node, &told)))
+                }
                 Ran::Failed(error) => Err(error),
-                Ran::Alone => self.delete_in_async(keyspace, key).await,
+                Ran::Alone => self.delete_in_async(keyspace, keys[at]).await,
             });
         }
         results

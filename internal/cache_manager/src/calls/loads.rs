@@ -8,6 +8,7 @@ use distcache_node::commands::{Land, LookFresh, LookUp, Told};
 use distcache_node::{Cargo, DataNode, Flight, Landed, Landing, Look};
 use parking_lot::Mutex;
 
+use super::Asked;
 use crate::handle::NodeHandle;
 use crate::manager::Shared;
 use crate::routing::Routing;
@@ -76,7 +77,8 @@ impl CacheManager {
         load_time: Duration,
         as_command: impl Fn(LookUp<&'k [u8]>) -> C,
     ) -> Result<(Look, Waiter<Landing>), Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
         // The waiter of the last attempt: the one that was answered.
         let waits: Mutex<Option<Waiter<Landing>>> = Mutex::new(None);
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
@@ -86,7 +88,7 @@ impl CacheManager {
             let look = LookUp { epoch, keyspace: id, hash, key, load_time, waiter: replier };
             node.mailbox.begin(epoch, deadline, &shared.timer, as_command(look))
         };
-        let (_, told) = self.shared.ask_async((id, hash, key), begin).await?;
+        let (_, told) = self.shared.ask_async(asked, begin).await?;
         self.shared.directory.tell(&told.departed);
         let waiter = waits.into_inner().unwrap_or_else(|| unreachable!("an attempt was answered"));
         Ok((told.reply, waiter))
@@ -104,7 +106,7 @@ impl CacheManager {
         cargo: &Cargo,
     ) -> Result<Landed, Error> {
         let id = keyspace.id();
-        let asked = (id, flight.hash(), flight.key());
+        let asked = Asked { keyspace, hash: flight.hash(), key: flight.key() };
         let (_, told) = self.shared.ask(asked, |routing, node, deadline| {
             let (epoch, flight, cargo) = (routing.epoch, flight.clone(), cargo.clone());
             node.mailbox.call(epoch, deadline, Land { epoch, keyspace: id, flight, cargo })
@@ -124,7 +126,7 @@ impl CacheManager {
         cargo: &Cargo,
     ) -> Result<Landed, Error> {
         let id = keyspace.id();
-        let asked = (id, flight.hash(), flight.key());
+        let asked = Asked { keyspace, hash: flight.hash(), key: flight.key() };
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let (epoch, flight, cargo) = (routing.epoch, flight.clone(), cargo.clone());
             let command = Land { epoch, keyspace: id, flight, cargo };
@@ -145,8 +147,8 @@ impl Shared {
         deadline: &Deadline,
         as_command: impl Fn(LookUp<&'k [u8]>) -> C,
     ) -> Result<(Look, Waiter<Landing>), Error> {
-        let (id, hash) = (keyspace.id(), self.hash(keyspace, key));
-        let asked = (id, hash, key);
+        let asked @ Asked { hash, .. } = self.about(keyspace, key);
+        let id = keyspace.id();
         let (_, (told, waiter)) = self.ask_until(deadline, asked, |routing, node, deadline| {
             let (replier, waiter) = reply_slot();
             let epoch = routing.epoch;

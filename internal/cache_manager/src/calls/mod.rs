@@ -18,20 +18,31 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use distcache_bus::{Call, CallError, Deadline};
-use distcache_node::KeyspaceId;
 use distcache_node::commands::{Fetch, Fetched};
 
 use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
 use crate::manager::Shared;
 use crate::routing::Routing;
-use crate::{Error, NodeId};
+use crate::territory::Right;
+use crate::{Error, Keyspace, NodeId};
 
-/// What a call is about: keyspace, hash and key.
-pub(crate) type Asked<'a> = (KeyspaceId, u64, &'a [u8]);
+/// What a call is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) keyspace: &'a Keyspace,
+    pub(crate) hash: u64,
+    pub(crate) key: &'a [u8],
+}
 
 impl Shared {
-    /// Asks the owner of a hash, and again if the ring has changed meanwhile.
+    #[inline]
+    pub(crate) fn about<'a>(&self, keyspace: &'a Keyspace, key: &'a [u8]) -> Asked<'a> {
+        Asked { keyspace, hash: self.hash(keyspace, key), key }
+    }
+
+    /// Asks the owner of a key what it has, and again if the ring has changed
+    /// meanwhile.
     #[inline]
     pub(crate) fn ask<R>(
         &self,
@@ -52,19 +63,46 @@ impl Shared {
     pub(crate) fn ask_until<R>(
         &self,
         deadline: &Deadline,
-        (keyspace, hash, key): Asked<'_>,
+        asked: Asked<'_>,
         attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
     ) -> Result<(NodeId, R), Error> {
         let routing = self.routing.load();
+        routing.claim(asked.keyspace, asked.key)?;
         if routing.before.is_none() {
-            let node = routing.owner(hash);
+            let node = routing.owner(asked.hash);
             match attempt(&routing, node, deadline) {
                 Ok(reply) => return Ok((node.id, reply)),
                 Err(error) => self.unless_final(error)?,
             }
         }
         drop(routing);
-        self.ask_patiently((keyspace, hash, key), deadline, attempt)
+        let (node, reply, _of_a_read) = self.tell_patiently(asked, deadline, attempt)?;
+        Ok((node, reply))
+    }
+
+    /// Tells the owner of a key to change it, and again if the ring has changed
+    /// meanwhile. The change counts only if the right to it is confirmed.
+    #[inline]
+    pub(crate) fn tell<R>(
+        &self,
+        deadline: &Deadline,
+        asked: Asked<'_>,
+        attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
+    ) -> Result<(NodeId, R, Right), Error> {
+        let routing = self.routing.load();
+        let claim = routing.claim(asked.keyspace, asked.key)?;
+        if routing.before.is_none() {
+            let node = routing.owner(asked.hash);
+            match attempt(&routing, node, deadline) {
+                Ok(reply) => {
+                    let right = Right::new(routing.territory.as_ref(), claim);
+                    return Ok((node.id, reply, right));
+                }
+                Err(error) => self.unless_final(error)?,
+            }
+        }
+        drop(routing);
+        self.tell_patiently(asked, deadline, attempt)
     }
 
     /// `Ok` to look at the ring again, or the error to end with.
@@ -80,16 +118,17 @@ impl Shared {
     }
 
     #[cold]
-    fn ask_patiently<R>(
+    fn tell_patiently<R>(
         &self,
-        (keyspace, hash, key): Asked<'_>,
+        asked: Asked<'_>,
         deadline: &Deadline,
         attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
-    ) -> Result<(NodeId, R), Error> {
+    ) -> Result<(NodeId, R, Right), Error> {
         loop {
             let routing = self.routing.load_full();
-            let node = routing.owner(hash);
-            let outcome = match self.fetch(&routing, node, (keyspace, hash, key), deadline) {
+            let claim = routing.claim(asked.keyspace, asked.key)?;
+            let node = routing.owner(asked.hash);
+            let outcome = match self.fetch(&routing, node, asked, deadline) {
                 Ok(Fetched::Done) => attempt(&routing, node, deadline),
                 Ok(Fetched::Busy) => {
                     if deadline.is_over() {
@@ -101,7 +140,10 @@ impl Shared {
                 Err(error) => Err(error),
             };
             match outcome {
-                Ok(reply) => return Ok((node.id, reply)),
+                Ok(reply) => {
+                    let right = Right::new(routing.territory.as_ref(), claim);
+                    return Ok((node.id, reply, right));
+                }
                 Err(error) => self.unless_final(error)?,
             }
             if !self.routing.wait_after(routing.epoch, deadline) {
@@ -120,11 +162,12 @@ impl Shared {
         &self,
         routing: &Routing,
         node: &NodeHandle,
-        (keyspace, hash, key): Asked<'_>,
+        Asked { keyspace, hash, key }: Asked<'_>,
         deadline: &Deadline,
     ) -> Result<Fetched, CallError> {
         let Some(before) = routing.owner_before(hash) else { return Ok(Fetched::Done) };
-        let command = Fetch { keyspace, hash, key, from: before.mailbox.clone() };
+        let from = before.mailbox.clone();
+        let command = Fetch { keyspace: keyspace.id(), hash, key, from };
         let fetched = node.mailbox.call(routing.epoch, deadline, command)?;
         self.assigned(hash, node.id, routing.epoch);
         Ok(fetched)
@@ -133,18 +176,30 @@ impl Shared {
     /// As [`ask`](Self::ask), for a task.
     pub(crate) async fn ask_async<R: Unpin>(
         &self,
-        (keyspace, hash, key): Asked<'_>,
+        asked: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
     ) -> Result<(NodeId, R), Error> {
+        let (node, reply, _of_a_read) = self.tell_async(asked, begin).await?;
+        Ok((node, reply))
+    }
+
+    /// As [`tell`](Self::tell), for a task.
+    pub(crate) async fn tell_async<R: Unpin>(
+        &self,
+        Asked { keyspace, hash, key }: Asked<'_>,
+        begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
+    ) -> Result<(NodeId, R, Right), Error> {
         let ends_at = Deadline::within(self.call_timeout);
         loop {
             let routing = self.routing.load_full();
+            let claim = routing.claim(keyspace, key)?;
             let node = routing.owner(hash);
             let deadline = ends_at.clone();
             let fetched = match routing.owner_before(hash) {
                 None => Ok(Fetched::Done),
                 Some(before) => {
-                    let command = Fetch { keyspace, hash, key, from: before.mailbox.clone() };
+                    let (keyspace, from) = (keyspace.id(), before.mailbox.clone());
+                    let command = Fetch { keyspace, hash, key, from };
                     node.mailbox.begin(routing.epoch, &deadline, &self.timer, command).await
                 }
             };
@@ -154,7 +209,10 @@ impl Shared {
                 Err(error) => Err(error),
             };
             match outcome {
-                Ok(reply) => return Ok((node.id, reply)),
+                Ok(reply) => {
+                    let right = Right::new(routing.territory.as_ref(), claim);
+                    return Ok((node.id, reply, right));
+                }
                 Err(error) => self.unless_final(error)?,
             }
             if ends_at.is_over() {

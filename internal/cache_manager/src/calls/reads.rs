@@ -4,6 +4,7 @@ use distcache_bus::Deadline;
 use distcache_node::commands::{Get, Peek, Trace as AskTrace};
 use distcache_node::{Tick, Trace, Value};
 
+use super::Asked;
 use crate::handle::NodeHandle;
 use crate::manager::Shared;
 use crate::routing::Routing;
@@ -67,7 +68,8 @@ impl CacheManager {
         keyspace: &Keyspace,
         key: &[u8],
     ) -> Result<Option<Hit>, Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let command = Get { keyspace: id, hash, key };
             if keyspace.shares_hits() {
@@ -76,7 +78,7 @@ impl CacheManager {
                 node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
             }
         };
-        let (node, value) = self.shared.ask_async((id, hash, key), begin).await?;
+        let (node, value) = self.shared.ask_async(asked, begin).await?;
         Ok(value.map(|value| Hit { node, value }))
     }
 
@@ -86,8 +88,9 @@ impl CacheManager {
     /// # Errors
     /// As of [`get`](Self::get).
     pub fn peek_in(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Peeked>, Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
-        let (node, found) = self.shared.ask((id, hash, key), |routing, node, deadline| {
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
+        let (node, found) = self.shared.ask(asked, |routing, node, deadline| {
             node.mailbox.read(routing.epoch, deadline, Peek { keyspace: id, hash, key })
         })?;
         Ok(found.map(|(value, stale_since)| Peeked { node, value, stale_since }))
@@ -102,12 +105,13 @@ impl CacheManager {
         keyspace: &Keyspace,
         key: &[u8],
     ) -> Result<Option<Peeked>, Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let command = Peek { keyspace: id, hash, key };
             node.mailbox.begin_read(routing.epoch, deadline, &shared.timer, command)
         };
-        let (node, found) = self.shared.ask_async((id, hash, key), begin).await?;
+        let (node, found) = self.shared.ask_async(asked, begin).await?;
         Ok(found.map(|(value, stale_since)| Peeked { node, value, stale_since }))
     }
 }
@@ -118,8 +122,9 @@ impl CacheManager {
     /// # Errors
     /// As of [`get`](Self::get), and `KeyspaceUnknown`.
     pub fn trace_in(&self, keyspace: &Keyspace, key: &[u8]) -> Result<(NodeId, Trace), Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
-        let (node, trace) = self.shared.ask((id, hash, key), |routing, node, deadline| {
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
+        let (node, trace) = self.shared.ask(asked, |routing, node, deadline| {
             node.mailbox.read(routing.epoch, deadline, AskTrace { keyspace: id, hash, key })
         })?;
         Ok((node, trace.ok_or_else(|| Error::gone(keyspace))?))
@@ -134,12 +139,13 @@ impl CacheManager {
         keyspace: &Keyspace,
         key: &[u8],
     ) -> Result<(NodeId, Trace), Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let command = AskTrace { keyspace: id, hash, key };
             node.mailbox.begin_read(routing.epoch, deadline, &shared.timer, command)
         };
-        let (node, trace) = self.shared.ask_async((id, hash, key), begin).await?;
+        let (node, trace) = self.shared.ask_async(asked, begin).await?;
         Ok((node, trace.ok_or_else(|| Error::gone(keyspace))?))
     }
 }
@@ -152,16 +158,16 @@ impl Shared {
         key: &[u8],
         deadline: &Deadline,
     ) -> Result<Option<Hit>, Error> {
-        let (id, hash) = (keyspace.id(), self.hash(keyspace, key));
-        let (node, value) =
-            self.ask_until(deadline, (id, hash, key), |routing, node, deadline| {
-                let command = Get { keyspace: id, hash, key };
-                if keyspace.shares_hits() {
-                    node.mailbox.read(routing.epoch, deadline, command)
-                } else {
-                    node.mailbox.call(routing.epoch, deadline, command)
-                }
-            })?;
+        let asked @ Asked { hash, .. } = self.about(keyspace, key);
+        let id = keyspace.id();
+        let (node, value) = self.ask_until(deadline, asked, |routing, node, deadline| {
+            let command = Get { keyspace: id, hash, key };
+            if keyspace.shares_hits() {
+                node.mailbox.read(routing.epoch, deadline, command)
+            } else {
+                node.mailbox.call(routing.epoch, deadline, command)
+            }
+        })?;
         Ok(value.map(|value| Hit { node, value }))
     }
 }

@@ -8,6 +8,7 @@ use distcache_node::{
     Added, Condition, Draft, Label, Landing, NotAdded, PutRefused, Tick, Version,
 };
 
+use super::Asked;
 use crate::handle::NodeHandle;
 use crate::manager::Shared;
 use crate::routing::Routing;
@@ -121,14 +122,15 @@ impl CacheManager {
         write: &Write<'_>,
     ) -> Result<Stored, Error> {
         let (item, key, condition) = (write.item()?, write.key, write.condition);
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let epoch = routing.epoch;
             let command = Put { epoch, keyspace: id, hash, item: item.clone(), condition };
             node.mailbox.begin(epoch, deadline, &shared.timer, command)
         };
-        let (node, told) = self.shared.ask_async((id, hash, key), begin).await?;
-        self.shared.stored(keyspace, hash, node, told)
+        let (node, told, right) = self.shared.tell_async(asked, begin).await?;
+        right.confirm(self.shared.stored(keyspace, hash, node, told))
     }
 
     /// Forgets a key. Returns whether it had a value.
@@ -161,13 +163,14 @@ impl CacheManager {
     /// # Errors
     /// As of `delete_in`.
     pub async fn delete_in_async(&self, keyspace: &Keyspace, key: &[u8]) -> Result<bool, Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let command = Delete { keyspace: id, hash, key };
             node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
         };
-        let (node, told) = self.shared.ask_async((id, hash, key), begin).await?;
-        Ok(self.shared.deleted(hash, node, &told))
+        let (node, told, right) = self.shared.tell_async(asked, begin).await?;
+        right.confirm(Ok(self.shared.deleted(hash, node, &told)))
     }
 
     /// Forgets a key of a keyspace if its value has this version, at once: nothing
@@ -181,12 +184,15 @@ impl CacheManager {
         key: &[u8],
         version: Version,
     ) -> Result<(), Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
-        let (node, told) = self.shared.ask((id, hash, key), |routing, node, deadline| {
-            let command = DeleteIf { keyspace: id, hash, key, version };
-            node.mailbox.call(routing.epoch, deadline, command)
-        })?;
-        self.shared.deleted_if(hash, node, &told)
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
+        let deadline = self.shared.deadline();
+        let (node, told, right) =
+            self.shared.tell(&deadline, asked, |routing, node, deadline| {
+                let command = DeleteIf { keyspace: id, hash, key, version };
+                node.mailbox.call(routing.epoch, deadline, command)
+            })?;
+        right.confirm(self.shared.deleted_if(hash, node, &told))
     }
 
     /// Like [`delete_if_in`](Self::delete_if_in), without ever parking the thread.
@@ -199,13 +205,14 @@ impl CacheManager {
         key: &[u8],
         version: Version,
     ) -> Result<(), Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let command = DeleteIf { keyspace: id, hash, key, version };
             node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
         };
-        let (node, told) = self.shared.ask_async((id, hash, key), begin).await?;
-        self.shared.deleted_if(hash, node, &told)
+        let (node, told, right) = self.shared.tell_async(asked, begin).await?;
+        right.confirm(self.shared.deleted_if(hash, node, &told))
     }
 
     /// Gives a fresh value another end, until when it is fresh. Returns whether
@@ -219,12 +226,15 @@ impl CacheManager {
         key: &[u8],
         expires: Tick,
     ) -> Result<bool, Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
-        let (_, was_there) = self.shared.ask((id, hash, key), |routing, node, deadline| {
-            let command = SetExpires { keyspace: id, hash, key, expires };
-            node.mailbox.call(routing.epoch, deadline, command)
-        })?;
-        Ok(was_there)
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
+        let deadline = self.shared.deadline();
+        let (_, was_there, right) =
+            self.shared.tell(&deadline, asked, |routing, node, deadline| {
+                let command = SetExpires { keyspace: id, hash, key, expires };
+                node.mailbox.call(routing.epoch, deadline, command)
+            })?;
+        right.confirm(Ok(was_there))
     }
 
     /// Like [`set_expires_in`](Self::set_expires_in), without ever parking the
@@ -238,13 +248,14 @@ impl CacheManager {
         key: &[u8],
         expires: Tick,
     ) -> Result<bool, Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let command = SetExpires { keyspace: id, hash, key, expires };
             node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
         };
-        let (_, was_there) = self.shared.ask_async((id, hash, key), begin).await?;
-        Ok(was_there)
+        let (_, was_there, right) = self.shared.tell_async(asked, begin).await?;
+        right.confirm(Ok(was_there))
     }
 
     /// Adds `by` to the decimal number that a key has as its value, which keeps
@@ -261,13 +272,16 @@ impl CacheManager {
         by: i64,
         begins_until: Option<Tick>,
     ) -> Result<Option<i64>, Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
-        let (node, told) = self.shared.ask((id, hash, key), |routing, node, deadline| {
-            let epoch = routing.epoch;
-            let command = Add { epoch, keyspace: id, hash, key, by, begins_until };
-            node.mailbox.call(epoch, deadline, command)
-        })?;
-        self.shared.added(keyspace, hash, node, told)
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
+        let deadline = self.shared.deadline();
+        let (node, told, right) =
+            self.shared.tell(&deadline, asked, |routing, node, deadline| {
+                let epoch = routing.epoch;
+                let command = Add { epoch, keyspace: id, hash, key, by, begins_until };
+                node.mailbox.call(epoch, deadline, command)
+            })?;
+        right.confirm(self.shared.added(keyspace, hash, node, told))
     }
 
     /// Like [`add_in`](Self::add_in), without ever parking the thread.
@@ -281,14 +295,15 @@ impl CacheManager {
         by: i64,
         begins_until: Option<Tick>,
     ) -> Result<Option<i64>, Error> {
-        let (id, hash) = (keyspace.id(), self.shared.hash(keyspace, key));
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let id = keyspace.id();
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let epoch = routing.epoch;
             let command = Add { epoch, keyspace: id, hash, key, by, begins_until };
             node.mailbox.begin(epoch, deadline, &shared.timer, command)
         };
-        let (node, told) = self.shared.ask_async((id, hash, key), begin).await?;
-        self.shared.added(keyspace, hash, node, told)
+        let (node, told, right) = self.shared.tell_async(asked, begin).await?;
+        right.confirm(self.shared.added(keyspace, hash, node, told))
     }
 }
 
@@ -300,14 +315,14 @@ impl Shared {
         deadline: &Deadline,
     ) -> Result<Stored, Error> {
         let (item, key, condition) = (write.item()?, write.key, write.condition);
-        let (id, hash) = (keyspace.id(), self.hash(keyspace, key));
-        let (node, told) =
-            self.ask_until(deadline, (id, hash, key), |routing, node, deadline| {
-                let epoch = routing.epoch;
-                let command = Put { epoch, keyspace: id, hash, item: item.clone(), condition };
-                node.mailbox.call(epoch, deadline, command)
-            })?;
-        self.stored(keyspace, hash, node, told)
+        let asked @ Asked { hash, .. } = self.about(keyspace, key);
+        let id = keyspace.id();
+        let (node, told, right) = self.tell(deadline, asked, |routing, node, deadline| {
+            let epoch = routing.epoch;
+            let command = Put { epoch, keyspace: id, hash, item: item.clone(), condition };
+            node.mailbox.call(epoch, deadline, command)
+        })?;
+        right.confirm(self.stored(keyspace, hash, node, told))
     }
 
     pub(crate) fn delete(
@@ -316,12 +331,12 @@ impl Shared {
         key: &[u8],
         deadline: &Deadline,
     ) -> Result<bool, Error> {
-        let (id, hash) = (keyspace.id(), self.hash(keyspace, key));
-        let (node, told) =
-            self.ask_until(deadline, (id, hash, key), |routing, node, deadline| {
-                node.mailbox.call(routing.epoch, deadline, Delete { keyspace: id, hash, key })
-            })?;
-        Ok(self.deleted(hash, node, &told))
+        let asked @ Asked { hash, .. } = self.about(keyspace, key);
+        let id = keyspace.id();
+        let (node, told, right) = self.tell(deadline, asked, |routing, node, deadline| {
+            node.mailbox.call(routing.epoch, deadline, Delete { keyspace: id, hash, key })
+        })?;
+        right.confirm(Ok(self.deleted(hash, node, &told)))
     }
 
     pub(crate) fn expires(&self, ttl: Option<Duration>) -> Tick {

@@ -8,6 +8,8 @@
 
 mod keyspaces;
 mod moves;
+mod passage;
+pub use passage::Passage;
 
 use std::io;
 use std::num::NonZeroU32;
@@ -27,7 +29,7 @@ use crate::regular::Regular;
 use crate::routing::{Routing, RoutingCell};
 use crate::supervisor::Alarms;
 use crate::topics::{LossReason, RingChange, Topics};
-use crate::{Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId};
+use crate::{Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId, Territory};
 
 /// What it takes to make a node, and which names are taken.
 pub(crate) struct Membership {
@@ -44,6 +46,8 @@ pub(crate) struct Membership {
     topics: Topics,
     alarms: Alarms,
     next_number: u32,
+    /// Whether nodes may hold entries of keys that are another process's.
+    has_strays: bool,
     /// Lives that were given up and whose worker may still sleep somewhere.
     lost: Vec<Arc<NodeHandle>>,
 }
@@ -72,6 +76,7 @@ impl Membership {
             topics,
             alarms,
             next_number: 0,
+            has_strays: false,
             lost: Vec::new(),
         }
     }
@@ -84,7 +89,7 @@ impl Membership {
         let spawn = |(&id, plan)| self.spawn(id, 0, Epoch::FIRST, plan);
         let nodes = ring.nodes().zip(&plans).map(spawn).collect::<io::Result<_>>()?;
         let (epoch, ring, departed) = (Epoch::FIRST, Arc::new(ring), Arc::default());
-        Ok((self, Routing { epoch, ring, nodes, before: None, departed }))
+        Ok((self, Routing { epoch, ring, nodes, before: None, departed, territory: None }))
     }
 
     /// Adds a node and moves its keys to it.
@@ -106,12 +111,14 @@ impl Membership {
         let ring = before.ring.with_node(id, NonZeroU32::MIN).expect(UNBROKEN);
         let plans = self.plan(&ring).map_err(|error| refused(&error))?;
         let epoch = next_epoch(before.epoch)?;
+        self.end_arrivals(routing);
         self.make_room_for_one(&before, &ring, &plans);
         let start = plans[ring.index_of(&id).expect(UNBROKEN) as usize].to_begin_with();
         let node = self.spawn(id, 0, epoch, &start).map_err(|error| refused(&error.into()))?;
         let nodes = ring.nodes().map(|id| before.node(*id).unwrap_or(&node).clone()).collect();
-        let (ring, departed) = (Arc::new(ring), before.departed.clone());
-        let after = Routing { epoch, ring, nodes, before: Some(before.clone()), departed };
+        let ring = Arc::new(ring);
+        let after =
+            Routing { epoch, ring, nodes, before: Some(before.clone()), ..(*before).clone() };
         routing.publish(after.clone());
         self.topics.ring_change.publish(|| RingChange::Added { node: id, epoch });
         Ok(Joining { node, before, after, plans })
@@ -134,9 +141,12 @@ impl Membership {
         let ring = before.ring.without_node(&id).expect("the node was found on it");
         let plans = self.plan(&ring).map_err(|error| refused(&error))?;
         let epoch = next_epoch(before.epoch)?;
+        // What one node has noted of its keys, that which owns them next has not.
+        self.end_arrivals(routing);
         let nodes = ring.nodes().filter_map(|id| before.node(*id).cloned()).collect();
-        let (ring, departed) = (Arc::new(ring), before.departed.clone());
-        let mut after = Routing { epoch, ring, nodes, before: Some(before.clone()), departed };
+        let ring = Arc::new(ring);
+        let mut after =
+            Routing { epoch, ring, nodes, before: Some(before.clone()), ..(*before).clone() };
         routing.publish(after.clone());
         let moved = after.nodes.iter().map(|new| self.move_between(&leaver, new, &after)).sum();
         self.topics.ring_change.publish(|| RingChange::Removed { node: id, epoch });
@@ -183,6 +193,46 @@ impl Membership {
     pub(crate) fn turn_epoch(routing: &RoutingCell) -> Result<(), Error> {
         let current = routing.load_full();
         routing.publish(Routing { epoch: next_epoch(current.epoch)?, ..(*current).clone() });
+        Ok(())
+    }
+
+    /// Answers for the keys of a territory, by the first epoch of a view.
+    ///
+    /// The fences rise as with any ring: a call that has claimed its key by the view
+    /// before is refused, and claims again.
+    ///
+    /// 1. A writer claims a key by view 1, before its node is asked.
+    /// 2. View 2 gives the key to another process. This one says that it knows.
+    /// 3. The other one answers for the key from now on; a write there is
+    ///    acknowledged.
+    /// 4. The writer's node stores its value here, and acknowledges.
+    pub(crate) fn settle_in(
+        &mut self,
+        routing: &RoutingCell,
+        view: u64,
+        territory: Option<Arc<dyn Territory>>,
+    ) -> Result<(), Error> {
+        let current = routing.load_full();
+        let epoch = Epoch::of_view(view).filter(|epoch| current.epoch < *epoch);
+        let epoch = epoch.ok_or_else(|| Error::NodeRefused {
+            reason: format!(
+                "view {view} is not one from {} to {}",
+                current.epoch.view() + 1,
+                Epoch::VIEW_MAX
+            ),
+        })?;
+        // 1. A key goes from this process to another by view 2. Its entry stays.
+        // 2. It is put there, again and again; the other process dies.
+        // 3. View 3 gives the key back. A reader finds what this process has kept.
+        if self.has_strays {
+            self.drop_strays(&current);
+        }
+        // Before this process answers for the first key by the new view.
+        if territory.is_some() {
+            self.expect_arrivals(&current);
+        }
+        self.has_strays = territory.is_some();
+        routing.publish(Routing { epoch, territory, ..(*current).clone() });
         Ok(())
     }
 
@@ -294,7 +344,7 @@ fn refused(error: &ConfigError) -> Error {
 }
 
 /// # Errors
-/// `NodeRefused` after sixteen million changes: the versions have no room for
+/// `NodeRefused` after four thousand million changes: the versions have no room for
 /// another epoch.
 fn next_epoch(epoch: Epoch) -> Result<Epoch, Error> {
     let spent = || Error::NodeRefused { reason: "the last epoch is reached".to_owned() };

@@ -49,7 +49,8 @@ impl<K: AsRef<[u8]>> Command<DataNode> for Fetch<K> {
         let Self { keyspace, hash, ref key, ref from } = self;
         let handed = from.locked(FETCH_WAIT, |old| old.hand_over(keyspace, hash, key.as_ref()));
         match handed {
-            Ok(Some(entry)) => node.take_over(keyspace, hash, entry),
+            // Not if there is no room for it: it is a miss then.
+            Ok(Some(entry)) => _ = node.take_over(keyspace, hash, entry),
             Err(CallError::TimedOut) => return Fetched::Busy,
             // It holds no such key, or it was given up and what it held is gone.
             Ok(None) | Err(_) => {}

@@ -6,6 +6,7 @@ mod number;
 pub use number::{Added, NotAdded, number_in};
 
 mod told;
+mod transfer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use distcache_bus::{Epoch, Replier};
 
 use crate::any_store::on_store;
+use crate::arrivals::Arrivals;
 use crate::departed::Departed;
 use crate::flight::flight_bytes;
 use crate::keyspace::{Keyspace, Need, Visit};
@@ -42,11 +44,15 @@ pub struct DataNode {
     keyspaces: Vec<Option<Keyspace>>,
     bytes_max: u64,
     clock: Arc<dyn Clock>,
-    /// The sequence of the last version; only grows.
+    /// The epoch of the last version; only grows.
+    epoch: Epoch,
+    /// The sequence of the last version: within an epoch, it only grows.
     sequence: u64,
     born: Tick,
     /// What has gone lately.
     removals: Arc<Removals>,
+    /// Which keys were used while entries of another process may arrive.
+    arrivals: Option<Arrivals>,
     /// The most bytes that there have been.
     bytes_peak: u64,
     /// Keyspaces whose departures somebody wants to be told.
@@ -94,9 +100,11 @@ impl DataNode {
             keyspaces: Vec::new(),
             bytes_max,
             clock,
+            epoch: Epoch::FIRST,
             sequence: 0,
             born,
             removals: Arc::new(Removals::new()),
+            arrivals: None,
             bytes_peak: 0,
             listened_to: 0,
         }
@@ -106,6 +114,8 @@ impl DataNode {
     /// Returns that one, to be dropped without the lock.
     pub fn add_keyspace(&mut self, id: KeyspaceId, settings: &KeyspaceSettings) -> Removed {
         let index = usize::from(id.index);
+        // One of this name elsewhere may be the one that was here before.
+        self.note_use_of_all();
         while self.keyspaces.len() <= index {
             self.keyspaces.push(None);
         }
@@ -213,6 +223,7 @@ impl DataNode {
     pub fn land(&mut self, epoch: Epoch, id: KeyspaceId, flight: &Flight, cargo: Cargo) -> Landed {
         let (now, version) = (self.clock.now(), self.next_version(epoch));
         self.note_peaks();
+        self.note_use(flight.hash());
         if let Cargo::Entry(entry) = &cargo
             && let Some(keyspace) = self.keyspace(id)
             && on_store!(&keyspace.store, store => store.has_place_for(entry))
@@ -240,6 +251,7 @@ impl DataNode {
         on_store!(&mut keyspace.store, store => store.admits(&entry))?;
         keyspace.meets(condition, hash, entry.key(), now).map_err(PutRefused::Unmet)?;
         let flight = keyspace.flights.detach(hash, entry.key());
+        self.note_use(hash);
         self.make_room(id, entry.heap_bytes(), now);
         let version = self.next_version(epoch);
         entry.set_version(version);
@@ -266,6 +278,7 @@ impl DataNode {
         let clock = self.clock.clone();
         let keyspace = self.keyspace_mut(id).ok_or(PutRefused::Gone)?;
         let is_simple = condition == Condition::Always && keyspace.flights.is_empty();
+        // Where there is an entry to overwrite, none is on its way.
         if is_simple && keyspace.overwrite(hash, draft, version, || clock.now()) {
             return Ok(Stored { version, is_new: false, replaced: None, overtaken: None });
         }
@@ -277,6 +290,7 @@ impl DataNode {
     pub fn delete(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> bool {
         let now = self.clock.now();
         self.note_peaks();
+        self.note_use(hash);
         self.keyspace_mut(id).is_some_and(|keyspace| keyspace.delete(hash, key, now))
     }
 
@@ -293,6 +307,7 @@ impl DataNode {
     ) -> Result<(), Option<Version>> {
         let now = self.clock.now();
         self.note_peaks();
+        self.note_use(hash);
         let keyspace = self.keyspace_mut(id).ok_or(None)?;
         keyspace.meets(Condition::Version(version), hash, key, now)?;
         keyspace.delete(hash, key, now);
@@ -303,12 +318,14 @@ impl DataNode {
     pub fn clear(&mut self, id: KeyspaceId) -> usize {
         let now = self.clock.now();
         self.note_peaks();
+        self.note_use_of_all();
         self.keyspace_mut(id).map_or(0, |keyspace| keyspace.clear(now))
     }
 
     /// Gives a fresh value another end. Returns whether there was one.
     pub fn set_expires(&mut self, id: KeyspaceId, hash: u64, key: &[u8], expires: Tick) -> bool {
         let now = self.clock.now();
+        self.note_use(hash);
         self.keyspace_mut(id).is_some_and(|keyspace| {
             on_store!(&mut keyspace.store, store => store.set_expires(hash, key, expires, now))
         })
@@ -317,6 +334,7 @@ impl DataNode {
     /// Forgets, now, every value that bears one of the tags with these hashes.
     pub fn revoke(&mut self, epoch: Epoch, id: KeyspaceId, tags: &[u64]) {
         let (now, version) = (self.clock.now(), self.next_version(epoch));
+        self.note_use_of_all();
         self.make_room(id, 0, now);
         if let Some(keyspace) = self.keyspace_mut(id) {
             keyspace.revoke(tags, version, now);
@@ -336,6 +354,7 @@ impl DataNode {
     ) -> Option<usize> {
         let now = self.clock.now();
         self.note_peaks();
+        self.note_use_of_all();
         self.keyspace_mut(id)?.invalidate_some(at, entries, selection, removed, now)
     }
 
@@ -353,47 +372,6 @@ impl DataNode {
         on_store!(&self.keyspace(id)?.store, store => {
             store.scan(at, entries, beginning, now, found)
         })
-    }
-
-    /// Takes the entry of a key away, for another node. Its load stays until the
-    /// move comes round ([`hand_over_some`](Self::hand_over_some)): till then the
-    /// fence lets nobody land it here or join it.
-    pub fn hand_over(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<Entry> {
-        let now = self.clock.now();
-        self.note_peaks();
-        let keyspace = self.keyspace_mut(id)?;
-        on_store!(&mut keyspace.store, store => store.hand_over(hash, key, now))
-    }
-
-    /// Takes away what `leaves` picks by hash among the next `entries`, or some
-    /// more, into `moved`; from the beginning if `at` is 0, when the loads that
-    /// it picks are taken off too. Returns where to go on; `None` at the end.
-    pub fn hand_over_some(
-        &mut self,
-        id: KeyspaceId,
-        at: usize,
-        entries: usize,
-        leaves: impl Fn(u64) -> bool,
-        moved: &mut Vec<(u64, Entry)>,
-    ) -> Option<usize> {
-        let now = self.clock.now();
-        self.note_peaks();
-        let keyspace = self.keyspace_mut(id)?;
-        if at == 0 {
-            keyspace.flights.detach_where(|hash, _| leaves(hash));
-        }
-        on_store!(&mut keyspace.store, store => {
-            store.hand_over_some(at, entries, leaves, moved, now)
-        })
-    }
-
-    /// Takes an entry over from another node, with its version and its expiry.
-    pub fn take_over(&mut self, id: KeyspaceId, hash: u64, entry: Entry) {
-        let now = self.clock.now();
-        self.make_room(id, entry.heap_bytes(), now);
-        if let Some(keyspace) = self.keyspace_mut(id) {
-            on_store!(&mut keyspace.store, store => store.take_over(hash, entry, now));
-        }
     }
 
     /// What has gone since this was last asked, from keyspaces that somebody
@@ -509,7 +487,7 @@ impl DataNode {
     /// gone.
     pub fn bytes(&self) -> u64 {
         let keyspaces = self.keyspaces.iter().flatten().map(Keyspace::bytes);
-        keyspaces.sum::<u64>() + self.removals.heap_bytes()
+        keyspaces.sum::<u64>() + self.removals.heap_bytes() + self.arrivals_bytes()
     }
 
     /// Notes what it takes and each keyspace does, if that is the most ever.
@@ -517,7 +495,7 @@ impl DataNode {
     /// missed, and nothing is noted where nothing changes. Returns the bytes.
     fn note_peaks(&mut self) -> u64 {
         let keyspaces = self.keyspaces.iter_mut().flatten().map(Keyspace::note_peaks);
-        let bytes = keyspaces.sum::<u64>() + self.removals.heap_bytes();
+        let bytes = keyspaces.sum::<u64>() + self.removals.heap_bytes() + self.arrivals_bytes();
         self.bytes_peak = self.bytes_peak.max(bytes);
         bytes
     }
@@ -532,12 +510,21 @@ impl DataNode {
     }
 
     /// # Panics
-    /// After 10^12 writes in one epoch. The manager begins a new epoch at half
-    /// of that; a panic here makes it replace the node.
+    /// After four thousand million writes in one epoch. The manager begins a new
+    /// epoch at half of that; a panic here makes it replace the node.
     fn next_version(&mut self, epoch: Epoch) -> Version {
+        if self.epoch < epoch {
+            (self.epoch, self.sequence) = (epoch, 0);
+        }
         assert!(self.sequence < Version::SEQUENCE_MAX, "the sequence of this epoch is used up");
         self.sequence += 1;
-        Version::new(epoch, self.sequence)
+        Version::new(self.epoch, self.sequence)
+    }
+
+    /// Leaves out that many versions: for tests of what happens at their end.
+    #[doc(hidden)]
+    pub fn skip_versions(&mut self, versions: u64) {
+        self.sequence += versions;
     }
 }
 

@@ -37,6 +37,7 @@ impl DataNode {
         NodeStatus {
             uptime_ms: self.clock.now().as_ms() - self.born.as_ms(),
             sequence: self.sequence,
+            epoch: self.epoch.get(),
             ..NodeStatus::default()
         }
     }

@@ -159,11 +159,40 @@ impl<P: Eviction> Store<P> {
         moved: &mut Vec<(u64, Entry)>,
         now: Tick,
     ) -> Option<usize> {
+        self.hand_over_where(at, entries, |_, _, hash| leaves(hash), moved, now)
+    }
+
+    /// The same, picked by key: each entry is looked into.
+    pub(crate) fn give_some(
+        &mut self,
+        at: usize,
+        entries: usize,
+        leaves: impl Fn(&[u8]) -> bool,
+        moved: &mut Vec<(u64, Entry)>,
+        now: Tick,
+    ) -> Option<usize> {
+        let by_key = |store: &mut Self, slot, hash| {
+            store.index.entry_mut(hash, slot).is_some_and(|entry| leaves(entry.key()))
+        };
+        self.hand_over_where(at, entries, by_key, moved, now)
+    }
+
+    fn hand_over_where(
+        &mut self,
+        at: usize,
+        entries: usize,
+        leaves: impl Fn(&mut Self, Slot, u64) -> bool,
+        moved: &mut Vec<(u64, Entry)>,
+        now: Tick,
+    ) -> Option<usize> {
         let (mut at, mut seen) = (at, 0);
         while at < self.index.tables() && seen < entries {
             let hashes: Vec<_> = self.index.hashes(at, |slot| self.slots.place(slot)).collect();
             seen += hashes.len();
-            for (slot, hash) in hashes.into_iter().filter(|&(_, hash)| leaves(hash)) {
+            for (slot, hash) in hashes {
+                if !leaves(self, slot, hash) {
+                    continue;
+                }
                 if self.index.entry_mut(hash, slot).is_some_and(|entry| self.tags.revokes(entry)) {
                     self.go(slot, Cause::Invalidated, now);
                 } else {
@@ -178,18 +207,19 @@ impl<P: Eviction> Store<P> {
 
     /// Takes an entry over from another node, unless the key has one here
     /// already (which is newer) or there is no room for it at all.
-    pub(crate) fn take_over(&mut self, hash: u64, entry: Entry, now: Tick) {
+    pub(crate) fn take_over(&mut self, hash: u64, entry: Entry, now: Tick) -> bool {
         if self.peek(hash, entry.key()).is_some() {
-            return;
+            return false;
         }
         while !self.has_room_for(&entry, None) {
             if !self.evict_one(now) {
-                return;
+                return false;
             }
         }
         self.note_expiry(entry.expires());
         self.entry_bytes += entry.heap_bytes();
         self.counters.moved_in.add(1);
         self.insert(hash, entry, || now);
+        true
     }
 }

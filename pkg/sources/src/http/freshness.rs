@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use ureq::http::HeaderMap;
-use ureq::http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, VARY};
+use ureq::http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName, VARY};
 
 /// The longest time that a header can say (RFC 9111, 1.2.2).
 const SECONDS_MAX: u64 = 1 << 31;
@@ -92,11 +92,15 @@ fn seconds(text: &str) -> Option<Duration> {
 /// may be another, and leap. What is no date, or has none to count from, is over.
 fn until_expires(headers: &HeaderMap) -> Option<Duration> {
     headers.get(EXPIRES)?;
+    Some(until(headers, EXPIRES).unwrap_or(Duration::ZERO))
+}
+
+/// From the time at which an answer was sent until the date of another header; zero if
+/// that is over. `None` if one of the two is no date.
+pub(super) fn until(headers: &HeaderMap, name: HeaderName) -> Option<Duration> {
     let date = |name| httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok();
-    let (Some(expires), Some(sent)) = (date(EXPIRES), date(DATE)) else {
-        return Some(Duration::ZERO);
-    };
-    Some(expires.duration_since(sent).unwrap_or(Duration::ZERO))
+    let (then, sent) = (date(name)?, date(DATE)?);
+    Some(then.duration_since(sent).unwrap_or(Duration::ZERO))
 }
 
 /// How long it has been under way, or in other caches.
@@ -108,7 +112,6 @@ fn age(headers: &HeaderMap) -> Duration {
 #[cfg(test)]
 mod tests {
     use ureq::http::HeaderValue;
-    use ureq::http::header::HeaderName;
 
     use super::*;
 

@@ -66,7 +66,7 @@ use validator::Mark;
 /// | 304, if the source has asked by the value that the cache has | that is fresh again |
 /// | 404, 410 | there is none |
 /// | 301, 302, 303, 307, 308 with a `Location` | it is followed: three times, and only within the same scheme, host and port |
-/// | any other | an error that names it, and says when the server asks to be tried again (`Retry-After`, in seconds) |
+/// | any other | an error that names it, and says when the server asks to be tried again (`Retry-After`) |
 ///
 /// # How long it is kept
 ///
@@ -178,8 +178,9 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
     (is_short && !text.contains('\t')).then(|| text.to_owned())
 }
 
-/// In seconds; a date is not read.
+/// In seconds, or at a date by the server's own clock.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse::<u32>().ok()?;
-    Some(Duration::from_secs(seconds.into()))
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let seconds = text.parse::<u32>().map(|seconds| Duration::from_secs(seconds.into()));
+    seconds.ok().or_else(|| freshness::until(headers, RETRY_AFTER))
 }

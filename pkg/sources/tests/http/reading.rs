@@ -80,6 +80,13 @@ fn any_other_status_is_an_error_that_names_it() {
     let busy = answered(Reply::new(503).header("Retry-After", "120")).unwrap_err();
     let text = "the server answered 503 (Service Unavailable), and asks to be tried again in 120 s";
     assert_eq!(busy.to_string(), text);
+    // By the server's own clock, whatever this machine's says.
+    let at = |date: &str| {
+        let reply = Reply::new(503).header("Date", "Wed, 21 Oct 2015 07:28:00 GMT");
+        answered(reply.header("Retry-After", date)).unwrap_err().to_string()
+    };
+    assert_eq!(at("Wed, 21 Oct 2015 07:30:00 GMT"), text);
+    assert_eq!(at("soon"), "the server answered 503 (Service Unavailable)");
 }
 
 #[test]

@@ -1,0 +1,62 @@
+//! Which keys this process answers for, where it shares them with others.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{Error, Keyspace};
+
+/// Says for which keys this process answers, and until when.
+///
+/// A cache that is alone has none, and answers for every key. One that shares its
+/// keys with other processes is given one with each view of who they are
+/// ([`CacheManager::settle`](crate::CacheManager::settle)), and asks it with every
+/// call, before any node: so an implementation MUST be quick and MUST NOT block.
+///
+/// The ring of epoch `n` and its territory are one picture: a node refuses a call
+/// whose claim was made by an older one, and the call claims again.
+pub trait Territory: fmt::Debug + Send + Sync + 'static {
+    /// Which other process owns a key by this view, whoever answers for it at the
+    /// moment; `None` if it is ours.
+    fn heir(&self, keyspace: &Keyspace, key: &[u8]) -> Option<u64>;
+
+    /// Until when this process answers for a key; `None` if it does not: another
+    /// does, or it cannot know.
+    fn claim(&self, keyspace: &Keyspace, key: &[u8]) -> Option<Claim>;
+
+    /// Whether the time of a claim is over, now.
+    fn is_over(&self, claim: Claim) -> bool;
+}
+
+/// Until when a process answers for a key, by the clock of its [`Territory`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim(pub u64);
+
+/// By which right a change was made.
+#[must_use = "a change counts only if its claim was not over when it was made"]
+pub(crate) struct Right(Option<(Arc<dyn Territory>, Claim)>);
+
+impl Right {
+    pub(crate) fn new(territory: Option<&Arc<dyn Territory>>, claim: Option<Claim>) -> Self {
+        Self(territory.cloned().zip(claim))
+    }
+
+    /// What a change came to, if the claim to its key was not over when it was made.
+    ///
+    /// The interleaving that this stops:
+    ///
+    /// 1. A writer claims its key here, and this process is stopped.
+    /// 2. Its lease ends. Another process owns the key by the next view; a write
+    ///    there is acknowledged.
+    /// 3. This process goes on: it has not heard of the view. The node stores the
+    ///    writer's value, and the writer is told that all is well.
+    /// 4. A reader asks the new owner, and gets the value of step 2.
+    ///
+    /// The claim is compared, not made again: the process may have a new lease by
+    /// the next view by now.
+    pub(crate) fn confirm<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
+        match self.0 {
+            Some((territory, claim)) if territory.is_over(claim) => Err(Error::ClaimEnded),
+            Some(_) | None => outcome,
+        }
+    }
+}

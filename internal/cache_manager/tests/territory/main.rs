@@ -1,0 +1,8 @@
+//! Keys that are shared with other processes.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod claims;
+mod fields;
+mod passage;

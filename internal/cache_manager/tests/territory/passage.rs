@@ -1,0 +1,250 @@
+//! Entries pass from one process to another, and never come too late.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_manager::{
+    CacheManager, Cargo, Config, Draft, Entry, Error, Look, ManualClock, Passage, Selection, Tick,
+    Version, Write,
+};
+
+use crate::fields::{Fields, HEIR, OURS, THEIRS};
+
+/// Bytes with which every key of these tests begins.
+const ALL: &[u8] = b"ot";
+
+fn start(data_nodes: usize) -> CacheManager {
+    let config = Config { data_nodes, capacity_bytes: 16 << 20, ..Config::default() };
+    CacheManager::start(config).expect("good settings")
+}
+
+/// One that answers for every key, by view 1.
+fn owner(data_nodes: usize) -> CacheManager {
+    let cache = start(data_nodes);
+    cache.settle(1, Some(Arc::new(Fields::of(ALL)))).expect("a first view");
+    cache
+}
+
+/// Everything that a process has for another, in as many steps as it takes.
+fn given(cache: &CacheManager, heir: u64) -> Vec<Entry> {
+    let (mut entries, mut next) = (Vec::new(), Some(Passage::default()));
+    while let Some(from) = next {
+        let space = cache.default_keyspace();
+        next = cache.give(space, heir, from, &mut entries).expect("it is not closed");
+    }
+    entries
+}
+
+/// What a wire makes of an entry.
+fn sent(entry: &Entry) -> Entry {
+    let tags: Vec<_> = entry.tags().collect();
+    let draft = Draft::new(entry.key(), entry.value(), entry.expires()).expect("a short key");
+    let draft = draft.labelled(entry.label()).tagged(&tags).expect("few tags");
+    draft.entry_of(entry.version())
+}
+
+fn value(cache: &CacheManager, key: &[u8]) -> Option<Vec<u8>> {
+    cache.get(key).expect("it is ours").map(|hit| hit.value.to_vec())
+}
+
+fn key(number: u32) -> Vec<u8> {
+    format!("{}{number}", if number.is_multiple_of(2) { "o" } else { "t" }).into_bytes()
+}
+
+#[test]
+fn an_heir_gets_all_of_its_entries_and_none_of_those_that_stay() {
+    let (old, new) = (owner(3), start(2));
+    let versions: Vec<Version> =
+        (0..2_000).map(|n| old.put(&key(n), b"1", None).unwrap().version).collect();
+    old.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+    new.settle(2, Some(Arc::new(Fields::of(b"t")))).unwrap();
+    assert!(given(&old, HEIR + 1).is_empty(), "somebody else");
+    let entries: Vec<_> = given(&old, HEIR).iter().map(sent).collect();
+    assert_eq!(entries.len(), 1_000);
+    assert_eq!(new.absorb(new.default_keyspace(), entries).unwrap(), 1_000);
+    assert!(given(&old, HEIR).is_empty(), "they have gone");
+    for (n, version) in (0..2_000_u32).zip(versions) {
+        let (here, there) = if n.is_multiple_of(2) { (&old, &new) } else { (&new, &old) };
+        let hit = here.get(&key(n)).unwrap().expect("nothing was evicted");
+        assert_eq!(hit.value.version(), version);
+        assert_eq!(there.get(&key(n)).unwrap_err(), Error::Elsewhere);
+    }
+    let after = new.put(THEIRS, b"2", None).unwrap().version;
+    assert!(
+        (0..2_000)
+            .filter(|n| n % 2 == 1)
+            .all(|n| { new.get(&key(n)).unwrap().expect("it is there").value.version() < after })
+    );
+}
+
+#[test]
+fn an_entry_that_passes_keeps_its_end_its_tags_and_what_is_said_of_it() {
+    let clock = Arc::new(ManualClock::new());
+    let config = || Config { clock: clock.clone(), ..Config::default() };
+    let (old, new) =
+        (CacheManager::start(config()).unwrap(), CacheManager::start(config()).unwrap());
+    let tags = [old.tag_hash("t")];
+    let expires = old.now().after(Duration::from_secs(9));
+    let content_type = Some("text/plain");
+    let write = Write { expires, tags: &tags, content_type, ..Write::new(THEIRS, b"1") };
+    old.put_in(old.default_keyspace(), &write).unwrap();
+    old.settle(1, Some(Arc::new(Fields::none()))).unwrap();
+    new.settle(2, Some(Arc::new(Fields::of(ALL)))).unwrap();
+    let entries = given(&old, HEIR).iter().map(sent).collect();
+    assert_eq!(new.absorb(new.default_keyspace(), entries).unwrap(), 1);
+    let hit = new.get(THEIRS).unwrap().unwrap();
+    assert_eq!((hit.value.expires(), hit.value.label().content_type()), (expires, content_type));
+    // The tag is the same one in both processes, whatever keys they hash by.
+    new.revoke_in(new.default_keyspace(), &[new.tag_hash("t")]).unwrap();
+    assert_eq!(value(&new, THEIRS), None);
+}
+
+/// A way to use a key, and what is there afterwards.
+type Use = (&'static str, fn(&CacheManager));
+
+/// Each leaves nothing behind that would stand in an old entry's way.
+const USES: &[Use] = &[
+    ("a delete", |cache| _ = cache.delete(THEIRS).expect("it is ours")),
+    ("a put, and its end", |cache| {
+        cache.put(THEIRS, b"2", None).expect("it is ours");
+        evict(cache);
+    }),
+    ("a condition that is not met", |cache| {
+        cache
+            .delete_if_in(cache.default_keyspace(), THEIRS, Version::from(1))
+            .expect_err("it has no value");
+    }),
+    ("another end", |cache| {
+        let space = cache.default_keyspace();
+        assert!(!cache.set_expires_in(space, THEIRS, Tick::NEVER).expect("it is ours"));
+    }),
+    ("a sum, and its end", |cache| {
+        cache.add_in(cache.default_keyspace(), THEIRS, 1, Some(Tick::NEVER)).expect("it is ours");
+        evict(cache);
+    }),
+    ("a clear", |cache| _ = cache.clear().expect("it is ours")),
+    ("a tag", |cache| {
+        cache.revoke_in(cache.default_keyspace(), &[cache.tag_hash("t")]).expect("it is ours");
+    }),
+    ("a prefix", |cache| {
+        let selection = Selection::Prefix(THEIRS.into());
+        cache.invalidate_in(cache.default_keyspace(), &selection).expect("it is ours");
+    }),
+    ("a load, and its end", |cache| {
+        land(cache, &Cargo::Entry(Entry::new(THEIRS, b"2", Tick::NEVER).expect("it is ours")));
+        evict(cache);
+    }),
+    ("a load of what cannot be kept", |cache| {
+        land(
+            cache,
+            &Cargo::Entry(Entry::new(THEIRS, &vec![0; 12 << 20], Tick::NEVER).expect("it is ours")),
+        );
+    }),
+    ("a change of data nodes", |cache| _ = cache.add_node().expect("it is ours")),
+];
+
+/// Makes room for others where the entry was.
+fn evict(cache: &CacheManager) {
+    let owner = cache.owner(THEIRS);
+    let (id, hash) =
+        (cache.default_keyspace().id(), cache.key_hash(cache.default_keyspace(), THEIRS));
+    // As an eviction does it: nobody is told, nothing is noted.
+    let gone = cache.on_node(owner, |state| state.hand_over(id, hash, THEIRS)).expect("it is ours");
+    assert!(gone.is_some());
+}
+
+fn land(cache: &CacheManager, cargo: &Cargo) {
+    let space = cache.default_keyspace();
+    let (look, _waiter) = cache.look_in(space, THEIRS, Duration::from_mins(1)).expect("it is ours");
+    let Look::Leads(lead) = look else { panic!("nobody else loads it") };
+    cache.land_in(space, lead.flight(), cargo).expect("it is ours");
+}
+
+#[test]
+fn what_arrives_after_its_key_was_used_is_not_taken_over() {
+    for (what, make_use) in USES {
+        let (old, new) = (owner(1), start(2));
+        old.put(THEIRS, b"1", None).unwrap();
+        old.put(b"t-other", b"1", None).unwrap();
+        old.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+        new.settle(2, Some(Arc::new(Fields::of(b"t")))).unwrap();
+        let entries: Vec<_> = given(&old, HEIR).iter().map(sent).collect();
+        assert_eq!(entries.len(), 2);
+        make_use(&new);
+        let absorbed = new.absorb(new.default_keyspace(), entries).unwrap();
+        assert!(absorbed < 2, "{what}");
+        assert_eq!(value(&new, THEIRS), None, "{what}");
+    }
+}
+
+#[test]
+fn a_key_that_was_only_missed_is_taken_over_when_its_entry_arrives() {
+    let (old, new) = (owner(1), start(2));
+    old.put(THEIRS, b"1", None).unwrap();
+    old.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+    new.settle(2, Some(Arc::new(Fields::of(b"t")))).unwrap();
+    assert_eq!(value(&new, THEIRS), None);
+    let entries = given(&old, HEIR).iter().map(sent).collect();
+    assert_eq!(new.absorb(new.default_keyspace(), entries).unwrap(), 1);
+    assert_eq!(value(&new, THEIRS).as_deref(), Some(&b"1"[..]));
+}
+
+#[test]
+fn nothing_is_taken_over_that_is_not_ours_comes_too_late_or_has_a_version_of_this_view() {
+    let new = start(1);
+    let entry = |key: &[u8], version| {
+        Draft::new(key, b"1", Tick::NEVER).unwrap().entry_of(Version::from(version))
+    };
+    let space = new.default_keyspace().clone();
+    let error = new.absorb(&space, vec![entry(THEIRS, 1)]);
+    assert_eq!(error, Ok(0), "it shares its keys with nobody");
+    new.settle(2, Some(Arc::new(Fields::of(b"t")))).unwrap();
+    let of_this_view = new.put(b"t", b"1", None).unwrap().version.get();
+    assert_eq!(new.absorb(&space, vec![entry(OURS, 1)]), Ok(0), "it is another's");
+    assert_eq!(new.absorb(&space, vec![entry(b"t-1", of_this_view)]), Ok(0), "it cannot be");
+    assert_eq!(new.absorb(&space, vec![entry(b"t-2", 1)]), Ok(1));
+    new.end_arrivals().unwrap();
+    assert_eq!(new.absorb(&space, vec![entry(b"t-3", 1)]), Ok(0), "it comes too late");
+}
+
+/// 1. View 2 gives a key to another process. Nobody asks for its entry.
+/// 2. It is put there; the other process dies.
+/// 3. View 3 gives the key back.
+#[test]
+fn what_nobody_has_asked_for_does_not_come_back_with_its_key() {
+    let cache = owner(2);
+    (0..2_000).for_each(|n| _ = cache.put(&key(n), b"1", None).unwrap());
+    cache.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+    cache.settle(3, Some(Arc::new(Fields::of(ALL)))).unwrap();
+    for n in 0..2_000_u32 {
+        assert_eq!(value(&cache, &key(n)).is_some(), n.is_multiple_of(2), "{n}");
+    }
+}
+
+#[test]
+fn strays_that_are_dropped_free_their_memory() {
+    let cache = owner(2);
+    let bytes = || cache.statuses().unwrap().iter().map(|(_, status)| status.bytes).sum::<u64>();
+    let entries =
+        || cache.statuses().unwrap().iter().map(|(_, status)| status.entries).sum::<u64>();
+    (0..2_000).for_each(|n| _ = cache.put(&key(n), &[7; 1_000], None).unwrap());
+    cache.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+    let before = bytes();
+    cache.drop_strays().unwrap();
+    assert_eq!(entries(), 1_000);
+    assert!(bytes() + 1_000 * 1_000 <= before);
+}
+
+#[test]
+fn a_node_that_is_full_stays_within_its_limit_while_it_notes_what_is_used() {
+    let config = Config { data_nodes: 1, capacity_bytes: 1 << 20, ..Config::default() };
+    let cache = CacheManager::start(config).unwrap();
+    (0..4_000).for_each(|n| _ = cache.put(&key(n), &[7; 500], None).unwrap());
+    cache.settle(1, Some(Arc::new(Fields::of(ALL)))).unwrap();
+    let node = cache.owner(OURS);
+    cache.on_node(node, |state| state.validate()).unwrap();
+    (0..4_000).for_each(|n| _ = cache.put(&key(n), &[7; 500], None).unwrap());
+    cache.on_node(node, |state| state.validate()).unwrap();
+    cache.end_arrivals().unwrap();
+    cache.on_node(node, |state| state.validate()).unwrap();
+}

@@ -1,0 +1,134 @@
+//! Entries that leave a node, and such that arrive.
+
+use distcache_bus::Epoch;
+
+use super::DataNode;
+use crate::any_store::on_store;
+use crate::arrivals::Arrivals;
+use crate::{Entry, KeyspaceId, Version};
+
+impl DataNode {
+    /// Takes the entry of a key away, for another node. Its load stays until the
+    /// move comes round ([`hand_over_some`](Self::hand_over_some)): till then the
+    /// fence lets nobody land it here or join it.
+    pub fn hand_over(&mut self, id: KeyspaceId, hash: u64, key: &[u8]) -> Option<Entry> {
+        let now = self.clock.now();
+        self.note_peaks();
+        let keyspace = self.keyspace_mut(id)?;
+        on_store!(&mut keyspace.store, store => store.hand_over(hash, key, now))
+    }
+
+    /// Takes away what `leaves` picks by hash among the next `entries`, or some
+    /// more, into `moved`; from the beginning if `at` is 0, when the loads that
+    /// it picks are taken off too. Returns where to go on; `None` at the end.
+    pub fn hand_over_some(
+        &mut self,
+        id: KeyspaceId,
+        at: usize,
+        entries: usize,
+        leaves: impl Fn(u64) -> bool,
+        moved: &mut Vec<(u64, Entry)>,
+    ) -> Option<usize> {
+        let now = self.clock.now();
+        self.note_peaks();
+        let keyspace = self.keyspace_mut(id)?;
+        if at == 0 {
+            keyspace.flights.detach_where(|hash, _| leaves(hash));
+        }
+        on_store!(&mut keyspace.store, store => {
+            store.hand_over_some(at, entries, leaves, moved, now)
+        })
+    }
+
+    /// Takes an entry over from another node, with its version and its expiry.
+    /// Returns whether it did: not if the key has one here (which is newer), or if
+    /// there is no room for it at all.
+    pub fn take_over(&mut self, id: KeyspaceId, hash: u64, entry: Entry) -> bool {
+        let now = self.clock.now();
+        self.make_room(id, entry.heap_bytes(), now);
+        self.keyspace_mut(id).is_some_and(
+            |keyspace| on_store!(&mut keyspace.store, store => store.take_over(hash, entry, now)),
+        )
+    }
+
+    /// As [`hand_over_some`](Self::hand_over_some), picked by key: for another process.
+    /// Loads are not taken off; nobody lands one here who does not answer for its key.
+    pub fn give_some(
+        &mut self,
+        id: KeyspaceId,
+        at: usize,
+        entries: usize,
+        leaves: impl Fn(&[u8]) -> bool,
+        given: &mut Vec<(u64, Entry)>,
+    ) -> Option<usize> {
+        let now = self.clock.now();
+        self.note_peaks();
+        let keyspace = self.keyspace_mut(id)?;
+        on_store!(&mut keyspace.store, store => store.give_some(at, entries, leaves, given, now))
+    }
+
+    /// Entries of another process may arrive from now on
+    /// ([`absorb`](Self::absorb)), until [`end_arrivals`](Self::end_arrivals).
+    ///
+    /// Must be said before this process answers for their keys.
+    pub fn expect_arrivals(&mut self) {
+        let (now, arrivals) = (self.clock.now(), Arrivals::new());
+        let bytes_max = self.bytes_max.saturating_sub(arrivals.heap_bytes());
+        self.end_arrivals();
+        while bytes_max < self.bytes() && self.evict_from_fullest(None, now) {}
+        self.arrivals = Some(arrivals);
+        self.note_peaks();
+    }
+
+    /// What still arrives comes too late.
+    pub fn end_arrivals(&mut self) {
+        self.note_peaks();
+        self.arrivals = None;
+    }
+
+    /// Takes over an entry of another process, which has answered for its key until
+    /// `epoch`, with its version and its end. Returns whether it did.
+    ///
+    /// Not if its key was used here meanwhile:
+    ///
+    /// 1. This process answers for a key from now on. Its entry is on its way.
+    /// 2. The key is deleted here: acknowledged.
+    /// 3. The entry arrives.
+    /// 4. A reader gets what was deleted.
+    ///
+    /// The same if it was put here, and evicted; or loaded, and evicted: what arrives
+    /// is older than what a reader was told.
+    ///
+    /// An entry MUST arrive once at most: one that was taken over may have been changed
+    /// and evicted when it comes again. So it is asked for, and an answer that nobody
+    /// waits for is dropped.
+    pub fn absorb(&mut self, epoch: Epoch, id: KeyspaceId, hash: u64, entry: Entry) -> bool {
+        let is_left_alone = |arrivals: &Arrivals| !arrivals.has_seen(hash);
+        if !self.arrivals.as_ref().is_some_and(is_left_alone)
+            || Version::first_of(epoch) <= entry.version()
+        {
+            return false;
+        }
+        self.take_over(id, hash, entry)
+    }
+
+    /// Notes that a key is used while its entry may be on its way here.
+    #[inline]
+    pub(super) fn note_use(&mut self, hash: u64) {
+        if let Some(arrivals) = &mut self.arrivals {
+            arrivals.note(hash);
+        }
+    }
+
+    /// The same of keys that nobody has named.
+    #[inline]
+    pub(super) fn note_use_of_all(&mut self) {
+        if let Some(arrivals) = &mut self.arrivals {
+            arrivals.note_all();
+        }
+    }
+
+    pub(super) fn arrivals_bytes(&self) -> u64 {
+        self.arrivals.as_ref().map_or(0, Arrivals::heap_bytes)
+    }
+}
