@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -26,7 +25,7 @@ impl Hub {
         let _end = FailOnDrop(&self.shared.settings, &peer, this_try);
         let connected = tokio::select! {
             () = self.closing.cancelled() => Err(NotSent::Closed),
-            connected = self.connect(&peer) => connected,
+            connected = self.connect(&peer, this_try) => connected,
         };
         if let Err(why) = connected {
             self.shared.counters.dials_failed.one();
@@ -35,13 +34,12 @@ impl Hub {
         }
     }
 
-    async fn connect(self: &Arc<Self>, peer: &Arc<Peer>) -> Result<(), NotSent> {
+    async fn connect(self: &Arc<Self>, peer: &Arc<Peer>, this_try: Try) -> Result<(), NotSent> {
         let settings = &self.shared.settings;
-        let dial = self.dials.fetch_add(1, Ordering::Relaxed) + 1;
         self.shared.counters.dialled.one();
         let pipe = self.wire.connect(&peer.address, settings.connect_timeout).await?;
         let within = settings.handshake_timeout;
-        let introduced = timeout(within, self.introduce(peer, dial, pipe)).await;
+        let introduced = timeout(within, self.introduce(peer, this_try, pipe)).await;
         let late = |_elapsed| ConnectFailed::TimedOut { address: peer.address.clone(), within };
         match introduced.map_err(late)? {
             Err(NotSent::Refused(why)) if why.reason == Reason::Connected => {
@@ -54,11 +52,11 @@ impl Hub {
     async fn introduce(
         self: &Arc<Self>,
         peer: &Arc<Peer>,
-        dial: u64,
+        this_try: Try,
         mut pipe: Pipe,
     ) -> Result<(), NotSent> {
         let settings = &self.shared.settings;
-        let taken = self.peers.taken_from(&peer.address);
+        let Try { dial, taken } = this_try;
         let hello = Hello {
             dial,
             taken_from: taken.map_or(0, |(from, _)| from.get()),

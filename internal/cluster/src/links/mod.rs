@@ -214,7 +214,7 @@ impl Hub {
     ) -> Result<Result<Arc<Link>, Waiter<peer::Connected>>, NotSent> {
         let settings = &self.shared.settings;
         let peer = self.peers.get_or_add(to)?;
-        let asked = peer.ask(settings).inspect_err(|error| self.note(error))?;
+        let asked = peer.ask(settings, &self.dials).inspect_err(|error| self.note(error))?;
         Ok(match asked {
             Asked::Linked(link) => Ok(link),
             Asked::Waits(waiter) => Err(waiter),

@@ -1,7 +1,7 @@
 //! What we have of one other address: a link, a connection on its way, or nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use distcache_bus::{Replier, Waiter, reply_slot};
@@ -34,8 +34,6 @@ struct State {
     taken: Option<(MemberId, u64)>,
     /// Tries to connect that have failed, one after the other.
     failures: u32,
-    /// Tries to connect that there ever were.
-    tries: u64,
 }
 
 #[derive(Debug)]
@@ -57,19 +55,31 @@ pub(super) enum Asked {
     Dials(Try, Waiter<Connected>),
 }
 
-/// Which try to connect with one address. One that ends late says nothing of the next.
+/// One try to connect. If it ends late, that says nothing of the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Try(u64);
+pub(super) struct Try {
+    /// The number of the connection.
+    pub(super) dial: u64,
+    /// The last connection of the other that we had taken when the try began.
+    ///
+    /// 1. A begins to connect with B.
+    /// 2. B connects with A, which takes it: they speak.
+    /// 3. A's own connection says that B's was taken, as if A had known it when it
+    ///    began; B takes it for lost, and cuts the one on which they speak.
+    ///
+    /// Hence this is looked up under the lock under which the try begins.
+    pub(super) taken: Option<(MemberId, u64)>,
+}
 
 impl Peer {
     pub(super) fn new(address: Address) -> Arc<Self> {
         let stage = Stage::Idle { retry_at: None };
-        let state = Mutex::new(State { stage, taken: None, failures: 0, tries: 0 });
+        let state = Mutex::new(State { stage, taken: None, failures: 0 });
         Arc::new(Self { address, state, linked: Notify::new() })
     }
 
     /// The link, or a place among those who wait for it.
-    pub(super) fn ask(&self, settings: &Settings) -> Result<Asked, NotSent> {
+    pub(super) fn ask(&self, settings: &Settings, dials: &AtomicU64) -> Result<Asked, NotSent> {
         let mut state = self.state.lock();
         match &mut state.stage {
             Stage::Linked(link) => Ok(Asked::Linked(link.clone())),
@@ -90,8 +100,8 @@ impl Peer {
                     return Err(NotSent::Away { address: self.address.clone(), retry_in });
                 }
                 let (replier, waiter) = reply_slot();
-                state.tries += 1;
-                let this_try = Try(state.tries);
+                let dial = dials.fetch_add(1, Ordering::Relaxed) + 1;
+                let this_try = Try { dial, taken: state.taken };
                 state.stage = Stage::Dialling { this_try, waiters: vec![replier] };
                 Ok(Asked::Dials(this_try, waiter))
             }
@@ -108,10 +118,6 @@ impl Peer {
     /// Whether it can be forgotten.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.state.lock().stage, Stage::Idle { .. })
-    }
-
-    pub(super) fn taken(&self) -> Option<(MemberId, u64)> {
-        self.state.lock().taken
     }
 
     /// Whether a connection that the other has begun is to be the one between us. The

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use super::hello::{Introduced, Refused, refused};
 use super::link::Link;
 use super::peer::Peer;
-use super::{MemberId, NotSent, Settings};
+use super::{NotSent, Settings};
 use crate::proto::refusal::Reason;
 use crate::wire::Address;
 
@@ -110,10 +110,5 @@ impl Peers {
         for peer in self.known.read().values() {
             peer.ended(link, settings);
         }
-    }
-
-    /// The last connection from there that we have taken.
-    pub(super) fn taken_from(&self, address: &Address) -> Option<(MemberId, u64)> {
-        self.get(address)?.taken()
     }
 }

@@ -1,5 +1,6 @@
 //! The task of a link that reads: it hands replies to who waits, and serves requests.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -63,28 +64,40 @@ impl Reader {
         }
     }
 
+    /// Why it ends; what has ended the link first, counts.
     async fn read(&mut self) -> Ended {
+        match self.read_on().await {
+            Ok(never) => match never {},
+            Err(why) => why,
+        }
+    }
+
+    async fn read_on(&mut self) -> Result<Infallible, Ended> {
         let mut answers = Answers { room: self.link.reply_room(), ..Answers::default() };
         loop {
             let has_answers = !answers.frames.is_empty();
             match next(self.incoming.as_mut(), has_answers).await {
                 Next::Frame(frame) => {
-                    if let Err(why) = self.take(frame, &mut answers) {
-                        return why;
-                    }
+                    self.take(frame, &mut answers)?;
                     if REPLIES_AT_ONCE_MAX <= answers.frames.len() {
-                        self.send(&mut answers);
+                        self.send(&mut answers)?;
                     }
                 }
-                Next::Pause => self.send(&mut answers),
-                Next::End(why) => return why,
+                Next::Pause => self.send(&mut answers)?,
+                Next::End(why) => return Err(why),
             }
         }
     }
 
-    fn send(&self, answers: &mut Answers) {
+    fn send(&self, answers: &mut Answers) -> Result<(), Ended> {
         self.link.post(answers.frames.drain(..), Company::Alone);
         answers.room = self.link.reply_room();
+        // 1. The other asks so much that the link is ended here.
+        // 2. Thousands of its requests have been read already, and there is room again:
+        //    nothing waits to be written to a link that has ended.
+        // 3. They are served, for nobody.
+        // Hence nothing more is taken from a link that has ended.
+        if self.link.over.is_cancelled() { Err(Ended::Closed) } else { Ok(()) }
     }
 
     fn take(&self, frame: Bytes, answers: &mut Answers) -> Result<(), Ended> {

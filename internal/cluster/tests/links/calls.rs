@@ -32,13 +32,13 @@ async fn ten_thousand(one: &Member, other: &Member) {
         });
     }
     until("all have reached the other", || {
-        other.echo.served() + usize::try_from(other.links.counts().busy).unwrap() == 10_000
+        other.echo.served() + usize::try_from(other.links.counts().busy).expect("few") == 10_000
     })
     .await;
     other.echo.may.add_permits(1000);
     while let Some(done) = calls.join_next().await {
-        let (key, value) = done.unwrap();
-        assert_eq!(value.unwrap(), key, "each gets its own");
+        let (key, value) = done.expect("no panic");
+        assert_eq!(value.expect("a reply"), key, "each gets its own");
     }
 }
 

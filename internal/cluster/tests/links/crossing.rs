@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
-use distcache_cluster::wire::{Network, Weather};
+use std::sync::Arc;
+
+use distcache_cluster::proto::Hello;
+use distcache_cluster::proto::frame::Kind;
+use distcache_cluster::proto::refusal::Reason;
+use distcache_cluster::wire::{Listener, Network, Weather, Wire};
 use tokio::time::sleep;
 
-use crate::support::{Member, until};
+use crate::hostile::{Stranger, hello};
+use crate::support::{Member, get, patient, place, until, wire};
 
 /// Both call at about the same moment, by ways of different length: who hears of whom
 /// first is different each time, and in some of them both connections are on their way.
@@ -74,13 +80,14 @@ async fn a_member_that_was_restarted_is_another_at_the_same_address() {
     let before = Member::in_memory(&network, 2).await;
     assert_eq!(one.get(&before, b"a").await.unwrap(), "a");
     before.links.close().await;
-    let wire = std::sync::Arc::new(network.member(&before.address));
+    let wire = Arc::new(network.member(&before.address));
     let after = Member::start(wire, 22, &before.address, |_| {}).await;
     until("the old one is gone", || one.links.linked().is_empty()).await;
     assert_eq!(one.get(&after, b"b").await.unwrap(), "b");
     assert_eq!(one.links.linked()[0].member, crate::support::member(22));
 }
 
+/// Real threads find the interleaving at `Try::taken` within a few of the fifty.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_survives_over_tcp_too_whoever_is_faster() {
     for _ in 0..50 {
@@ -91,4 +98,73 @@ async fn one_survives_over_tcp_too_whoever_is_faster() {
             .await;
         assert_eq!((one.links.counts().ended, other.links.counts().ended), (0, 0));
     }
+}
+
+/// What a stranger that says this is answered, when it connects with a member.
+async fn answer(network: &Arc<Network>, to: &Member, hello: Hello) -> (Stranger, Kind) {
+    let mut stranger = Stranger::connect(network, hello.member, to).await;
+    assert!(stranger.say(&Kind::Hello(hello)).await);
+    let heard = stranger.hears().await;
+    (stranger, heard)
+}
+
+/// Lets a member connect with a stranger, and returns the hello that it says.
+async fn is_called_by(listener: &mut dyn Listener, member: &Member) -> (Stranger, Hello) {
+    let (links, to) = (member.links.clone(), listener.address().clone());
+    tokio::spawn(async move { links.call(&to, get(b"a"), patient()).await });
+    let pipe = listener.accept().await.expect("it comes").await.expect("it is there");
+    let mut stranger = Stranger { pipe };
+    let Kind::Hello(theirs) = stranger.hears().await else { panic!("no hello") };
+    assert!(stranger.say(&Kind::Hello(Hello { dial: 0, ..hello(9) })).await);
+    assert!(matches!(stranger.hears().await, Kind::Request(_)), "they speak");
+    (stranger, theirs)
+}
+
+/// The second interleaving at `Peer::admit`, step by step.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_slow_on_its_way_takes_no_others_place() {
+    let network = Network::new(1);
+    let one = Member::in_memory(&network, 1).await;
+    let mut listener = wire(&network, 9).listen(&place(9)).await.unwrap();
+    let (_speaks, theirs) = is_called_by(listener.as_mut(), &one).await;
+    assert_eq!(theirs.dial, 1);
+    // It began before it took the other, of which it says nothing.
+    let (_, heard) = answer(&network, &one, hello(9)).await;
+    let Kind::Refusal(refusal) = heard else { panic!("{heard:?}") };
+    assert_eq!(refusal.reason(), Reason::Connected);
+    assert_eq!(one.links.counts().ended, 0);
+    // It has lost the other, and says so.
+    let lost = Hello { dial: 2, taken_from: 1, taken_dial: 1, ..hello(9) };
+    let (_speaks_now, heard) = answer(&network, &one, lost).await;
+    assert!(matches!(heard, Kind::Hello(_)), "{heard:?}");
+    assert_eq!((one.links.counts().ended, one.links.linked().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_later_of_two_connections_of_one_member_counts_but_not_one_by_another_name() {
+    let network = Network::new(1);
+    let one = Member::in_memory(&network, 1).await;
+    let (_first, heard) = answer(&network, &one, hello(9)).await;
+    assert!(matches!(heard, Kind::Hello(_)), "{heard:?}");
+    let by_alias = Hello { dial: 2, to: "service:7000".to_owned(), ..hello(9) };
+    let (_, heard) = answer(&network, &one, by_alias).await;
+    let Kind::Refusal(refusal) = heard else { panic!("{heard:?}") };
+    assert_eq!((refusal.reason(), &*refusal.address), (Reason::Connected, one.address.as_str()));
+    let (_second, heard) = answer(&network, &one, Hello { dial: 3, ..hello(9) }).await;
+    assert!(matches!(heard, Kind::Hello(_)), "{heard:?}");
+    assert_eq!((one.links.counts().ended, one.links.linked().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_connects_says_which_connection_of_the_other_it_has_taken() {
+    let network = Network::new(1);
+    let one = Member::in_memory(&network, 1).await;
+    let (first, _) = answer(&network, &one, Hello { dial: 5, ..hello(9) }).await;
+    drop(first);
+    until("it is gone", || one.links.linked().is_empty()).await;
+    sleep(Duration::from_secs(1)).await;
+    let mut listener = wire(&network, 9).listen(&place(9)).await.unwrap();
+    let (_speaks, theirs) = is_called_by(listener.as_mut(), &one).await;
+    assert_eq!((theirs.taken_from, theirs.taken_dial), (9, 5));
+    assert_eq!(theirs.to, place(9).to_string());
 }

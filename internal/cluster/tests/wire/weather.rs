@@ -13,7 +13,7 @@ use crate::support::{PATIENCE, Rig, address, receive, send};
 async fn pipe() -> (Arc<Network>, Pipe, Pipe) {
     let network = Network::new(7);
     let (a, b) = (address("a:1"), address("b:1"));
-    let mut listener = network.member(&b).listen(&b).await.unwrap();
+    let mut listener = network.member(&b).listen(&b).await.expect("it works");
     let rig = Rig { wire: Arc::new(network.member(&a)), at: a };
     let (near, far) = rig.pipe_by(listener.as_mut()).await;
     (network, near, far)
@@ -26,7 +26,7 @@ fn set(network: &Network, weather: Weather) {
 async fn send_all(pipe: &mut Pipe, frames: u32) {
     for number in 0..frames {
         let frame = Bytes::copy_from_slice(&number.to_be_bytes());
-        send(pipe.outgoing.as_mut(), frame).await.unwrap();
+        send(pipe.outgoing.as_mut(), frame).await.expect("it works");
     }
 }
 
@@ -34,7 +34,7 @@ async fn send_all(pipe: &mut Pipe, frames: u32) {
 async fn arrivals(pipe: &mut Pipe) -> Vec<u32> {
     let mut arrived = Vec::new();
     while let Ok(Some(frame)) = timeout(PATIENCE, receive(pipe.incoming.as_mut())).await {
-        arrived.push(u32::from_be_bytes(frame[..].try_into().unwrap()));
+        arrived.push(u32::from_be_bytes(frame[..].try_into().expect("it works")));
     }
     arrived
 }
