@@ -7,12 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::message::{Answer, Letter, Question};
 use super::stay::Stay;
-use super::{Post, Seat, Settings, Unreached};
+use super::{Post, Seat, Settings, SettingsInvalid, Unreached};
 use crate::lease::{Standing, Uptime};
 use crate::view::{Address, MemberId, View};
 
@@ -26,6 +27,8 @@ pub(super) const LISTED_MAX: usize = 256;
 pub struct Agreement {
     pub(super) desk: Arc<Desk>,
     living: JoinHandle<()>,
+    /// Where everything of it runs.
+    runtime: Handle,
 }
 
 /// What all tasks of the process share.
@@ -66,6 +69,9 @@ impl Agreement {
     /// Begins to look for a cluster, on the current tokio runtime, at the addresses that
     /// `listed` says ([`discovery::follow`](crate::discovery::follow)).
     ///
+    /// # Errors
+    /// [`SettingsInvalid`].
+    ///
     /// # Panics
     /// Outside of a runtime.
     pub fn start(
@@ -74,7 +80,8 @@ impl Agreement {
         seat: Arc<dyn Seat>,
         uptime: Arc<dyn Uptime>,
         listed: watch::Receiver<Vec<Address>>,
-    ) -> Self {
+    ) -> Result<Self, SettingsInvalid> {
+        settings.validate()?;
         let (view, _) = watch::channel(None);
         let desk = Arc::new(Desk {
             settings,
@@ -91,7 +98,7 @@ impl Agreement {
             door: AsyncMutex::new(()),
         });
         let living = tokio::spawn(Arc::clone(&desk).live());
-        Self { desk, living }
+        Ok(Self { desk, living, runtime: Handle::current() })
     }
 
     /// Answers a message that the post has brought `from` another process.
@@ -142,6 +149,8 @@ impl Drop for Agreement {
         self.living.abort();
         if let Place::In(stay) = std::mem::replace(&mut *self.desk.place.lock(), Place::Gone) {
             stay.abandon();
+            // A log goes on by itself until it is told to end.
+            self.runtime.spawn(async move { stay.raft.shutdown().await });
         }
         self.desk.standing.end();
     }

@@ -22,6 +22,10 @@ impl Desk {
                     Err(why) => why.into(),
                 }
             }
+            Question::Propose { change, .. } if !may_be_asked_for(&change) => {
+                let why = "only a leader itself proposes such a change".to_owned();
+                Refusal::Failed { why }.into()
+            }
             Question::Propose { cluster, change } => {
                 match self.propose_for(cluster, change).await {
                     Ok(outcome) => Answer::Agreed { outcome },
@@ -98,6 +102,19 @@ impl Desk {
         }
         let failed = |error: String| Refusal::Failed { why: error };
         self.propose_here(&stay, change).await.map_err(failed)
+    }
+}
+
+/// What a leader proposes for others. It alone knows who is to be removed or activated,
+/// and whether the cluster is to dissolve.
+fn may_be_asked_for(change: &Change) -> bool {
+    match change {
+        Change::Drain(_) | Change::SetKeyspace { .. } | Change::RemoveKeyspace { .. } => true,
+        Change::Found { .. }
+        | Change::Join(_)
+        | Change::Activate(_)
+        | Change::Remove { .. }
+        | Change::Dissolve { .. } => false,
     }
 }
 

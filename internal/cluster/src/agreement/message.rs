@@ -15,8 +15,12 @@ use super::log::Types;
 use crate::lease::ledger::{Renewal, Verdict};
 use crate::view::{Address, Change, ClusterId, Member, MemberId, MemberState, Outcome};
 
-/// A longer message is not read.
-pub const MESSAGE_BYTES_MAX: usize = 128 << 20;
+/// A longer message is not read. The longest are 64 entries of the log with a keyspace's
+/// settings each, and a part of a snapshot ([`SNAPSHOT_PART_BYTES`]) as numbers in JSON.
+pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
+
+/// A snapshot goes in parts of so many bytes.
+pub(super) const SNAPSHOT_PART_BYTES: u64 = 1 << 20;
 
 /// What every question says first, so that strangers are told so before anything else.
 #[derive(Debug, Serialize, Deserialize)]

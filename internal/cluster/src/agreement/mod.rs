@@ -22,7 +22,7 @@ mod seat;
 pub use seat::{NotTaken, Seat};
 
 mod settings;
-pub use settings::{OnMinority, Settings};
+pub use settings::{LEASE_MIN, OnMinority, Settings, SettingsInvalid};
 
 mod message;
 pub use message::MESSAGE_BYTES_MAX;

@@ -6,7 +6,29 @@ use std::time::Duration;
 
 use crate::lease::ledger::Terms;
 use crate::lease::over_after;
-use crate::view::Address;
+use crate::view::{Address, WEIGHT_MAX};
+
+/// The shortest lease. A sixteenth of it has to do for a round trip between members, and
+/// for whatever a busy machine does in between.
+pub const LEASE_MIN: Duration = Duration::from_millis(200);
+
+/// Settings by which nobody can be a member.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsInvalid {
+    /// The lease.
+    #[error("a lease of {lease:?} is too short: it has to be {LEASE_MIN:?} or longer")]
+    LeaseTooShort {
+        /// As it was given.
+        lease: Duration,
+    },
+    /// The weight.
+    #[error("a weight of {weight} is too much: {WEIGHT_MAX} is the largest")]
+    TooHeavy {
+        /// As it was given.
+        weight: NonZeroU32,
+    },
+}
 
 /// What to do when a majority is lost and does not come back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,6 +79,21 @@ impl Settings {
             on_minority: OnMinority::default(),
             speaks: 1..=1,
         }
+    }
+
+    /// Whether one can be a member by them.
+    ///
+    /// # Errors
+    /// What is wrong first.
+    pub fn validate(&self) -> Result<(), SettingsInvalid> {
+        let (lease, weight) = (self.lease, self.weight);
+        if lease < LEASE_MIN {
+            return Err(SettingsInvalid::LeaseTooShort { lease });
+        }
+        if WEIGHT_MAX < weight.get() {
+            return Err(SettingsInvalid::TooHeavy { weight });
+        }
+        Ok(())
     }
 
     /// The leader's heartbeat, and between two confirmations that it leads. A round trip
@@ -136,6 +173,18 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_can_be_a_member_by_is_refused_by_name() {
+        let mut settings = Settings::new("a:1");
+        assert_eq!(settings.validate(), Ok(()));
+        settings.weight = NonZeroU32::new(17).unwrap();
+        let told = settings.validate().unwrap_err().to_string();
+        assert_eq!(told, "a weight of 17 is too much: 16 is the largest");
+        settings.lease = Duration::from_millis(20);
+        let told = settings.validate().unwrap_err().to_string();
+        assert_eq!(told, "a lease of 20ms is too short: it has to be 200ms or longer");
+    }
 
     #[test]
     fn a_leader_is_replaced_well_before_leases_end() {

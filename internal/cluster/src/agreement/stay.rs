@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::agreement::{Desk, Place};
 use super::log::{Log, Raft};
 use super::machine::Machine;
-use super::message::{Peer, Refusal};
+use super::message::{Peer, Refusal, SNAPSHOT_PART_BYTES};
 use super::network::Network;
 use crate::lease::ledger::Ledger;
 use crate::view::{ClusterId, Member, MemberId, MemberState, View};
@@ -238,6 +238,7 @@ impl Desk {
             max_in_snapshot_log_to_keep: SNAPSHOT_EVERY,
             replication_lag_threshold: 2 * SNAPSHOT_EVERY,
             max_payload_entries: SNAPSHOT_EVERY,
+            snapshot_max_chunk_size: SNAPSHOT_PART_BYTES,
             ..Config::default()
         }
     }

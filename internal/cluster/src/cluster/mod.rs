@@ -22,7 +22,7 @@ use std::time::Duration;
 use distcache_manager::{CacheManager, Keyspace};
 use tokio::sync::watch;
 
-use crate::agreement::{self, Agreement};
+use crate::agreement::{self, Agreement, SettingsInvalid};
 use crate::lease::Uptime;
 use crate::links::{self, CallFailed, Links, Serve};
 use crate::proto::{Reply, Request};
@@ -74,23 +74,26 @@ pub enum Whose {
 impl Cluster {
     /// Begins to look for a cluster, and to answer others.
     ///
+    /// # Errors
+    /// [`SettingsInvalid`].
+    ///
     /// # Panics
     /// Outside a runtime of tokio: it is where everything of it runs. A view is taken on
     /// one of its threads, which goes through the cache's entries then: so it SHOULD
     /// have another.
-    pub fn start(parts: Parts) -> Self {
+    pub fn start(parts: Parts) -> Result<Self, SettingsInvalid> {
         let Parts { cache, wire, listener, links, agreement, uptime, listed, service } = parts;
         let seat = Arc::new(CacheSeat::new(cache, uptime.clone()));
         let post = Arc::new(LinkPost::default());
         let front = Arc::new(Front::new(service));
         let agreement =
-            Arc::new(Agreement::start(agreement, post.clone(), seat.clone(), uptime, listed));
+            Arc::new(Agreement::start(agreement, post.clone(), seat.clone(), uptime, listed)?);
         // It has no view before its post can be carried.
         seat.stand(agreement.standing());
         front.begin(Arc::downgrade(&agreement));
         let links = Arc::new(Links::start(wire, listener, links, front));
         post.begin(Arc::downgrade(&links));
-        Self { seat, agreement, links }
+        Ok(Self { seat, agreement, links })
     }
 
     /// The view that the cache has settled in; none outside of a cluster.

@@ -31,10 +31,10 @@ pub fn follow(discovery: Arc<dyn Discovery>, pace: Pace) -> watch::Receiver<Vec<
     tokio::spawn(async move {
         let mut failing = false;
         while !listed.is_closed() {
-            match ask(Arc::clone(&discovery), pace.deadline).await {
+            match ask(&discovery, pace.deadline).await {
                 Ok(addresses) => {
                     if std::mem::take(&mut failing) {
-                        log::info!("discovery tells where members are again");
+                        log::info!("{discovery:?} tells where members are again");
                     }
                     publish(&listed, addresses);
                 }
@@ -62,19 +62,75 @@ fn publish(listed: &watch::Sender<Vec<Address>>, addresses: Vec<String>) {
     });
 }
 
-/// A call that does not return keeps its thread; the next one waits for it.
+/// A call that takes too long has failed, and is waited for before the next: there is
+/// never more than one thread in it.
 async fn ask(
-    discovery: Arc<dyn Discovery>,
+    discovery: &Arc<dyn Discovery>,
     deadline: Duration,
 ) -> Result<Vec<String>, DiscoveryFailed> {
-    let name = format!("{discovery:?}");
-    let mut asked = tokio::task::spawn_blocking(move || discovery.addresses());
+    let failed = |why: &dyn std::fmt::Display| DiscoveryFailed::because(&Named(discovery), why);
+    let asked = Arc::clone(discovery);
+    let mut asked = tokio::task::spawn_blocking(move || asked.addresses());
     match tokio::time::timeout(deadline, &mut asked).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(panicked)) => Err(DiscoveryFailed::because(&name, &panicked)),
-        Err(elapsed) => {
-            log::warn!("{}; waiting for it", DiscoveryFailed::because(&name, &elapsed));
-            asked.await.unwrap_or_else(|ended| Err(DiscoveryFailed::because(&name, &ended)))
+        Ok(Err(panicked)) => Err(failed(&panicked)),
+        Err(_elapsed) => {
+            let _too_late = asked.await;
+            Err(failed(&format!("it took longer than {deadline:?}")))
         }
+    }
+}
+
+/// A discovery by its `Debug`.
+struct Named<'a>(&'a Arc<dyn Discovery>);
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// Answers from a list, and fails when it is at its end.
+    #[derive(Debug)]
+    struct Script(Mutex<Vec<Option<&'static str>>>);
+
+    impl Discovery for Script {
+        fn addresses(&self) -> Result<Vec<String>, DiscoveryFailed> {
+            let answer = self.0.lock().pop().flatten();
+            let failed = || DiscoveryFailed::because(&"the script", &"it is at its end");
+            answer.map(|one| vec![one.to_owned()]).ok_or_else(failed)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_answer_holds_while_discovery_fails() {
+        let script = Mutex::new(vec![None, None, Some("b:1"), None, Some("a:1")]);
+        let script = Arc::new(Script(script));
+        let mut listed = follow(Arc::clone(&script) as _, Pace::default());
+        listed.changed().await.unwrap();
+        assert_eq!(*listed.borrow_and_update(), [Address::new("a:1")]);
+        listed.changed().await.unwrap();
+        assert_eq!(*listed.borrow_and_update(), [Address::new("b:1")]);
+        // It is asked on, and fails; nothing new is listed.
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert!(script.0.lock().is_empty());
+        assert!(!listed.has_changed().unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_asked_when_nobody_looks_any_more() {
+        let script = Arc::new(Script(Mutex::new(vec![Some("a:1"); 100])));
+        let mut listed = follow(Arc::clone(&script) as _, Pace::default());
+        listed.changed().await.unwrap();
+        drop(listed);
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(Arc::strong_count(&script), 1);
+        assert_eq!(script.0.lock().len(), 99);
     }
 }

@@ -151,6 +151,13 @@ fn who_joins_after_many_changes_knows_them_all() {
     assert_eq!(of(3).len(), 7);
 }
 
+#[test]
+fn of_an_agreement_that_is_dropped_nothing_goes_on() {
+    let mut world = cluster_of(3);
+    let leader = world.leader();
+    assert_eq!(world.hosts[leader].drop_agreement(D), 0);
+}
+
 /// Heartbeats, confirmations and renewals, both ways.
 #[test]
 fn three_members_at_rest_send_a_hundred_messages_a_second_at_most() {

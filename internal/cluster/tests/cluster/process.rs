@@ -68,7 +68,7 @@ impl Process {
             listed: watch::channel(listed).1,
             service: Arc::new(Shelf(cache.clone())),
         };
-        Self { cache, cluster: Cluster::start(parts) }
+        Self { cache, cluster: Cluster::start(parts).expect("good settings") }
     }
 
     /// Whether it answers for a key now.

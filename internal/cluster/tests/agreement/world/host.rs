@@ -61,7 +61,8 @@ impl Host {
             clock.begin(now, Instant::now());
             let post = net.post(index, &clock);
             let seat = served.of(&address(index));
-            Arc::new(Agreement::start(settings, post, seat, clock.clone(), listener))
+            let agreement = Agreement::start(settings, post, seat, clock.clone(), listener);
+            Arc::new(agreement.expect("the settings are fine"))
         });
         let standing = agreement.standing();
         let running = Some(Running { agreement, standing, runtime });
@@ -88,6 +89,14 @@ impl Host {
             runtime.block_on(async { drop(agreement) });
             runtime.shutdown_background();
         }
+    }
+
+    /// Drops its part in the cluster, and runs what is left: how many tasks that are.
+    pub(crate) fn drop_agreement(&mut self, time: Duration) -> usize {
+        let Running { agreement, standing: _, runtime } = self.running.take().expect("it runs");
+        drop(agreement);
+        runtime.block_on(async { tokio::time::sleep(time).await });
+        runtime.metrics().num_alive_tasks()
     }
 
     pub(crate) fn is_alive(&self) -> bool {
