@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use distcache_bus::Watermark;
 use distcache_node::{Cause, Departed, EvictionPolicy, KeyspaceId, Lifetimes, Value};
+use distcache_ring::KeyHasher;
 
 use crate::Error;
 
@@ -49,6 +50,9 @@ impl Default for KeyspaceSpec {
     }
 }
 
+/// The key under which names are hashed, in every process.
+const NAME_KEY: [u8; 16] = *b"distcache's name";
+
 /// Is told of entries that are not there any more, and why.
 ///
 /// It is called on the thread whose call made them go (or that of the sweep),
@@ -76,6 +80,8 @@ struct Inner {
     name: Box<str>,
     /// Makes equal keys of two keyspaces different: a part of their hash.
     salt: u64,
+    /// The same in every process.
+    name_hash: u64,
     shares_hits: AtomicBool,
     listener: ArcSwap<Option<Arc<dyn RemovalListener>>>,
 }
@@ -86,6 +92,7 @@ impl Keyspace {
             id,
             name: name.into(),
             salt,
+            name_hash: KeyHasher::new(NAME_KEY).hash(name.as_bytes()),
             shares_hits: AtomicBool::new(false),
             listener: ArcSwap::default(),
         };
@@ -108,6 +115,13 @@ impl Keyspace {
     /// Which one it is.
     pub fn id(&self) -> KeyspaceId {
         self.0.id
+    }
+
+    /// A hash of its name, the same in every process: where processes share keys, a
+    /// part of each key's place among them.
+    #[inline]
+    pub fn name_hash(&self) -> u64 {
+        self.0.name_hash
     }
 
     #[inline]

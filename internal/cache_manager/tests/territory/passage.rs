@@ -140,7 +140,12 @@ const USES: &[Use] = &[
             &Cargo::Entry(Entry::new(THEIRS, &vec![0; 12 << 20], Tick::NEVER).expect("it is ours")),
         );
     }),
-    ("a change of data nodes", |cache| _ = cache.add_node().expect("it is ours")),
+    ("a data node more", |cache| _ = cache.add_node().expect("it is ours")),
+    ("a delete, and then a data node less", |cache| {
+        let owner = cache.owner(THEIRS);
+        cache.delete(THEIRS).expect("it is ours");
+        cache.remove_node(owner).expect("there is another one");
+    }),
 ];
 
 /// Makes room for others where the entry was.

@@ -154,26 +154,29 @@ pub(super) struct Peer {
     pub(super) weight: NonZeroU32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) zone: Option<String>,
+    /// The epoch of the last view that it has taken.
+    #[serde(default)]
+    pub(super) seen: u64,
 }
 
 /// The log wants one; nobody is reached there.
 impl Default for Peer {
     fn default() -> Self {
-        Self { address: Address::default(), weight: NonZeroU32::MIN, zone: None }
+        Self { address: Address::default(), weight: NonZeroU32::MIN, zone: None, seen: 0 }
     }
 }
 
 impl Peer {
     pub(super) fn member(&self, id: MemberId, state: MemberState) -> Member {
-        let Self { address, weight, zone } = self.clone();
-        Member { id, address, weight, zone, state }
+        let Self { address, weight, zone, seen } = self.clone();
+        Member { id, address, weight, zone, seen, state }
     }
 }
 
 impl From<&Member> for Peer {
     fn from(member: &Member) -> Self {
-        let Member { id: _, address, weight, zone, state: _ } = member.clone();
-        Self { address, weight, zone }
+        let Member { id: _, address, weight, zone, seen, state: _ } = member.clone();
+        Self { address, weight, zone, seen }
     }
 }
 

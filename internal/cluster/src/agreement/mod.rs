@@ -19,7 +19,7 @@ mod post;
 pub use post::{Post, Unreached};
 
 mod seat;
-pub use seat::Seat;
+pub use seat::{NotTaken, Seat};
 
 mod settings;
 pub use settings::{LEASE_MIN, OnMinority, Settings, SettingsInvalid};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::view::View;
+use crate::view::{MemberId, View};
 
 /// What works by the views.
 ///
@@ -15,9 +15,26 @@ use crate::view::View;
 pub trait Seat: fmt::Debug + Send + Sync {
     /// The next view of the same cluster. When it returns, the implementer MUST serve
     /// no key any more that it has lost by this view.
-    fn take(&self, view: &Arc<View>);
+    ///
+    /// # Errors
+    /// When the view cannot be taken: it is not reported, and the lease is not renewed.
+    fn take(&self, view: &Arc<View>) -> Result<(), NotTaken>;
 
-    /// The first view of a cluster that this process has entered. When it returns, the
-    /// implementer MUST have dropped everything that was cached before.
-    fn begin_anew(&self, view: &Arc<View>);
+    /// The first view of a cluster that this process has entered, as the member `me`.
+    /// When it returns, the implementer MUST have dropped everything that was cached
+    /// before. Its epoch is greater than that of every view that was taken before.
+    ///
+    /// # Errors
+    /// As of [`take`](Self::take).
+    fn begin_anew(&self, view: &Arc<View>, me: MemberId) -> Result<(), NotTaken>;
+}
+
+/// A view was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("view {epoch} was not taken: {why}")]
+pub struct NotTaken {
+    /// The view's epoch.
+    pub epoch: u64,
+    /// What stood against it.
+    pub why: String,
 }

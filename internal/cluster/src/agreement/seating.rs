@@ -1,6 +1,7 @@
 //! The task that tells the seat.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::agreement::Desk;
 use super::stay::{Over, Stay};
@@ -31,13 +32,18 @@ impl Desk {
             }
             return;
         }
-        if stay.has_entered() {
-            self.seat.take(view);
+        let taken = if stay.has_entered() {
+            self.seat.take(view)
         } else {
             let (id, cluster) = (stay.me.id, stay.cluster);
             log::info!("{id} is in the cluster {cluster}, at epoch {}", view.epoch());
-            self.seat.begin_anew(view);
+            self.seat.begin_anew(view, id)
+        };
+        if let Err(error) = taken {
+            log::error!("{error}");
+            return;
         }
+        self.seen.fetch_max(view.epoch(), Ordering::Relaxed);
         self.view.send_replace(Some(Arc::clone(view)));
         // Only now: whoever reports an epoch serves no key any more that it lost by it.
         stay.seated.send_replace(view.epoch());

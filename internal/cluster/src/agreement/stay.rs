@@ -204,6 +204,7 @@ impl Desk {
             address: settings.address.clone(),
             weight: settings.weight,
             zone: settings.zone.clone(),
+            seen: self.seen.load(Ordering::Relaxed),
             state: MemberState::Joining,
         };
         Ok(Stay {

@@ -64,7 +64,7 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It made a view; the epoch is the index of the entry.
+    /// It made a view, of this epoch.
     Changed {
         /// Of the view.
         epoch: u64,

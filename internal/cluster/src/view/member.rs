@@ -18,6 +18,11 @@ pub struct Member {
     /// Where it stands: a rack, a data centre.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// The epoch of the last view that its process has taken, in whatever cluster; 0
+    /// before the first. A process counts its views on from cluster to cluster, so that
+    /// no version that it gives is like one that it gave before.
+    #[serde(default)]
+    pub seen: u64,
     /// What it does.
     pub state: MemberState,
 }

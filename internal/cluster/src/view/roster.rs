@@ -26,7 +26,8 @@ pub const SETTINGS_BYTES_MAX: usize = 64 << 10;
 pub struct Roster {
     /// The cluster; without one nothing has been founded yet.
     pub cluster: Option<ClusterId>,
-    /// The index of the entry that changed anything last.
+    /// That of the last change: the index of its entry, or more, if a member has seen a
+    /// later view in another cluster. It only grows.
     pub epoch: u64,
     /// The epoch before that; 0 before the first.
     pub previous: u64,
@@ -70,8 +71,10 @@ impl Roster {
         };
         match done {
             Ok(true) => {
-                self.previous = std::mem::replace(&mut self.epoch, index);
-                Outcome::Changed { epoch: index }
+                let seen = self.members.iter().map(|member| member.seen).max().unwrap_or(0);
+                let epoch = index.max(self.epoch + 1).max(seen + 1);
+                self.previous = std::mem::replace(&mut self.epoch, epoch);
+                Outcome::Changed { epoch }
             }
             Ok(false) => Outcome::Unchanged,
             Err(why) => Outcome::Refused(why),
@@ -166,6 +169,7 @@ mod tests {
             address: format!("m{id}:1").into(),
             weight: NonZeroU32::MIN,
             zone: None,
+            seen: 0,
             state: MemberState::Active,
         }
     }

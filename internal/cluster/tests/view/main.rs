@@ -18,6 +18,7 @@ fn view(members: &[(u32, MemberState)]) -> View {
         address: format!("m{number}:1").into(),
         weight: NonZeroU32::new(*weight).expect("not zero"),
         zone: None,
+        seen: 0,
         state: *state,
     });
     let cluster = Some(ClusterId::from_number(1));

@@ -21,6 +21,7 @@ fn view(epoch: u64, members: &[u64]) -> View {
         address: format!("m{number}:1").into(),
         weight: NonZeroU32::MIN,
         zone: None,
+        seen: 0,
         state: MemberState::Active,
     };
     let members = members.iter().map(member).collect();

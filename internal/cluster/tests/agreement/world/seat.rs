@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use distcache_cluster::{Seat, View};
+use distcache_cluster::{MemberId, NotTaken, Seat, View};
 use parking_lot::Mutex;
 
 /// Hashes that stand for all keys.
@@ -64,7 +64,7 @@ impl Engine {
 }
 
 impl Seat for Engine {
-    fn take(&self, view: &Arc<View>) {
+    fn take(&self, view: &Arc<View>) -> Result<(), NotTaken> {
         let mut state = self.served.0.lock();
         let before = state.view.as_ref().expect("it has begun before").clone();
         assert_eq!(before.cluster(), view.cluster(), "another cluster begins anew");
@@ -73,12 +73,17 @@ impl Seat for Engine {
         let kept = if view.follows(before.epoch()) { kept } else { Vec::new() };
         state.since = self.now_owns(view, kept);
         state.view = Some(Arc::clone(view));
+        Ok(())
     }
 
-    fn begin_anew(&self, view: &Arc<View>) {
+    fn begin_anew(&self, view: &Arc<View>, me: MemberId) -> Result<(), NotTaken> {
+        assert!(view.member(me).is_some(), "it is one of them");
         let mut state = self.served.0.lock();
+        let seen = state.view.as_ref().map_or(0, |before| before.epoch());
+        assert!(seen < view.epoch(), "epochs grow from cluster to cluster");
         state.since = self.now_owns(view, Vec::new());
         state.view = Some(Arc::clone(view));
         state.begun += 1;
+        Ok(())
     }
 }

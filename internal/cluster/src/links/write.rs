@@ -1,0 +1,55 @@
+//! The task of a link that writes, and says now and then that we are there.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::link::Link;
+use super::outbox::Company;
+use super::{Ended, frames};
+
+/// Writes, and keeps the link alive, until it has ended.
+pub(super) async fn run(link: Arc<Link>) {
+    tokio::select! {
+        () = link.over.cancelled() => {}
+        why = write(&link) => link.cut(&why),
+        why = keep(&link) => link.cut(&why),
+    }
+}
+
+async fn write(link: &Link) -> Ended {
+    loop {
+        link.bell.notified().await;
+        // Whoever is ready to call or to answer does so first: one write for all.
+        tokio::task::yield_now().await;
+        if let Err(broken) = link.write_all().await {
+            return broken.into();
+        }
+    }
+}
+
+/// Sends something in each interval, and ends when nothing has come for several.
+async fn keep(link: &Link) -> Ended {
+    let settings = &link.shared.settings;
+    let every = settings.keep_alive;
+    let mut ticks = interval_at(Instant::now() + every, every);
+    // A process that stood still finds one tick behind it, not a hundred in which
+    // the other seems to have said nothing.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut heard_before, mut sent_before, mut silent_rounds) = (0, 0, 0);
+    loop {
+        ticks.tick().await;
+        let heard = link.heard.load(Ordering::Relaxed);
+        silent_rounds = if heard == heard_before { silent_rounds + 1 } else { 0 };
+        heard_before = heard;
+        if settings.silent_rounds_max <= silent_rounds {
+            return Ended::Silent { during: every * silent_rounds };
+        }
+        let (sent, is_quiet) = link.progress();
+        if sent == sent_before && is_quiet {
+            link.post(std::iter::once(frames::keep_alive()), Company::Alone);
+        }
+        sent_before = link.progress().0;
+    }
+}

@@ -1,0 +1,11 @@
+//! Members that call each other: what they are answered, and what becomes of their
+//! calls when something goes wrong.
+
+mod bounds;
+mod calls;
+mod crossing;
+mod faults;
+mod hostile;
+mod introductions;
+mod mutations;
+mod support;
