@@ -16,7 +16,7 @@ use crate::lease::ledger::{Renewal, Verdict};
 use crate::view::{Address, Change, ClusterId, Member, MemberId, MemberState, Outcome};
 
 /// A longer message is not read. The longest are 64 entries of the log with a keyspace's
-/// settings each, and a part of a snapshot ([`SNAPSHOT_PART_BYTES`]) as numbers in JSON.
+/// settings each, and a part of a snapshot (`SNAPSHOT_PART_BYTES`) as numbers in JSON.
 pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
 
 /// A snapshot goes in parts of so many bytes.

@@ -10,7 +10,7 @@
 //!                             inside ─────────────────────────────────┘
 //! ```
 //!
-//! A [`Stay`](stay::Stay) is one process's time in one cluster, under one member id. The
+//! A `Stay` is one process's time in one cluster, under one member id. The
 //! tasks of a stay: `seating` tells the engine of views, `renewing` asks for leases,
 //! `leading` does the leader's duties if this member leads, and `living` (of the whole
 //! process) looks around and moves it from stay to stay.

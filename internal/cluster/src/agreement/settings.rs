@@ -49,7 +49,7 @@ pub struct Settings {
     /// Where the others reach this process. No default.
     pub address: Address,
     /// How much of the keys it owns beside the others. Default: 1; at most
-    /// [`WEIGHT_MAX`](crate::view::WEIGHT_MAX).
+    /// [`WEIGHT_MAX`].
     pub weight: NonZeroU32,
     /// Where it stands, if anybody wants to know.
     pub zone: Option<String>,

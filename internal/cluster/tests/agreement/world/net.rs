@@ -1,6 +1,6 @@
 //! The post between the world's processes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,9 @@ struct Wires {
     /// From, to: nothing gets through.
     cut: BTreeSet<(usize, usize)>,
     dice: Dice,
-    /// A message takes so many milliseconds, or less.
+    /// From, to: what gets through takes so long.
+    slow: BTreeMap<(usize, usize), Duration>,
+    /// Any other message takes so many milliseconds, or less.
     delay_ms: u64,
     /// Of a hundred messages, so many are lost.
     lost: u64,
@@ -33,8 +35,8 @@ struct Wires {
 
 impl Default for Wires {
     fn default() -> Self {
-        let (under_way, cut) = (Vec::new(), BTreeSet::new());
-        Self { under_way, cut, dice: Dice(0), delay_ms: 2, lost: 0, sent: (0, 0) }
+        let (under_way, cut, slow) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+        Self { under_way, cut, slow, dice: Dice(0), delay_ms: 2, lost: 0, sent: (0, 0) }
     }
 }
 
@@ -81,9 +83,16 @@ impl Net {
         self.cut_way(there, here);
     }
 
-    /// Everything gets through again.
+    /// What gets from one to the other takes so long.
+    pub(crate) fn slow_way(&self, from: usize, to: usize, delay: Duration) {
+        self.0.lock().slow.insert((from, to), delay);
+    }
+
+    /// Everything gets through again, and soon.
     pub(crate) fn heal(&self) {
-        self.0.lock().cut.clear();
+        let mut wires = self.0.lock();
+        wires.cut.clear();
+        wires.slow.clear();
     }
 
     /// Messages and bytes so far.
@@ -99,7 +108,8 @@ impl Net {
         wires.sent.0 += 1;
         wires.sent.1 += bytes;
         let most = wires.delay_ms;
-        let due = now + Duration::from_millis(1 + wires.dice.roll(most));
+        let any = Duration::from_millis(1 + wires.dice.roll(most));
+        let due = now + wires.slow.get(&(from, to)).copied().unwrap_or(any);
         if wires.lost <= wires.dice.roll(100) {
             wires.under_way.push(Parcel { from, to, due, content });
         }
