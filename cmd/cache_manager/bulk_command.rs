@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use distcache::codes;
 use distcache_bulk::{Door, DoorOptions, Fault, Import, Tally};
-use distcache_config::Config;
+use distcache_config::{Config, Faults};
 
 use crate::bulk_flags::{Bulk, VALUE_BYTES_MAX, Work};
 use crate::failure::Failure;
@@ -33,7 +33,8 @@ pub(crate) fn run(bulk: &Bulk) -> Result<(), Failure> {
 }
 
 fn door(bulk: &Bulk, config: &Config, value_bytes_max: usize) -> Result<Door, Failure> {
-    let own = || format!("http://{}", ready::from_here(config.address()));
+    let scheme = if config.is_secured() { "https" } else { "http" };
+    let own = || format!("{scheme}://{}", ready::from_here(config.address()));
     let url = bulk.url.clone().unwrap_or_else(own);
     let reads = match bulk.work {
         Work::Import(_) => None,
@@ -41,7 +42,8 @@ fn door(bulk: &Bulk, config: &Config, value_bytes_max: usize) -> Result<Door, Fa
     };
     let file = config.token_file().or(reads);
     let token = file.map(|file| tokens::first(&file)).transpose()?;
-    let options = DoorOptions { url, token, retries: bulk.retries, value_bytes_max };
+    let authority = config.tls_authority().map_err(Faults::from)?;
+    let options = DoorOptions { url, token, authority, retries: bulk.retries, value_bytes_max };
     Door::new(&options).map_err(|error| Failure::to_start(codes::FLAG_INVALID, error))
 }
 

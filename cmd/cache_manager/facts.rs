@@ -19,6 +19,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) file: Option<&'a Path>,
     pub(crate) loaded: &'a Loaded,
     pub(crate) limits: &'a Limits,
+    /// The part in a cluster, of a server that is not alone.
+    pub(crate) cluster: Option<String>,
 }
 
 impl fmt::Display for Facts<'_> {
@@ -34,7 +36,12 @@ impl Facts<'_> {
     fn write_cache(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Config { data_nodes, capacity_bytes, entries_max, eviction, dispatch, .. } =
             self.loaded.engine();
-        line(f, "listening on", format_args!("http://{} ({})", self.address, self.server_name()))?;
+        let scheme = if self.loaded.config().is_secured() { "https" } else { "http" };
+        let (address, server) = (self.address, self.server_name());
+        line(f, "listening on", format_args!("{scheme}://{address} ({server})"))?;
+        if let Some(cluster) = &self.cluster {
+            line(f, "cluster", cluster)?;
+        }
         if let Some(file) = self.file {
             line(f, "configuration", file.display())?;
             let names: Vec<_> = self.loaded.config().keyspaces().collect();
@@ -65,6 +72,7 @@ impl Facts<'_> {
             buffered_bytes,
             connections,
             in_flight,
+            handshake_timeout,
             header_timeout,
             body_timeout,
             idle_timeout,
@@ -79,6 +87,9 @@ impl Facts<'_> {
             limit(f, "bodies in flight", size(buffered_bytes), "--max-buffered")?;
             limit(f, "connections", connections, "--max-connections")?;
             limit(f, "requests in flight", in_flight, "--max-in-flight")?;
+            if self.loaded.config().is_secured() {
+                limit(f, "a handshake", Seconds(handshake_timeout), "--handshake-timeout")?;
+            }
             limit(f, "headers arrive", Seconds(header_timeout), "--header-timeout")?;
             limit(f, "a body arrives", Seconds(body_timeout), "--body-timeout")?;
             limit(f, "an answer is read", Seconds(write_timeout), "--write-timeout")?;

@@ -4,7 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::bulk_flags::{self, Bulk};
+#[cfg(feature = "certs")]
+use crate::certs_command;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+#[cfg(feature = "certs")]
+use distcache_certs::Order;
 use distcache_config::{CONFIG_VARIABLE, Given, Inputs, Preset, Section, Setting, table};
 
 const ABOUT: &str = "A cache server: values by key, in memory, over HTTP";
@@ -43,6 +47,9 @@ pub(crate) enum Task {
     Print(Inputs),
     /// To bring many values in, or out.
     Bulk(Box<Bulk>),
+    /// To make certificates.
+    #[cfg(feature = "certs")]
+    Certs(Box<Order>),
     /// To ask a server how it is: the one at the URL, or that of the settings.
     Health { inputs: Inputs, url: Option<String> },
 }
@@ -61,6 +68,8 @@ pub(crate) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Task, cl
         Some(("health", health)) => {
             Ok(Task::Health { inputs, url: health.get_one("url").cloned() })
         }
+        #[cfg(feature = "certs")]
+        Some(("certs", certs)) => Ok(Task::Certs(Box::new(certs_command::order(certs)))),
         Some((_, config)) => Ok(of_config(inputs, config)),
     }
 }
@@ -114,6 +123,7 @@ pub(crate) fn command() -> Command {
         .after_help(AFTER)
         .arg(file)
         .args(table::flags().map(flag))
+        .subcommands(certs_commands())
         .subcommands([
             config_command(),
             bulk_flags::import_command(),
@@ -139,6 +149,16 @@ fn config_command() -> Command {
         .about("Check or print the configuration")
         .subcommand_required(true)
         .subcommands([check, print])
+}
+
+#[cfg(feature = "certs")]
+fn certs_commands() -> [Command; 1] {
+    [certs_command::command()]
+}
+
+#[cfg(not(feature = "certs"))]
+fn certs_commands() -> [Command; 0] {
+    []
 }
 
 fn health_command() -> Command {

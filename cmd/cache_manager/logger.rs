@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use log::{Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 
 /// Says what the log shows. Cloning it gives another handle to the same log.
 #[derive(Clone)]
@@ -26,8 +26,13 @@ impl LogFilter {
     }
 }
 
+/// Who speaks TLS to us in an odd way is warned of by rustls, which any client could do
+/// as often as it likes: that is shown to who asks for it by name. The door counts them.
+const LOUD: &str = "rustls";
+
 fn logger(filter: &str) -> env_logger::Logger {
-    env_logger::Builder::new().parse_filters(filter).build()
+    let mut builder = env_logger::Builder::new();
+    builder.filter_module(LOUD, LevelFilter::Off).parse_filters(filter).build()
 }
 
 impl Log for LogFilter {
@@ -41,5 +46,23 @@ impl Log for LogFilter {
 
     fn flush(&self) {
         self.0.load().flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use log::Level;
+
+    use super::*;
+
+    fn shows(filter: &str, target: &str) -> bool {
+        logger(filter).enabled(&Metadata::builder().level(Level::Warn).target(target).build())
+    }
+
+    #[test]
+    fn what_any_client_could_fill_the_log_with_is_shown_to_who_names_it() {
+        assert!(shows("info", "distcache_http") && !shows("off", "distcache_http"));
+        assert!(!shows("trace", "rustls::common_state"));
+        assert!(shows("info,rustls=warn", "rustls::common_state"));
     }
 }

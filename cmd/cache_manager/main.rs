@@ -4,12 +4,16 @@
 
 mod bulk_command;
 mod bulk_flags;
+#[cfg(feature = "certs")]
+mod certs_command;
 mod config_command;
+mod door;
 mod facts;
 mod failure;
 mod flags;
 mod health_command;
 mod logger;
+mod membership;
 mod notify;
 mod otel;
 mod ready;
@@ -21,19 +25,21 @@ mod tokens;
 
 use std::fmt::Display;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::thread;
 
 use distcache::{Engine, codes};
 use distcache_config::{Config, Faults, Inputs, Loaded};
-use distcache_http::{Access, History, OriginPolicy, Readiness, Routes, doors};
+use distcache_http::{Access, History, OriginPolicy, Readiness, Routes};
 use facts::Facts;
 use failure::{Failure, with_causes};
 use flags::Task;
 use logger::LogFilter;
+use membership::Membership;
 use notify::Watchdog;
 use otel::Export;
+use ready::Place;
 use reload::Settings;
 use signals::ServerSignals;
 
@@ -60,6 +66,8 @@ fn main() -> ExitCode {
             config_command::check(&inputs, connects).map(|text| tell(&text))
         }
         Task::Print(inputs) => config_command::print(&inputs).map(|text| tell(&text)),
+        #[cfg(feature = "certs")]
+        Task::Certs(order) => certs_command::run(&order).map(|text| tell(&text)),
         Task::Bulk(bulk) => bulk_command::run(&bulk),
         Task::Health { inputs, url } => {
             health_command::ask(&inputs, url.as_deref()).map(|text| tell(&text))
@@ -76,7 +84,7 @@ fn serve(inputs: Inputs) -> Result<(), Failure> {
     config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
     // Before the threads, so that each of them leaves the signals to us.
     let files = [inputs.file.clone(), config.token_file(), config.read_token_file()];
-    let has_files = files.iter().any(Option::is_some);
+    let has_files = files.iter().any(Option::is_some) || config.is_secured();
     let mut signals = ServerSignals::catch(has_files)
         .map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
     let address = config.address();
@@ -86,13 +94,16 @@ fn serve(inputs: Inputs) -> Result<(), Failure> {
         Failure::to_start(codes::ADDRESS_UNAVAILABLE, what)
     })?;
     let export = Export::start(config)?;
-    let engine = loaded.start(export.engine()).map_err(Faults::from)?;
+    let http = listener.local_addr();
+    let http = http.map_err(|error| Failure::to_start(codes::ADDRESS_UNAVAILABLE, error))?;
+    let membership = Membership::of(&loaded, http)?;
+    let engine = loaded.start(membership.join(export.engine())).map_err(Faults::from)?;
     let limits = config.limits(largest_value(&engine));
     let readiness = readiness(config);
     let routes = routes(config, &listener, &engine)?;
     let routes = routes.readiness(readiness.clone()).access(access.clone());
     let routes = export.routes(routes);
-    let door = doors::open(config.http_server(), listener, routes, &limits)
+    let (door, shown) = door::open(&loaded, listener, routes, &limits)
         .map_err(|error| Failure::to_start(error.code(), with_causes(&error)))?;
     tell(&Facts {
         address: door.local_addr(),
@@ -100,13 +111,16 @@ fn serve(inputs: Inputs) -> Result<(), Failure> {
         file: inputs.file.as_deref(),
         loaded: &loaded,
         limits: &limits,
+        cluster: membership.told(&engine),
     });
-    tell_ready(door.local_addr(), &readiness)?;
-    let watchdog = Watchdog::start(ready::from_here(door.local_addr()))
-        .map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
+    let place = Place::own(door.local_addr(), config.is_secured());
+    let place = place.map_err(|error| Failure::to_start(codes::NOT_READY, error))?;
+    tell_ready(&place, config, &readiness)?;
+    let watchdog =
+        Watchdog::start(place).map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
     notify::ready();
 
-    let mut settings = Settings { inputs, loaded, engine, access, log };
+    let mut settings = Settings { inputs, loaded, engine, access, shown, membership, log };
     signals.wait(|| settings.read_again());
     notify::stopping();
     drop(watchdog);
@@ -166,21 +180,26 @@ fn readiness(config: &Config) -> Readiness {
 }
 
 /// Says so when clients are answered, and what to try first.
-fn tell_ready(address: SocketAddr, readiness: &Readiness) -> Result<(), Failure> {
-    let address = ready::from_here(address);
-    // How long it takes to be warm is up to the sources: who waits for that asks.
-    let (path, asked, is_so) = if readiness.waits_for_warm_keys() {
-        ("livez", ready::answers(address, ready::PATIENCE), "ready when its keys are warm")
+fn tell_ready(place: &Place, config: &Config, readiness: &Readiness) -> Result<(), Failure> {
+    // How long it takes to be warm is up to the sources, and to find other nodes up to
+    // them: who waits for that asks.
+    let (path, asked, is_so) = if config.is_node() {
+        ("livez", ready::answers(place, ready::PATIENCE), "ready when it is one of its cluster")
+    } else if readiness.waits_for_warm_keys() {
+        ("livez", ready::answers(place, ready::PATIENCE), "ready when its keys are warm")
     } else {
-        ("readyz", ready::ask(address), "ready")
+        ("readyz", ready::ask(place), "ready")
     };
     asked.map_err(|error| {
-        let what = format!("http://{address}/{path} does not say that it is ready: {error}");
+        let what = format!("{place}/{path} does not say that it is ready: {error}");
         Failure::to_start(codes::NOT_READY, what)
     })?;
-    log::debug!("http://{address}/{path} says that it is ready");
+    log::debug!("{place}/{path} says that it is ready");
+    let authority = config.tls_ca().filter(|_| config.is_secured());
+    let believes = authority.map(|file| format!(" --cacert {}", file.display()));
+    let believes = believes.unwrap_or_default();
     tell(&format_args!(
-        "{is_so}\n{:<14} curl -X POST 'http://{address}/?key=a&value=hello'\n",
+        "{is_so}\n{:<14} curl -X POST '{place}/?key=a&value=hello'{believes}\n",
         "try"
     ));
     Ok(())

@@ -1,14 +1,13 @@
 //! What systemd is told (`sd_notify(3)`): nothing, where it has not started us.
 
 use std::io;
-use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use sd_notify::NotifyState;
 
-use crate::ready;
+use crate::ready::{self, Place};
 
 /// Clients are answered.
 pub(crate) fn ready() {
@@ -36,8 +35,8 @@ fn tell(state: NotifyState<'_>) {
 pub(crate) struct Watchdog(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Watchdog {
-    /// Watches the door at `address`.
-    pub(crate) fn start(address: SocketAddr) -> io::Result<Self> {
+    /// Watches the door at this place.
+    pub(crate) fn start(place: Place) -> io::Result<Self> {
         let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else {
             return Ok(Self(None));
         };
@@ -45,7 +44,7 @@ impl Watchdog {
         // Twice in the time that systemd waits, as it advises.
         let watch = move || {
             while ended.recv_timeout(limit / 2) == Err(RecvTimeoutError::Timeout) {
-                look(address, limit / 2);
+                look(&place, limit / 2);
             }
         };
         let thread = thread::Builder::new().name("watchdog".to_owned()).spawn(watch)?;
@@ -54,10 +53,10 @@ impl Watchdog {
 }
 
 /// A server that refuses for being busy is alive: any answer will do.
-fn look(address: SocketAddr, patience: Duration) {
-    match ready::answers(address, patience) {
+fn look(place: &Place, patience: Duration) {
+    match ready::answers(place, patience) {
         Ok(()) => tell(NotifyState::Watchdog),
-        Err(error) => log::warn!("http://{address}/livez is not answered: {error}"),
+        Err(error) => log::warn!("{place}/livez is not answered: {error}"),
     }
 }
 

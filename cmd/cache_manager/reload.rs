@@ -4,7 +4,9 @@ use distcache::{Engine, codes};
 use distcache_config::{Changes, Inputs, Loaded};
 use distcache_http::Access;
 
+use crate::door::Shown;
 use crate::logger::LogFilter;
+use crate::membership::Membership;
 use crate::{notify, tokens};
 
 /// What holds, and what follows it.
@@ -13,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) loaded: Loaded,
     pub(crate) engine: Engine,
     pub(crate) access: Access,
+    pub(crate) shown: Shown,
+    pub(crate) membership: Membership,
     pub(crate) log: LogFilter,
 }
 
@@ -38,9 +42,16 @@ impl Settings {
         let next = self.loaded.read_again(&self.inputs).map_err(|faults| faults.to_string())?;
         let tokens = tokens::read(next.config()).map_err(|failure| failure.to_string())?;
         let taken = next.take_over(&self.loaded, &self.engine);
-        let (loaded, changes) = taken.map_err(|fault| fault.to_string())?;
+        let (loaded, mut changes) = taken.map_err(|fault| fault.to_string())?;
         // They were taken by a list of their own before.
         self.access.replace(tokens).map_err(|error| error.to_string())?;
+        // It was read with the settings, and goes with its key.
+        if self.shown.follow(&loaded) {
+            changes.done.push("[server] tls_cert: another certificate".to_owned());
+        }
+        if self.membership.follow(&loaded) {
+            changes.done.push("[cluster] other proofs for the nodes".to_owned());
+        }
         self.loaded = loaded;
         Ok(changes)
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::support::{Door, Process, Server};
 
 /// Runs the program with flags that it refuses; the one line that it says.
-fn refusal(arguments: &[&str]) -> String {
+pub(crate) fn refusal(arguments: &[&str]) -> String {
     refusal_in(&[], arguments)
 }
 
@@ -59,6 +59,18 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
         ("config", "FILE", ""),
         ("listen", "ADDRESS", "127.0.0.1:8080"),
         ("port", "PORT", ""),
+        ("mode", "MODE", "alone"),
+        ("nodes", "ADDRESSES", "localhost:8081,localhost:8082,localhost:8083"),
+        ("peers", "ADDRESSES", ""),
+        ("peers-dns", "NAME:PORT", ""),
+        ("peer-listen", "ADDRESS", "the address of the HTTP server, its port + 10000"),
+        ("advertise", "ADDRESS", "as nodes or peers name this server"),
+        ("cluster-name", "NAME", "distcache"),
+        ("expect", "NUMBER", "as many as nodes, peers or dns name"),
+        ("lease", "TIME", "2s"),
+        ("on-minority", "WHAT", "pass-through"),
+        ("zone", "NAME", "unknown"),
+        ("weight", "NUMBER", "1"),
         ("data-nodes", "NUMBER", "one a core, at least 4"),
         ("capacity", "SIZE", "256MiB"),
         ("max-entries", "NUMBER", "as many as fit"),
@@ -73,6 +85,9 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
         ("allow-host", "HOST", ""),
         ("token-file", "FILE", ""),
         ("read-token-file", "FILE", ""),
+        ("tls-cert", "FILE", ""),
+        ("tls-key", "FILE", ""),
+        ("tls-ca", "FILE", ""),
         ("insecure", "", ""),
         ("max-request-line", "SIZE", "8KiB"),
         ("max-header-bytes", "SIZE", "16KiB"),
@@ -80,6 +95,7 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
         ("max-connections", "NUMBER", "10000"),
         ("max-in-flight", "NUMBER", "4096"),
         ("max-buffered", "SIZE", "64MiB"),
+        ("handshake-timeout", "TIME", "5"),
         ("header-timeout", "TIME", "10"),
         ("body-timeout", "TIME", "30"),
         ("idle-timeout", "TIME", "75"),

@@ -2,6 +2,8 @@
 //! its signals and what it prints; and the rules that the repository keeps.
 
 mod bulk;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod config;
 mod defects;
 mod deploy;
@@ -17,6 +19,8 @@ mod reload;
 mod support;
 mod systemd;
 mod tidy;
+#[cfg(all(feature = "certs", feature = "hyper"))]
+mod tls;
 mod tokens;
 #[cfg(feature = "sqlite")]
 mod walk;

@@ -121,6 +121,8 @@ fn every_flag_that_a_document_names_is_there() {
     known.extend(["git", "open"]);
     // Those of `config check`, `import` and `export`.
     known.extend(["connect", "url"]);
+    // Those of `certs`.
+    known.extend(["dir", "member"]);
     for document in ["README.md", "api/ERRORS.md", "internal/ARCHITECTURE.md"] {
         let text = text_of(document);
         let unknown: Vec<_> = flags_in(&text).difference(&known).copied().collect();

@@ -9,8 +9,10 @@ use crate::{HeaderName, Problem, Request};
 /// Tags that one condition may list: clients send those of what they have kept.
 const TAGS_MAX: usize = 32;
 
-/// Makes tags of versions. They bear a mark of the process: another one that
-/// counts its versions anew never gives out a tag that somebody keeps from this.
+/// Makes tags of versions. They bear a mark of who counts the versions: another
+/// process, or another cluster, that counts them anew never gives out a tag that
+/// somebody keeps from this. All members of a cluster have one mark, so that a tag of
+/// one is a tag of all.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tagger {
     mark: u64,
@@ -23,7 +25,13 @@ impl Tagger {
         Self { mark: RandomState::new().hash_one(()) }
     }
 
-    /// The mark of this process: another one has begun with an empty cache.
+    /// The same with another mark.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of(mark: u64) -> Self {
+        Self { mark }
+    }
+
+    /// The mark: who has another one has begun with an empty cache.
     pub(crate) fn instance(self) -> String {
         format!("{:x}", self.mark)
     }

@@ -25,6 +25,12 @@ pub use limits::{LimitError, Limits};
 mod request;
 pub use request::{HeaderName, Headers, Method, Request};
 
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(not(feature = "cluster"))]
+#[path = "cluster/absent.rs"]
+mod cluster;
+
 mod chunks;
 pub use chunks::{Body, Chunks};
 

@@ -30,11 +30,15 @@ pub struct Limits {
     /// slow clients decide how much memory the process needs.
     pub buffered_bytes: usize,
     /// Connections open at one time. Default 10,000, about 10 KiB each when
-    /// idle; one more is answered 503 and closed.
+    /// idle, and 25 KiB over TLS; one more is answered 503 and closed.
     pub connections: usize,
     /// Requests handled at one time. Default 4,096: enough to keep every data
     /// node busy; one more is answered 503.
     pub in_flight: usize,
+    /// From the accepted connection to the end of the handshake of TLS, where there is
+    /// one. Default 5 s, then the connection is closed: it takes a few ways there and
+    /// back.
+    pub handshake_timeout: Duration,
     /// From the first byte of a request to the end of its headers. Default 10 s,
     /// then 408: an honest client sends them in one packet.
     pub header_timeout: Duration,
@@ -60,6 +64,7 @@ impl Default for Limits {
             buffered_bytes: 64 * MIB,
             connections: 10_000,
             in_flight: 4_096,
+            handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
@@ -96,6 +101,7 @@ impl Limits {
         within("in_flight", self.in_flight, 1..=1_000_000, "1 to 1000000")?;
         let largest = self.body_bytes..=usize::MAX / 2;
         within("buffered_bytes", self.buffered_bytes, largest, "at least body_bytes")?;
+        positive("handshake_timeout", self.handshake_timeout)?;
         positive("header_timeout", self.header_timeout)?;
         positive("body_timeout", self.body_timeout)?;
         positive("idle_timeout", self.idle_timeout)?;

@@ -17,6 +17,16 @@ pub struct Code {
 }
 
 impl Code {
+    /// The code of a number, if there is one.
+    pub fn of_number(number: u16) -> Option<Self> {
+        ALL.iter().copied().find(|code| code.number == number)
+    }
+
+    /// Its number.
+    pub fn number(self) -> u16 {
+        self.number
+    }
+
     /// What the code says happened, in one sentence.
     pub fn meaning(self) -> &'static str {
         self.meaning
@@ -92,6 +102,13 @@ codes! {
     CLAIM_ENDED = 145, "This process stopped answering for the key while it made the change; whether anybody will see it is unknown.", "Read the key to see which value it has, and write again.";
     NODE_REFUSED = 146, "A data node could not be added, or a new ring not be made.", "See the detail: raise `--capacity`, or remove a data node first.";
 
+    OWNER_UNREACHABLE = 147, "The member that owns the key could not be reached in time; nothing has changed.", "Retry: a member that is gone is replaced within the time of a lease and a second. Look at GET /v1/members.";
+    NO_LEASE = 148, "Nobody may answer for the key now: this member has no lease, or is in no cluster yet; nothing has changed.", "Retry; if it stays so, see that a majority of the members run and reach each other.";
+    OUTCOME_UNKNOWN = 149, "The member that owns the key was asked, and did not say whether it was done.", "Read the key to see which value it has, and do it again if need be.";
+    NOT_UNDERSTOOD = 150, "Another member does not understand the request, or its answer was not understood.", "See that all members run versions that go together.";
+    CLUSTER_REFUSED = 151, "The settings of the cluster are refused, or its address cannot be used.", "See the detail for what was wrong and what would be right.";
+    NOT_AGREED = 152, "The members of the cluster did not agree on a change of keyspaces, or not all have made it in time.", "See that a majority of the members run, and make the change again.";
+
     // 2xx: a request over HTTP.
     NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V, or PUT under /v1.";
     ROUTE_UNKNOWN = 202, "There is nothing at this path.", "Use `/`, `/livez`, `/readyz` or what is under `/v1/`.";
@@ -140,6 +157,9 @@ codes! {
     TOKEN_FILE_INVALID = 307, "A file of tokens cannot be used.", "Write one token a line, of 16 to 512 visible ASCII characters.";
     OTEL_NOT_BUILT = 308, "This program was built without OpenTelemetry.", "Build it with `--features otel`, or leave `[otel]` out.";
 
+    CERTIFICATE_INVALID = 309, "The certificate of the server, its key, or that of the authority cannot be used.", "Give a certificate and its own private key, each in PEM; `cache_manager certs` makes some to try.";
+    CLUSTER_NOT_BUILT = 310, "This program was built without clusters.", "Build it with `--features cluster`, or leave `[cluster]` out.";
+
     // 32x: the configuration.
     CONFIG_UNREADABLE = 320, "The configuration file cannot be read.", "Give a file of UTF-8 text, at most 1 MiB, that the server's user may read.";
     CONFIG_SYNTAX = 321, "The configuration file is not TOML.", "Mend the text at the line and column that are named.";
@@ -164,6 +184,7 @@ codes! {
     BULK_INCOMPLETE = 338, "Not everything was imported or exported.", "Look at the lines before this one.";
     NOT_HEALTHY = 339, "The server is not ready, or does not answer.", "Look at its log, and at what its /readyz says.";
     EXPORT_FAILED = 340, "Spans or numbers could not be sent to the collector, and may be lost.", "See that the collector of `[otel]` runs and takes what is sent; requests are answered all the same.";
+    CERTIFICATES_NOT_MADE = 341, "Certificates were not made, or not all of them.", "See the message for what is in the way; `cache_manager certs --help` tells what can be said.";
 }
 
 #[cfg(test)]

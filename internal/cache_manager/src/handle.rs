@@ -17,6 +17,11 @@ use crate::tallies::Tallies;
 pub struct NodeId(pub(crate) u32);
 
 impl NodeId {
+    /// Of the number in the name.
+    pub fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
     /// The number in the name.
     pub fn number(self) -> u32 {
         self.0

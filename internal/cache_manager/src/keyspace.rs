@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use distcache_bus::Watermark;
 use distcache_node::{Cause, Departed, EvictionPolicy, KeyspaceId, Lifetimes, Value};
-use distcache_ring::KeyHasher;
 
 use crate::Error;
+use crate::text_hash::text_hash;
 
 /// How a keyspace works, in the whole process.
 #[derive(Clone)]
@@ -50,9 +50,6 @@ impl Default for KeyspaceSpec {
     }
 }
 
-/// The key under which names are hashed, in every process.
-const NAME_KEY: [u8; 16] = *b"distcache's name";
-
 /// Is told of entries that are not there any more, and why.
 ///
 /// It is called on the thread whose call made them go (or that of the sweep),
@@ -92,7 +89,7 @@ impl Keyspace {
             id,
             name: name.into(),
             salt,
-            name_hash: KeyHasher::new(NAME_KEY).hash(name.as_bytes()),
+            name_hash: text_hash(name),
             shares_hits: AtomicBool::new(false),
             listener: ArcSwap::default(),
         };

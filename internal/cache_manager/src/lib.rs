@@ -32,7 +32,7 @@ pub use handle::NodeId;
 mod routing;
 
 mod territory;
-pub use territory::{Claim, Territory};
+pub use territory::{Claim, Nowhere, Territory};
 
 mod topics;
 pub use topics::{
@@ -66,12 +66,13 @@ mod budget;
 mod regular;
 mod supervisor;
 mod tallies;
+mod text_hash;
 
 pub use distcache_bus::{Dispatch, Epoch, Lag, Received, Stopwatch, Subscription, Watermark};
 pub use distcache_node::{
     AGE_BOUNDS_S, Ages, CONTENT_TYPE_BYTES_MAX, Cargo, Cause, Clock, Condition, CustomPolicy,
     Draft, Entry, Eviction, EvictionPolicy, Failure, Flight, Held, InFlight, KEY_BYTES_MAX, Label,
-    LabelInvalid, Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus, Peaks,
+    LabelInvalid, Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus, Parcel, Peaks,
     REMOVALS_MAX, Reached, Removal, Selection, Slot, SystemClock, TAG_RECORDS_MAX, TAGS_MAX, Tick,
     Trace, VALIDATOR_BYTES_MAX, Value, Version, WAITERS_MAX, eviction, number_in,
 };

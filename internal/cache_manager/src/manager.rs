@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use distcache_bus::{Deadline, Epoch, Timer};
-use distcache_node::{Clock, DataNode, Entry, NodeStatus};
+use distcache_node::{Clock, DataNode, Entry, NodeStatus, Parcel};
 use distcache_ring::KeyHasher;
 use parking_lot::Mutex;
 
@@ -16,6 +16,7 @@ use crate::keyspace::Directory;
 use crate::membership::{Membership, Passage};
 use crate::routing::RoutingCell;
 use crate::supervisor::{Alarms, Supervisor};
+use crate::text_hash::text_hash;
 use crate::topics::{Assignment, Topics};
 use crate::{
     Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId, NodeReport, NodeState, Territory,
@@ -159,10 +160,9 @@ impl CacheManager {
     }
 
     /// The hash by which a value bears a tag: the same in every process, so that a
-    /// value can pass from one to another. Tags of one hash are one tag; to make two
-    /// such is to invalidate by both, which who may invalidate can do anyway.
+    /// value can pass from one to another. Tags of one hash are one tag.
     pub fn tag_hash(&self, tag: &str) -> u64 {
-        KeyHasher::new(TAG_KEY).hash(tag.as_bytes())
+        text_hash(tag)
     }
 
     /// The timer that ends the waits of futures.
@@ -182,7 +182,7 @@ impl CacheManager {
 
     /// Shares its keys with other processes from now on, as view number `view` of
     /// them says; alone again without a territory. When this has returned, no call
-    /// is answered by the view before.
+    /// is answered by the view before. A tenure begins, of the view's number.
     ///
     /// # Errors
     /// `NodeRefused` if the view is not later than the last one, or too late to be
@@ -191,57 +191,97 @@ impl CacheManager {
         self.shared.change(|membership, routing| membership.settle_in(routing, view, territory))
     }
 
-    /// Takes entries of a keyspace off this process that are `heir`'s by the present
-    /// view, to be sent there: some hundreds, or a few more. Returns where to go on;
-    /// `None` at the end. Begins with `Passage::default()`.
+    /// Answers for no key from now on, until it [settles](Self::settle): for a process
+    /// that is to share its keys with others, and does not know yet with whom.
     ///
     /// # Errors
-    /// `Closed`.
+    /// As of `settle`.
+    pub fn withdraw(&self) -> Result<(), Error> {
+        self.shared.change(|_, routing| Membership::withdraw(routing))
+    }
+
+    /// Whether this process answers for a key now.
+    ///
+    /// # Errors
+    /// `Elsewhere` if it does not.
+    pub fn answers_for(&self, keyspace: &Keyspace, key: &[u8]) -> Result<(), Error> {
+        self.shared.routing.load().claim(keyspace, key).map(drop)
+    }
+
+    /// Drops what this process still has of a key for which it does not answer any more,
+    /// so that nobody is given it.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get), but for `Elsewhere`.
+    pub fn drop_stray(&self, keyspace: &Keyspace, key: &[u8]) -> Result<(), Error> {
+        let hash = self.shared.hash(keyspace, key);
+        let id = keyspace.id();
+        self.on_node(self.owner_in(keyspace, key), |node| _ = node.hand_over(id, hash, key))
+    }
+
+    /// The same, with a view by which every key MUST have the owner that it had by the
+    /// one before: the tenure goes on, and with it what is being given and taken.
+    ///
+    /// # Errors
+    /// As of [`settle`](Self::settle).
+    pub fn settle_alike(&self, view: u64, territory: Arc<dyn Territory>) -> Result<(), Error> {
+        self.shared.change(|_, routing| Membership::settle_alike(routing, view, territory))
+    }
+
+    /// Takes entries of a keyspace off this process that are `heir`'s in this tenure,
+    /// to be sent there: some hundreds, as far as the parcel has room. Returns where to
+    /// go on; `None` at the end. Begins with `Passage::default()`.
+    ///
+    /// # Errors
+    /// `Elsewhere` in another tenure; `Closed`.
     pub fn give(
         &self,
+        tenure: u64,
         keyspace: &Keyspace,
         heir: u64,
         from: Passage,
-        given: &mut Vec<Entry>,
+        parcel: &mut Parcel,
     ) -> Result<Option<Passage>, Error> {
-        self.shared
-            .change(|membership, routing| Ok(membership.give(routing, keyspace, heir, from, given)))
+        self.shared.change(|membership, routing| {
+            membership.give(routing, tenure, keyspace, heir, from, parcel)
+        })
     }
 
     /// Takes over entries of another process, which has answered for their keys until
-    /// the present view, with their versions and ends. Returns how many: not those
-    /// whose keys were used here since [`settle`](Self::settle), and none that comes
-    /// after [`end_arrivals`](Self::end_arrivals).
+    /// this tenure, with their versions and ends. Returns how many: not those whose keys
+    /// were used here since it began, and none that comes after
+    /// [`end_arrivals`](Self::end_arrivals).
     ///
     /// # Errors
-    /// `Closed`; `Elsewhere` if there is no view.
-    pub fn absorb(&self, keyspace: &Keyspace, entries: Vec<Entry>) -> Result<usize, Error> {
+    /// `Elsewhere` in another tenure: nothing was taken over; `Closed`.
+    pub fn absorb(
+        &self,
+        tenure: u64,
+        keyspace: &Keyspace,
+        entries: Vec<Entry>,
+    ) -> Result<usize, Error> {
         let hash = |key: &[u8]| self.shared.hash(keyspace, key);
-        self.shared.change(|_, routing| Membership::absorb(routing, keyspace, hash, entries))
+        self.shared.change(|membership, routing| {
+            membership.absorb(routing, tenure, keyspace, hash, entries)
+        })
     }
 
     /// Takes over nothing more from other processes: who had something to give has
     /// given it, or is gone.
     ///
     /// # Errors
-    /// `Closed`.
-    pub fn end_arrivals(&self) -> Result<(), Error> {
-        self.shared.change(|membership, routing| {
-            membership.end_arrivals(routing);
-            Ok(())
-        })
+    /// `Elsewhere` in another tenure; `Closed`.
+    pub fn end_arrivals(&self, tenure: u64) -> Result<(), Error> {
+        self.shared.change(|membership, routing| membership.end_arrivals_of(routing, tenure))
     }
 
-    /// Drops what this process holds and does not answer for by the present view:
-    /// whose it is has asked for it, or never will.
+    /// Drops what this process holds and does not answer for in this tenure: whose it
+    /// is has asked for it, or never will.
     ///
     /// # Errors
-    /// `Closed`.
-    pub fn drop_strays(&self) -> Result<(), Error> {
-        self.shared.change(|membership, routing| {
-            membership.drop_strays(&routing.load());
-            Ok(())
-        })
+    /// `Elsewhere` in another tenure; `Closed`.
+    pub fn drop_strays(&self, tenure: u64) -> Result<(), Error> {
+        self.shared.change(|membership, routing| membership.drop_strays_of(&routing.load(), tenure))
     }
 
     /// The present ring's epoch.
@@ -412,9 +452,6 @@ impl Drop for CacheManager {
 /// How long a call that finds a node gone waits for the next picture before it
 /// tries again.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
-
-/// The key under which tags are hashed, in every process.
-const TAG_KEY: [u8; 16] = *b"distcache's tags";
 
 /// How long a dropped manager waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::routing::Routing;
 use crate::{Error, Keyspace};
 
 /// Says for which keys this process answers, and until when.
@@ -31,32 +32,61 @@ pub trait Territory: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim(pub u64);
 
+/// That of a process to which no key belongs: whatever it holds is a stray.
+#[derive(Debug)]
+pub struct Nowhere;
+
+impl Territory for Nowhere {
+    fn heir(&self, _: &Keyspace, _: &[u8]) -> Option<u64> {
+        // Nobody who could ask has this number.
+        Some(0)
+    }
+
+    fn claim(&self, _: &Keyspace, _: &[u8]) -> Option<Claim> {
+        None
+    }
+
+    fn is_over(&self, _: Claim) -> bool {
+        true
+    }
+}
+
 /// By which right a change was made.
 #[must_use = "a change counts only if its claim was not over when it was made"]
 pub(crate) struct Right(Option<(Arc<dyn Territory>, Claim)>);
 
 impl Right {
-    pub(crate) fn new(territory: Option<&Arc<dyn Territory>>, claim: Option<Claim>) -> Self {
-        Self(territory.cloned().zip(claim))
+    /// That of a claim which was made by a routing.
+    pub(crate) fn new(routing: &Routing, claim: Option<Claim>) -> Self {
+        Self(routing.territory.clone().zip(claim))
     }
 
-    /// What a change came to, if the claim to its key was not over when it was made.
-    ///
-    /// The interleaving that this stops:
-    ///
-    /// 1. A writer claims its key here, and this process is stopped.
-    /// 2. Its lease ends. Another process owns the key by the next view; a write
-    ///    there is acknowledged.
-    /// 3. This process goes on: it has not heard of the view. The node stores the
-    ///    writer's value, and the writer is told that all is well.
-    /// 4. A reader asks the new owner, and gets the value of step 2.
-    ///
-    /// The claim is compared, not made again: the process may have a new lease by
-    /// the next view by now.
+    /// See [`confirm`].
     pub(crate) fn confirm<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
         match self.0 {
-            Some((territory, claim)) if territory.is_over(claim) => Err(Error::ClaimEnded),
-            Some(_) | None => outcome,
+            Some((territory, claim)) => confirm(&*territory, claim, outcome),
+            None => outcome,
         }
     }
+}
+
+/// What a change came to, if the claim to its key was not over when it was made.
+///
+/// The interleaving that this stops:
+///
+/// 1. A writer claims its key here, and this process is stopped.
+/// 2. Its lease ends. Another process owns the key by the next view; a write there is
+///    acknowledged.
+/// 3. This process goes on: it has not heard of the view. The node stores the
+///    writer's value, and the writer is told that all is well.
+/// 4. A reader asks the new owner, and gets the value of step 2.
+///
+/// The claim is compared, not made again: the process may have a new lease by the next
+/// view by now.
+pub(crate) fn confirm<T>(
+    territory: &dyn Territory,
+    claim: Claim,
+    outcome: Result<T, Error>,
+) -> Result<T, Error> {
+    if territory.is_over(claim) { Err(Error::ClaimEnded) } else { outcome }
 }

@@ -37,4 +37,4 @@ pub mod links;
 pub mod proto;
 
 pub mod cluster;
-pub use cluster::{Cluster, Holding, Parts, Whose};
+pub use cluster::{Cluster, Holding, Parts, Tenant, Whose, handover};

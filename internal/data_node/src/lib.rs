@@ -66,6 +66,9 @@ pub use tags::TAG_RECORDS_MAX;
 
 mod arrivals;
 
+mod parcel;
+pub use parcel::Parcel;
+
 mod removals;
 pub use removals::{REMOVALS_MAX, Removal};
 

@@ -23,7 +23,8 @@ impl Epoch {
     pub const MAX: Self = Self((1 << 32) - 1);
     /// The last view that an epoch can carry.
     pub const VIEW_MAX: u64 = Self::MAX.0 >> Self::LOCAL_BITS;
-    const LOCAL_BITS: u32 = 10;
+    /// Bits of an epoch below its view.
+    pub const LOCAL_BITS: u32 = 10;
 
     /// The first epoch of a view; `None` after [`VIEW_MAX`](Self::VIEW_MAX).
     pub fn of_view(view: u64) -> Option<Self> {

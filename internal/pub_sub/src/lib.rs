@@ -44,6 +44,9 @@ pub use fence::{Epoch, Fence};
 mod command;
 pub use command::{Command, Read};
 
+mod block_on;
+pub use block_on::block_on;
+
 mod reply;
 pub use reply::{Abandoned, Expire, Replier, Waiter, reply_slot};
 

@@ -1,5 +1,7 @@
 //! Why a call to the engine has no answer.
 
+#[cfg(feature = "cluster")]
+use std::fmt;
 use std::time::Duration;
 
 use distcache_manager::Version;
@@ -46,6 +48,48 @@ pub enum Error {
     /// changed.
     #[error("too many writes wait for the store")]
     StoreBusy,
+    /// The member of the cluster that owns the key was not reached within the call's
+    /// time. Nothing has changed.
+    #[error("the member {member}, which owns the key, was not reached: {why}")]
+    Unreachable {
+        /// Where it is reached.
+        member: String,
+        /// What stood against it.
+        why: String,
+    },
+    /// Nobody may answer for the key: this member has no lease, or is in no cluster yet,
+    /// or who owns the key is being agreed upon. Nothing has changed.
+    #[error("nobody may answer for the key now: it has no owner that holds a lease")]
+    NoLease,
+    /// The member that owns the key was asked, and did not say what became of it.
+    #[error("whether the member {member} has done it is unknown: {why}")]
+    OutcomeUnknown {
+        /// Where it is reached.
+        member: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// Another member does not understand this one, or the other way round.
+    #[error("this member and the one at {member} do not understand each other: update the older")]
+    NotUnderstood {
+        /// Where it is reached.
+        member: String,
+    },
+    /// The members did not agree on a change of keyspaces, or not all of them have made it
+    /// in time: some may have.
+    #[error("the members have not made this change: {why}")]
+    NotAgreed {
+        /// What stood against it.
+        why: String,
+    },
+    /// Another member has told what went wrong there.
+    #[error("{message}")]
+    Remote {
+        /// The stable code.
+        code: Code,
+        /// What it has said.
+        message: String,
+    },
     /// As many changes of keyspaces are being made as tasks may wait for. Nothing
     /// has changed.
     #[error("{CHANGES_MAX} changes of keyspaces wait already")]
@@ -64,6 +108,12 @@ impl Error {
             Self::NotEncoded(_) | Self::NotDecoded(_) => codes::CODEC_FAILED,
             Self::StoreBusy => codes::STORE_BUSY,
             Self::ChangesBusy => codes::CHANGES_BUSY,
+            Self::Unreachable { .. } => codes::OWNER_UNREACHABLE,
+            Self::NoLease => codes::NO_LEASE,
+            Self::OutcomeUnknown { .. } => codes::OUTCOME_UNKNOWN,
+            Self::NotUnderstood { .. } => codes::NOT_UNDERSTOOD,
+            Self::NotAgreed { .. } => codes::NOT_AGREED,
+            Self::Remote { code, .. } => *code,
         }
     }
 
@@ -74,6 +124,26 @@ impl Error {
             Self::Cache(distcache_manager::Error::Unmet { version }) => Some(*version),
             _ => None,
         }
+    }
+
+    /// Whether another process answers for the key, or nobody: nothing was done here.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Cache(distcache_manager::Error::Elsewhere))
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn unreachable(member: &dyn fmt::Display, why: &dyn fmt::Display) -> Self {
+        Self::Unreachable { member: member.to_string(), why: why.to_string() }
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn outcome_unknown(member: &dyn fmt::Display, why: &dyn fmt::Display) -> Self {
+        Self::OutcomeUnknown { member: member.to_string(), why: why.to_string() }
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn not_understood(member: &dyn fmt::Display) -> Self {
+        Self::NotUnderstood { member: member.to_string() }
     }
 
     pub(crate) fn keyspace_unknown(name: &str) -> Self {

@@ -57,6 +57,22 @@
 //! ([`AsyncDataSource`], [`AsyncDataStore`]). Only one thing must not be done: to
 //! block a thread of a runtime by a call that waits for a future of the same one.
 //!
+//! # Several processes
+//!
+//! With the feature `cluster`, engines of several processes share their keys
+//! (`EngineBuilder::cluster`, `ClusterConfig`): each answers for all of them, and asks
+//! the owner for what is not its own. The owner loads; so a missing key is loaded once,
+//! however many processes are asked for it. A member answers from its cache only while it
+//! holds a lease that a majority of the members stands behind. Without one it reads from
+//! its source and keeps nothing; where there is no source, [`Error::NoLease`] says so.
+//! Every member needs the sources and stores of every keyspace: they are code, and do not
+//! travel. Keyspaces that are settings alone are added at all members by one
+//! ([`Engine::add_keyspace`]).
+//!
+//! A write that was asked of another member and of which nothing was heard may have been
+//! made ([`Error::OutcomeUnknown`]). With write-behind, what waits to be written when a
+//! member dies, or is cut off for longer than its lease, is written late or never.
+//!
 //! # What it does not know
 //!
 //! What changes in the database behind the cache's back is unseen until it is
@@ -103,6 +119,17 @@ mod load;
 pub use load::LoadError;
 
 mod write;
+
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(not(feature = "cluster"))]
+#[path = "cluster/absent.rs"]
+mod cluster;
+#[cfg(feature = "cluster")]
+pub use cluster::{
+    Certificates, ClusterConfig, ClusterError, ClusterId, Discovery, DiscoveryFailed, Dns, Member,
+    MemberId, MemberState, Members, OnMinority, Standalone, Static, Tls, TlsError,
+};
 
 mod otel;
 /// Whose types the engine's builder takes.

@@ -109,6 +109,8 @@ ask getMetrics 200 /metrics
 holds '# EOF'
 ask getStatus 200 /v1/status
 ask getLimits 200 /v1/limits
+ask getMembers 200 /v1/members
+holds '"alone"'
 ask getNodes 200 /v1/nodes
 first=$({ curl -sN --max-time 20 "$url/v1/events" || true; } | sed '/^event/q')
 [[ $first == *'event: open'* ]]

@@ -31,7 +31,7 @@ impl Server {
     pub(crate) fn of(process: Process) -> Self {
         process.stdout.wait_for("ready");
         let line = process.stdout.wait_for("listening on");
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split(' ').next());
+        let address = line.split("://").nth(1).and_then(|rest| rest.split(' ').next());
         let address = address.and_then(|text| text.parse().ok()).expect("an address");
         Self { process, address }
     }

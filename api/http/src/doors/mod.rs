@@ -7,13 +7,17 @@
 //! | addresses | any | loopback only |
 //! | hostile clients | each answered or cut off, see [`guard`](crate::guard) | see the module's table |
 //!
-//! The same test suite runs on both.
+//! The same test suite runs on both. hyper speaks HTTPS as well: [`open_secured`].
 
-mod block_on;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod panics;
 mod tiny;
+
+#[cfg(feature = "hyper")]
+mod tls;
+#[cfg(feature = "hyper")]
+pub use tls::{Certificate, CertificateError, Tls};
 
 use std::fmt;
 use std::io;
@@ -68,17 +72,43 @@ pub fn open(
     service: impl Service,
     limits: &Limits,
 ) -> Result<Door, OpenError> {
-    limits.validate()?;
-    let local_addr = listener.local_addr().map_err(OpenError::Listener)?;
-    socket2::SockRef::from(&listener).listen(BACKLOG).map_err(OpenError::Listener)?;
+    let local_addr = ready(&listener, limits)?;
     let server = match kind {
         Kind::TinyHttp => Server::TinyHttp(tiny::open(listener, local_addr, service, limits)?),
         #[cfg(feature = "hyper")]
-        Kind::Hyper => Server::Hyper(hyper::open(listener, service, limits)?),
+        Kind::Hyper => Server::Hyper(hyper::open(listener, service, limits, None)?),
         #[cfg(not(feature = "hyper"))]
         Kind::Hyper => return Err(OpenError::NotBuilt),
     };
     Ok(Door { local_addr, server })
+}
+
+/// Opens a hyper door that speaks HTTPS: TLS 1.2 and 1.3. Whoever has the [`Tls`] can
+/// change its certificate while the door is open.
+///
+/// A client that shakes hands is a connection among those that
+/// [`Limits::connections`] counts, and has [`Limits::handshake_timeout`] for it.
+///
+/// # Errors
+///
+/// As of [`open`].
+#[cfg(feature = "hyper")]
+pub fn open_secured(
+    listener: TcpListener,
+    service: impl Service,
+    limits: &Limits,
+    tls: &Tls,
+) -> Result<Door, OpenError> {
+    let local_addr = ready(&listener, limits)?;
+    let door = hyper::open(listener, service, limits, Some(tls.clone()))?;
+    Ok(Door { local_addr, server: Server::Hyper(door) })
+}
+
+/// Makes a listener as a door wants it, and says where it is.
+fn ready(listener: &TcpListener, limits: &Limits) -> Result<SocketAddr, OpenError> {
+    limits.validate()?;
+    socket2::SockRef::from(listener).listen(BACKLOG).map_err(OpenError::Listener)?;
+    listener.local_addr().map_err(OpenError::Listener)
 }
 
 /// A server that is running. Dropping it is [`shutdown`](Self::shutdown) without grace.

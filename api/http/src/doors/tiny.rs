@@ -39,7 +39,6 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use distcache::codes;
 use tiny_http::{Header, Server, StatusCode};
 
-use super::block_on::block_on;
 use super::{OpenError, panics};
 use crate::guard::{Framing, Head, Violation};
 use crate::observe::Kept;
@@ -47,6 +46,7 @@ use crate::{
     Body, Chunks, DoorWatch, HeaderName, Headers, Limits, Method, Problem, Request, Response,
     Service,
 };
+use distcache_bus::block_on;
 use stream::Streams;
 
 /// More than cores, because each is held by one request at a time, however slow

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use distcache::{Bound, Watermark};
 
@@ -35,10 +36,32 @@ impl Gauge {
     }
 }
 
+/// Who is refused before it has said anything in HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stranger {
+    /// It speaks neither HTTP nor, where that is spoken, TLS first.
+    NotHttp,
+    /// It speaks in the clear where TLS is spoken.
+    ClearText,
+    /// Its handshake failed.
+    Handshake,
+}
+
+impl Stranger {
+    /// Each, as metrics call it.
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::NotHttp, "not_http"),
+        (Self::ClearText, "clear_text"),
+        (Self::Handshake, "handshake"),
+    ];
+}
+
 /// Which of the limits a door keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
-    /// Every one.
+    /// Every one, and that of the handshake.
+    Secured,
+    /// Every one of HTTP.
     #[cfg_attr(not(feature = "hyper"), expect(dead_code, reason = "the hyper door keeps all"))]
     All,
     /// Only that of a request's body.
@@ -58,6 +81,9 @@ pub struct DoorWatch {
     headers: Watermark,
     bodies: Watermark,
     late: Watermark,
+    late_handshakes: Watermark,
+    /// One count for each of [`Stranger::ALL`].
+    strangers: [AtomicU64; Stranger::ALL.len()],
 }
 
 impl DoorWatch {
@@ -74,6 +100,7 @@ impl DoorWatch {
             Violation::TooManyHeaders { .. } => self.headers.reach(),
             Violation::HeadersTooLarge { .. } => self.header_bytes.reach(),
             Violation::BodyTooLarge { .. } => self.bodies.reach(),
+            Violation::NotHttp => self.met(Stranger::NotHttp),
             _ => {}
         }
     }
@@ -82,6 +109,24 @@ impl DoorWatch {
     #[cfg_attr(not(feature = "hyper"), expect(dead_code, reason = "tiny_http keeps no time"))]
     pub(crate) fn late(&self) {
         self.late.reach();
+    }
+
+    /// A handshake did not end in time.
+    #[cfg_attr(not(feature = "hyper"), expect(dead_code, reason = "hyper alone speaks TLS"))]
+    pub(crate) fn late_to_shake(&self) {
+        self.late_handshakes.reach();
+    }
+
+    /// A connection was refused before any request.
+    pub(crate) fn met(&self, stranger: Stranger) {
+        // Relaxed: a count that guards no other memory.
+        self.strangers[stranger as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many connections were refused before any request, and why.
+    pub(crate) fn strangers(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let count = |stranger| self.strangers[stranger as usize].load(Ordering::Relaxed);
+        Stranger::ALL.into_iter().map(move |(stranger, name)| (name, count(stranger)))
     }
 
     /// Every bound that the door keeps; none before it is open.
@@ -97,8 +142,11 @@ impl DoorWatch {
         let many = |name, unit, max: usize, gauge: &Gauge| {
             Bound::new(name, unit, max as u64).marked(gauge.now(), &gauge.mark)
         };
-        let header_ms = u64::try_from(limits.header_timeout.as_millis()).unwrap_or(u64::MAX);
-        vec![
+        let time = |name, max: Duration, mark: &Watermark| {
+            let max_ms = u64::try_from(max.as_millis()).unwrap_or(u64::MAX);
+            Bound::new(name, "ms", max_ms).reached(mark.reached())
+        };
+        let mut bounds = vec![
             many("connections", "connections", limits.connections, &self.connections),
             many("in_flight", "requests", limits.in_flight, &self.in_flight),
             many("buffered_bytes", "bytes", limits.buffered_bytes, &self.buffered),
@@ -106,7 +154,12 @@ impl DoorWatch {
             one("headers", "headers", limits.headers, &self.headers),
             one("header_bytes", "bytes", limits.header_bytes, &self.header_bytes),
             body,
-            Bound::new("request_time", "ms", header_ms).reached(self.late.reached()),
-        ]
+            time("request_time", limits.header_timeout, &self.late),
+        ];
+        if *kept == Kept::Secured {
+            let max = limits.handshake_timeout;
+            bounds.push(time("handshake_time", max, &self.late_handshakes));
+        }
+        bounds
     }
 }

@@ -8,9 +8,9 @@ pub(crate) use meter::{Meter, Outcome};
 
 mod door;
 pub use door::DoorWatch;
-#[cfg(feature = "hyper")]
-pub(crate) use door::Gauge;
 pub(crate) use door::Kept;
+#[cfg(feature = "hyper")]
+pub(crate) use door::{Gauge, Stranger};
 
 mod slow;
 pub(crate) use slow::SlowLog;

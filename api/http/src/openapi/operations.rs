@@ -28,8 +28,10 @@ trait OfTheEngine {
 
 impl OfTheEngine for Spec {
     fn of_the_engine(self) -> Self {
-        self.refuses(503, &[codes::CLOSED, codes::NODE_FAILED, codes::BUSY])
-            .refuses(504, &[codes::TIMED_OUT])
+        self.refuses(502, &[codes::NOT_UNDERSTOOD])
+            .refuses(503, &[codes::CLOSED, codes::NODE_FAILED, codes::BUSY])
+            .refuses(503, &[codes::OWNER_UNREACHABLE, codes::NO_LEASE, codes::ELSEWHERE])
+            .refuses(504, &[codes::TIMED_OUT, codes::OUTCOME_UNKNOWN, codes::CLAIM_ENDED])
     }
 
     fn of_a_load(self) -> Self {
@@ -134,7 +136,8 @@ fn probes() -> Vec<Described> {
                         text_of("", PLAIN),
                     ),
                 )
-                .refuses(503, &[codes::DRAINING, codes::NODE_FAILED, codes::WARMING_UP]),
+                .refuses(503, &[codes::DRAINING, codes::NODE_FAILED, codes::WARMING_UP])
+                .refuses(503, &[codes::NO_LEASE]),
         ),
     ]
 }
@@ -173,6 +176,11 @@ fn reports() -> Vec<Described> {
                 .refuses(400, &[codes::ENCODING_INVALID, codes::KEY_TOO_LONG])
                 .refuses(404, &[codes::KEYSPACE_UNKNOWN])
                 .of_the_engine(),
+        ),
+        (
+            "/v1/members",
+            Get,
+            new("getMembers").answers(200, json_of("Every member of the cluster.", "Members")),
         ),
         ("/v1/nodes", Get, new("getNodes").answers(200, json_of("Every data node.", "Nodes"))),
         (
@@ -218,7 +226,7 @@ fn keyspaces() -> Vec<Described> {
             KEYSPACE,
             Put,
             new("putKeyspace")
-                .refuses(503, &[codes::CHANGES_BUSY])
+                .refuses(503, &[codes::CHANGES_BUSY, codes::NOT_AGREED])
                 .takes([of::keyspace("sessions")])
                 .body("SettingsChange", false)
                 .answers(200, json_of("There is one with these settings already.", "Keyspace"))
@@ -232,7 +240,7 @@ fn keyspaces() -> Vec<Described> {
             KEYSPACE,
             Patch,
             new("patchKeyspace")
-                .refuses(503, &[codes::CHANGES_BUSY])
+                .refuses(503, &[codes::CHANGES_BUSY, codes::NOT_AGREED])
                 .takes([of::keyspace("users")])
                 .body("SettingsChange", false)
                 .answers(200, described())
@@ -243,7 +251,7 @@ fn keyspaces() -> Vec<Described> {
             KEYSPACE,
             Delete,
             new("deleteKeyspace")
-                .refuses(503, &[codes::CHANGES_BUSY])
+                .refuses(503, &[codes::CHANGES_BUSY, codes::NOT_AGREED])
                 .takes([of::keyspace("users")])
                 .answers(204, nothing("It is gone, with all that it held."))
                 .refuses(404, &[codes::KEYSPACE_UNKNOWN])

@@ -348,6 +348,9 @@ fn reports() -> Value {
     let removed = closed(json!({
         "cause": one_of_words(&causes), "ago_ms": count(), "age_ms": or_null(count()),
     }));
+    let cluster = closed(json!({
+        "id": or_null(text()), "epoch": count(), "has_lease": flag(), "members": count(),
+    }));
     let held = closed(json!({
         "version": text(), "state": one_of_words(&["fresh", "early", "stale"]),
         "is_absent": flag(), "age_ms": or_null(count()), "ttl_ms": or_null(count()),
@@ -368,6 +371,7 @@ fn reports() -> Value {
             "ring_share": between(0.0, 1.0),
             "status": or_null(closed(status.into())),
         })),
+        "Members": members(),
         "Nodes": closed(json!({"nodes": any_number_of(schema("Node"))})),
         "Limits": with_example(
             closed(json!({"limits": any_number_of(limit)})),
@@ -378,6 +382,7 @@ fn reports() -> Value {
         ),
         "Status": closed(json!({
             "version": text(), "instance": text(), "uptime_s": count(), "features": any_number_of(text()),
+            "cluster": or_null(cluster),
             "keyspaces": any_number_of(keyspace), "nodes": any_number_of(schema("Node")),
         })),
         "Trace": with_example(
@@ -393,6 +398,27 @@ fn reports() -> Value {
             }),
         ),
     })
+}
+
+/// The cluster, as one of its members sees it.
+fn members() -> Value {
+    let member = closed(json!({
+        "id": text(), "address": text(),
+        "state": one_of_words(&["joining", "active", "draining"]),
+        "weight": between(1, 16), "zone": or_null(text()),
+    }));
+    with_example(
+        closed(json!({
+            "mode": one_of_words(&["alone", "node"]), "cluster": or_null(text()),
+            "me": or_null(text()), "address": or_null(text()), "epoch": count(),
+            "leader": or_null(text()), "has_lease": flag(), "weighs": flag(),
+            "members": any_number_of(member),
+        })),
+        json!({
+            "mode": "alone", "cluster": null, "me": null, "address": null, "epoch": 0,
+            "leader": null, "has_lease": true, "weighs": false, "members": [],
+        }),
+    )
 }
 
 /// What the older systems tell of themselves.

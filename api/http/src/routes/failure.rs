@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use distcache::{CacheError, Error, LoadError};
+use distcache::codes::{self, Code};
+use distcache::{Error, LoadError};
 
 use crate::Problem;
 
@@ -11,52 +12,49 @@ use crate::Problem;
 /// A write that timed out or whose node failed may have happened: 504 and 503
 /// say "unknown", and reading the key tells.
 pub(super) fn problem(error: &Error) -> Problem {
-    let (status, retry_after) = match error {
-        Error::Cache(error) => of_cache(error),
-        Error::Load(error) => of_load(error),
-        Error::WaitedTooLong { .. } | Error::StoreTimedOut { .. } => (504, None),
-        Error::StoreFailed(_) => (502, None),
-        // The store is busy, and whatever is added: not the client's doing.
-        _ => (503, Some(A_SECOND)),
-    };
+    let status = status_of(error.code());
     let problem = Problem::new(status, error.code()).detail(error.to_string());
-    match retry_after {
-        Some(time) => problem.retry_after(whole_seconds(time)),
-        None => problem,
+    if status == 503 { problem.retry_after(whole_seconds(retry_after(error))) } else { problem }
+}
+
+/// By the code alone: what another member has refused is answered as if it had been
+/// refused here.
+fn status_of(code: Code) -> u16 {
+    match code {
+        // 414 would blame the URL, but the key may have come in a form.
+        codes::KEY_TOO_LONG
+        | codes::TOO_MANY_TAGS
+        | codes::CONTENT_TYPE_INVALID
+        | codes::KEYSPACE_NAME_INVALID
+        | codes::KEYSPACE_REFUSED => 400,
+        codes::KEYSPACE_UNKNOWN => 404,
+        codes::KEYSPACE_EXISTS | codes::NO_NUMBER | codes::OVERFLOW => 409,
+        codes::UNMET => 412,
+        codes::VALUE_TOO_LARGE => 413,
+        // The source, and another member, are to us what another server is to a gateway.
+        codes::SOURCE_FAILED
+        | codes::SOURCE_PANICKED
+        | codes::STORE_FAILED
+        | codes::NOT_UNDERSTOOD => 502,
+        codes::TIMED_OUT
+        | codes::CLAIM_ENDED
+        | codes::WAITED_TOO_LONG
+        | codes::STORE_TIMED_OUT
+        | codes::SOURCE_TIMED_OUT
+        | codes::OUTCOME_UNKNOWN => 504,
+        codes::KEYSPACES_FULL => 507,
+        // Closed, busy, a failed node, a member that is away, and whatever is added: not
+        // the client's doing.
+        _ => 503,
     }
 }
 
-const A_SECOND: Duration = Duration::from_secs(1);
-
-fn of_cache(error: &CacheError) -> (u16, Option<Duration>) {
-    let status = match error {
-        CacheError::TimedOut | CacheError::ClaimEnded => 504,
-        CacheError::ValueTooLarge { .. } => 413,
-        CacheError::KeyspaceUnknown { .. } => 404,
-        CacheError::KeyspaceExists { .. } | CacheError::NoNumber | CacheError::Overflow => 409,
-        CacheError::Unmet { .. } => 412,
-        // 414 would blame the URL, but the key may have come in a form.
-        CacheError::KeyTooLong { .. }
-        | CacheError::TooManyTags { .. }
-        | CacheError::LabelInvalid(_)
-        | CacheError::KeyspaceNameInvalid
-        | CacheError::KeyspaceRefused { .. } => 400,
-        CacheError::KeyspacesFull => 507,
-        // Closed, busy, a failed node, and whatever is added: not the client's doing.
-        _ => return (503, Some(A_SECOND)),
-    };
-    (status, None)
-}
-
-/// The source is to us what another server is to a gateway.
-fn of_load(error: &LoadError) -> (u16, Option<Duration>) {
+fn retry_after(error: &Error) -> Duration {
     match error {
-        LoadError::TimedOut { .. } => (504, None),
-        LoadError::Busy | LoadError::Cancelled => (503, Some(A_SECOND)),
-        LoadError::RateLimited { retry_after } | LoadError::CircuitOpen { retry_after } => {
-            (503, Some(*retry_after))
-        }
-        _ => (502, None),
+        Error::Load(
+            LoadError::RateLimited { retry_after } | LoadError::CircuitOpen { retry_after },
+        ) => *retry_after,
+        _ => Duration::from_secs(1),
     }
 }
 
@@ -68,6 +66,8 @@ fn whole_seconds(time: Duration) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use distcache::CacheError;
+
     use super::*;
 
     #[test]
@@ -76,5 +76,29 @@ mod tests {
         let problem = problem(&LoadError::CircuitOpen { retry_after }.into());
         assert_eq!(problem.status(), 503);
         assert_eq!(problem.into_response().headers(), [("retry-after", "3".into())]);
+    }
+
+    /// What another member refuses keeps its status, and is worth a retry or not.
+    #[test]
+    fn a_failure_of_the_cluster_says_whether_anything_was_done() {
+        let (member, why) = ("a:1".to_owned(), "it is away".to_owned());
+        let at_a = |code| Error::Remote { code, message: "said there".to_owned() };
+        let cases = [
+            (Error::NoLease, 503, true),
+            (Error::Unreachable { member: member.clone(), why: why.clone() }, 503, true),
+            (CacheError::Elsewhere.into(), 503, true),
+            (at_a(codes::BUSY), 503, true),
+            (Error::OutcomeUnknown { member: member.clone(), why }, 504, false),
+            (CacheError::ClaimEnded.into(), 504, false),
+            (Error::NotUnderstood { member }, 502, false),
+            (at_a(codes::SOURCE_FAILED), 502, false),
+            (at_a(codes::VALUE_TOO_LARGE), 413, false),
+            (at_a(codes::KEYSPACE_UNKNOWN), 404, false),
+        ];
+        for (error, status, is_to_come_back) in cases {
+            let problem = problem(&error);
+            assert_eq!(problem.status(), status, "{error}");
+            assert_eq!(!problem.into_response().headers().is_empty(), is_to_come_back, "{error}");
+        }
     }
 }

@@ -4,6 +4,7 @@ mod admin;
 mod entry;
 mod failure;
 mod json;
+mod members;
 mod nodes;
 mod peer;
 mod place;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use distcache::{CacheError, Engine, Keyspace, Stopwatch, codes};
 use serde::Serialize;
 
+use crate::cluster;
 use crate::escapes::decode;
 use crate::etag::Tagger;
 use crate::events::Hub;
@@ -48,6 +50,7 @@ pub const ROOT_KEYSPACE: &str = "default";
 /// | `/v1/status` | GET, HEAD | 200 with what runs, and how its keyspaces do |
 /// | `/v1/limits` | GET, HEAD | 200 with every bound, its use, its peak |
 /// | `/v1/trace/{ks}/{key}` | GET, HEAD | 200 with where a key is, or why it is not |
+/// | `/v1/members` | GET, HEAD | 200 with the members of the cluster |
 /// | `/v1/nodes` | GET, HEAD | 200 with the state of each data node |
 /// | `/v1/events` | GET | 200 with a stream of what happens |
 /// | `/v1/keyspaces` | GET, HEAD | 200 with their names, entries and bytes |
@@ -91,6 +94,7 @@ pub struct Routes {
     readiness: Readiness,
     origins: OriginPolicy,
     access: Access,
+    /// That of this process, as long as it is in no cluster.
     tagger: Tagger,
     events: Hub,
     observer: Observer,
@@ -195,8 +199,9 @@ impl Routes {
             Place::Livez => Ok(Response::text("alive\n")),
             Place::Readyz => ready::report(&self.engine, &self.readiness),
             Place::Metrics => self.metrics().await,
+            Place::Members => Ok(members::report(&self.engine)),
             Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
-            Place::Status => v1::status::report(&self.engine, &self.observer, self.tagger).await,
+            Place::Status => v1::status::report(&self.engine, &self.observer, self.tagger()).await,
             Place::Limits => v1::limits::report(&self.engine, &self.observer, &self.events).await,
             Place::Trace(keyspace, key) => {
                 v1::trace::report(&self.keyspace(keyspace)?, &decode(key)?).await
@@ -216,14 +221,14 @@ impl Routes {
             }
             Place::Batch(keyspace, does) => {
                 let keyspace = self.keyspace(keyspace)?;
-                let batch = v1::Batch { keyspace: &keyspace, tagger: self.tagger, request };
+                let batch = v1::Batch { keyspace: &keyspace, tagger: self.tagger(), request };
                 batch.answer(does).await
             }
             Place::Key(keyspace, key, of_key) => {
                 let keyspace = self.keyspace(keyspace)?;
                 let key = decode(key)?;
                 let call =
-                    v1::Call { keyspace: &keyspace, key: &key, tagger: self.tagger, request };
+                    v1::Call { keyspace: &keyspace, key: &key, tagger: self.tagger(), request };
                 call.answer(of_key).await
             }
         }
@@ -237,6 +242,11 @@ impl Routes {
             Method::Delete => entry::delete(&keyspace, request).await,
             _ => entry::get(&keyspace, request).await,
         }
+    }
+
+    /// Who marks the tags of this request.
+    fn tagger(&self) -> Tagger {
+        cluster::tagger(&self.engine).unwrap_or(self.tagger)
     }
 
     fn spaces<'a>(&'a self, request: &'a Request<'a>) -> v1::Spaces<'a> {

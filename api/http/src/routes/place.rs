@@ -20,6 +20,7 @@ pub(super) enum Place<'a> {
     Limits,
     /// A keyspace and a key.
     Trace(&'a str, &'a str),
+    Members,
     Nodes,
     Events,
     Keyspaces,
@@ -108,6 +109,7 @@ impl<'a> Place<'a> {
             ["status"] => Some(Self::Status),
             ["limits"] => Some(Self::Limits),
             ["trace", keyspace, key] => Some(Self::Trace(keyspace, key)),
+            ["members"] => Some(Self::Members),
             ["nodes"] => Some(Self::Nodes),
             ["events"] => Some(Self::Events),
             _ => None,
@@ -125,6 +127,7 @@ impl<'a> Place<'a> {
             Self::Status => &table::STATUS,
             Self::Limits => &table::LIMITS,
             Self::Trace(..) => &table::TRACE,
+            Self::Members => &table::MEMBERS,
             Self::Nodes => &table::NODES,
             Self::Events => &table::EVENTS,
             Self::Peer(..) => &table::PEER,

@@ -7,6 +7,7 @@ use distcache::{BreakerState, Engine, NodeReport, NodeState};
 use serde::Serialize;
 
 use super::document;
+use crate::cluster;
 use crate::{Problem, Readiness, Response};
 
 /// For so long a node that was replaced is told of: it began with nothing, and
@@ -71,7 +72,17 @@ fn failing(engine: &Engine, readiness: &Readiness) -> Vec<Failing> {
     let nodes = nodes.iter().filter_map(of_node);
     let keyspaces = engine.keyspaces();
     let keyspaces = keyspaces.iter().filter_map(|name| of_keyspace(engine, readiness, name));
-    draining.into_iter().chain(nodes).chain(keyspaces).collect()
+    draining.into_iter().chain(of_cluster(engine)).chain(nodes).chain(keyspaces).collect()
+}
+
+/// Others may have a lease, which this one has not: so requests had better go there.
+fn of_cluster(engine: &Engine) -> Option<Failing> {
+    let members = cluster::members(engine).filter(|members| !members.has_lease)?;
+    let detail = match members.epoch {
+        0 => "this node is in no cluster yet: it looks for a majority of the others",
+        _ => "this node has no lease: it does not hear of a majority of the others",
+    };
+    Some(Failing { code: codes::NO_LEASE, detail: detail.to_owned(), is_fatal: true })
 }
 
 fn of_node(node: &NodeReport) -> Option<Failing> {

@@ -76,6 +76,7 @@ routes! {
     STATUS = "/v1/status", reads(Get, "What runs, and how its keyspaces do");
     LIMITS = "/v1/limits", reads(Get, "Every bound, its use and its peak");
     TRACE = "/v1/trace/{keyspace}/{key}", reads(Get, "Where a key is, or why it is not");
+    MEMBERS = "/v1/members", reads(Get, "The members of the cluster");
     NODES = "/v1/nodes", reads(Get, "The state of each data node");
     EVENTS = "/v1/events", reads(Get, "What happens, as server-sent events");
     KEYSPACES = "/v1/keyspaces", reads(Get, "The keyspaces, with what they hold");

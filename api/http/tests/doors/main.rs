@@ -16,4 +16,6 @@ mod seeds;
 mod streams;
 mod support;
 mod tiny;
+#[cfg(feature = "hyper")]
+mod tls;
 mod v1;

@@ -24,7 +24,7 @@ mod state;
 mod tally;
 pub use tally::{FAILURES_TOLD_MAX, Tally};
 mod door;
-pub use door::{Door, DoorOptions, UrlError};
+pub use door::{Door, DoorError, DoorOptions};
 mod import;
 pub use import::{BATCH_ITEMS_MAX, Import, Imported};
 mod export;

@@ -109,7 +109,7 @@ impl Config {
     pub fn address(&self) -> SocketAddr {
         let server = self.common(Section::Server);
         let port = server.count("port").and_then(|port| u16::try_from(port).ok());
-        let port = port.unwrap_or(DEFAULT_PORT);
+        let port = port.unwrap_or(if self.is_node() { NODE_PORT } else { DEFAULT_PORT });
         server.address("listen").unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
@@ -188,6 +188,7 @@ impl Config {
                 .unwrap_or_else(|| Limits::default().buffered_bytes.max(body_bytes)),
             connections: count("max_connections"),
             in_flight: count("max_in_flight"),
+            handshake_timeout: time("handshake_timeout"),
             header_timeout: time("header_timeout"),
             body_timeout: time("body_timeout"),
             idle_timeout: time("idle_timeout"),
@@ -202,6 +203,9 @@ impl Config {
 
 /// The port on 127.0.0.1 if none is given.
 const DEFAULT_PORT: u16 = 8080;
+
+/// The same of a node: the first of those that are nodes if nobody says which.
+const NODE_PORT: u16 = 8081;
 
 pub(crate) fn saturating(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)

@@ -55,6 +55,13 @@ mod source;
 mod loaded;
 pub use loaded::Loaded;
 
+mod tls;
+pub use tls::TlsSettings;
+
+mod cluster;
+#[cfg(feature = "cluster")]
+pub use cluster::{Membership, Proofs};
+
 mod otel;
 pub use otel::OtelSettings;
 

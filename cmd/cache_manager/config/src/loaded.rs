@@ -5,10 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "cluster")]
+use distcache::ClusterError;
 use distcache::{
     Config as EngineConfig, Dispatch, Engine, EngineBuilder, KeyspaceConfig, StartError, codes,
 };
 
+#[cfg(feature = "hyper")]
+use distcache_http::doors::Certificate;
+
+#[cfg(feature = "cluster")]
+use crate::cluster::Proofs;
 use crate::config::{Config, Inputs, saturating};
 use crate::fault::{Fault, Faults};
 use crate::origin::Origin;
@@ -28,6 +35,10 @@ pub struct Loaded {
     pub(crate) recipes: Vec<Recipe>,
     pub(crate) sources: BTreeMap<Arc<str>, Source>,
     pub(crate) hash_key: Option<[u8; 16]>,
+    #[cfg(feature = "hyper")]
+    pub(crate) certificate: Option<Certificate>,
+    #[cfg(feature = "cluster")]
+    pub(crate) proofs: Option<Proofs>,
 }
 
 impl Loaded {
@@ -48,6 +59,11 @@ impl Loaded {
         let recipes = recipe::recipes(&config, &mut faults);
         // It is read again by who exports: what is wrong with it is told with the rest.
         faults.take(config.otel());
+        faults.take(config.tls_authority());
+        #[cfg(feature = "hyper")]
+        let certificate = faults.take(config.certificate()).flatten();
+        #[cfg(feature = "cluster")]
+        let proofs = faults.take(config.proofs()).flatten();
         let mut sources = BTreeMap::new();
         for recipe in &recipes {
             let source = recipe.source.as_ref().and_then(|source| faults.take(source.make()));
@@ -57,12 +73,27 @@ impl Loaded {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Self { config, recipes, sources, hash_key })
+        Ok(Self {
+            config,
+            recipes,
+            sources,
+            hash_key,
+            #[cfg(feature = "hyper")]
+            certificate,
+            #[cfg(feature = "cluster")]
+            proofs,
+        })
     }
 
     /// Its settings.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The certificate of the server; none for a server in the clear.
+    #[cfg(feature = "hyper")]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     /// Starts an engine that works as they say; the builder may say what no setting
@@ -71,7 +102,16 @@ impl Loaded {
     /// # Errors
     /// What the engine refuses, where it stands in the file.
     pub fn start(&self, builder: EngineBuilder) -> Result<Engine, Fault> {
-        self.start_with(builder, |keyspace| keyspace)
+        if !self.config.is_node() {
+            return self.start_with(builder, |keyspace| keyspace);
+        }
+        // What is added to an engine that is a member is for all members to agree on,
+        // and there are none yet. A keyspace that is refused is told by name: so it is
+        // tried before.
+        self.try_out()?;
+        let keyspaces = self.recipes.iter().map(|recipe| self.keyspace(recipe));
+        let builder = keyspaces.fold(builder.config(self.engine()), EngineBuilder::keyspace);
+        builder.start().map_err(|error| self.engine_refused(&error))
     }
 
     /// Starts such an engine and ends it again: what that refuses, the real one
@@ -131,6 +171,8 @@ impl Loaded {
         let code = match error {
             StartError::Config(error) => error.code(),
             StartError::Keyspace(error) => error.code(),
+            #[cfg(feature = "cluster")]
+            StartError::Cluster(error) => return self.cluster_refused(error),
             _ => codes::FLAG_INVALID,
         };
         let view = self.config.common(Section::Engine);
@@ -138,6 +180,17 @@ impl Loaded {
         let given = named.into_iter().find(|name| view.is_given(name));
         let origin = given.map_or(Origin::Default, |name| view.origin(name));
         Fault::new(&origin, code, with_causes(error), code.remedy())
+    }
+
+    /// What goes together and yet does not work: an address in use, a name of nobody.
+    #[cfg(feature = "cluster")]
+    fn cluster_refused(&self, error: &ClusterError) -> Fault {
+        let view = self.config.common(Section::Cluster);
+        let given = ["peer_listen", "advertise"].into_iter().find(|name| view.is_given(name));
+        let origin = view.origin(given.unwrap_or("mode"));
+        let right = "say by --peer-listen where to listen for other nodes, and by --advertise \
+                     where they reach it";
+        Fault::new(&origin, error.code(), with_causes(error), right)
     }
 
     /// Asks each source once, whether it is there and its statements are understood.

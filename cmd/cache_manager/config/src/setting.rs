@@ -8,6 +8,8 @@ use std::time::Duration;
 pub enum Section {
     /// `[server]`: where it listens, how it ends.
     Server,
+    /// `[cluster]`: who the other nodes are, and how they are reached.
+    Cluster,
     /// `[engine]`: memory and data nodes, and what every keyspace has unless it
     /// says otherwise.
     Engine,
@@ -151,7 +153,11 @@ impl Setting {
     ) -> Self {
         let reload = match section {
             Section::Keyspace | Section::Source | Section::Log => Reload::Live,
-            Section::Server | Section::Engine | Section::Limits | Section::Otel => Reload::Restart,
+            Section::Server
+            | Section::Cluster
+            | Section::Engine
+            | Section::Limits
+            | Section::Otel => Reload::Restart,
         };
         let (reason, group, flag, sources): (_, _, _, &[_]) = ("", None, None, &[]);
         Self { section, name, kind, preset, meaning, reason, reload, group, flag, sources }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::routing::Routing;
-use crate::territory::Right;
+use crate::territory::confirm;
 use crate::{Claim, Error, Keyspace, Territory};
 
 /// For each key of a batch, whether this process answers for it.
@@ -39,8 +39,8 @@ impl Claims {
 
     /// What a change of the key at a place came to, if the claim to it was not over.
     pub(super) fn confirm<T>(&self, at: usize, outcome: Result<T, Error>) -> Result<T, Error> {
-        match &self.territory {
-            Some(territory) => Right::new(Some(territory), self.claims[at]).confirm(outcome),
+        match self.territory.as_deref().zip(self.claims.get(at).copied().flatten()) {
+            Some((territory, claim)) => confirm(territory, claim, outcome),
             None => outcome,
         }
     }

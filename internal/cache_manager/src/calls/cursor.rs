@@ -14,6 +14,9 @@ pub struct Cursor {
     pub(super) node: u32,
     /// Where in that node.
     pub(super) at: u64,
+    /// In which process, by a number of whoever shares keys with others; 0 in one that
+    /// is alone.
+    pub(super) member: u64,
 }
 
 /// Some keys of a scan.
@@ -34,6 +37,28 @@ impl Cursor {
         }
     }
 
+    /// At the beginning of what a process has, by a view.
+    pub fn first_of(view: u64, member: u64) -> Self {
+        let epoch = Epoch::of_view(view).map_or(0, Epoch::get).max(Epoch::FIRST.get());
+        Self { epoch, node: 0, at: 0, member }
+    }
+
+    /// The same in a process.
+    #[must_use]
+    pub fn of_member(self, member: u64) -> Self {
+        Self { member, ..self }
+    }
+
+    /// In which process.
+    pub fn member(&self) -> u64 {
+        self.member
+    }
+
+    /// The view of its ring.
+    pub fn view(&self) -> u64 {
+        self.epoch >> Epoch::LOCAL_BITS
+    }
+
     /// The ring by which it was given.
     pub fn epoch(&self) -> u64 {
         self.epoch
@@ -42,7 +67,8 @@ impl Cursor {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}-{}", self.epoch, self.node, self.at)
+        write!(f, "{}-{}-{}", self.epoch, self.node, self.at)?;
+        if self.member == 0 { Ok(()) } else { write!(f, "-{}", self.member) }
     }
 }
 
@@ -55,14 +81,18 @@ impl FromStr for Cursor {
     type Err = NoCursor;
 
     fn from_str(text: &str) -> Result<Self, NoCursor> {
-        let mut numbers = text.split('-').map(|part| part.parse::<u64>().ok());
-        let mut next = || numbers.next().flatten().ok_or(NoCursor);
+        let mut parts = text.split('-');
+        let mut next = || parts.next().and_then(|part| part.parse::<u64>().ok()).ok_or(NoCursor);
         let (epoch, node, at) = (next()?, next()?, next()?);
         let node = u32::try_from(node).map_err(|_too_large| NoCursor)?;
-        if epoch < Epoch::FIRST.get() || numbers.next().is_some() {
+        let member = match parts.next() {
+            Some(member) => member.parse().map_err(|_no_number| NoCursor)?,
+            None => 0,
+        };
+        if epoch < Epoch::FIRST.get() || parts.next().is_some() {
             return Err(NoCursor);
         }
-        Ok(Self { epoch, node, at })
+        Ok(Self { epoch, node, at, member })
     }
 }
 
@@ -72,9 +102,13 @@ mod tests {
 
     #[test]
     fn a_cursor_is_what_its_text_says() {
-        let cursor = Cursor { epoch: 3, node: 2, at: 77 };
+        let cursor = Cursor { epoch: 3, node: 2, at: 77, member: 0 };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
-        for wrong in ["", "1", "1-2", "1-2-3-4", "a-2-3", "0-0-0", "1-99999999999-0", "-1-2-3"] {
+        let cursor = cursor.of_member(u64::MAX);
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for wrong in
+            ["", "1", "1-2", "1-2-3-4-5", "1-2-3-x", "a-2-3", "0-0-0", "1-99999999999-0", "-1-2-3"]
+        {
             assert_eq!(wrong.parse::<Cursor>(), Err(NoCursor), "{wrong}");
         }
     }

@@ -94,10 +94,7 @@ impl Shared {
         if routing.before.is_none() {
             let node = routing.owner(asked.hash);
             match attempt(&routing, node, deadline) {
-                Ok(reply) => {
-                    let right = Right::new(routing.territory.as_ref(), claim);
-                    return Ok((node.id, reply, right));
-                }
+                Ok(reply) => return Ok((node.id, reply, Right::new(&routing, claim))),
                 Err(error) => self.unless_final(error)?,
             }
         }
@@ -140,10 +137,7 @@ impl Shared {
                 Err(error) => Err(error),
             };
             match outcome {
-                Ok(reply) => {
-                    let right = Right::new(routing.territory.as_ref(), claim);
-                    return Ok((node.id, reply, right));
-                }
+                Ok(reply) => return Ok((node.id, reply, Right::new(&routing, claim))),
                 Err(error) => self.unless_final(error)?,
             }
             if !self.routing.wait_after(routing.epoch, deadline) {
@@ -209,10 +203,7 @@ impl Shared {
                 Err(error) => Err(error),
             };
             match outcome {
-                Ok(reply) => {
-                    let right = Right::new(routing.territory.as_ref(), claim);
-                    return Ok((node.id, reply, right));
-                }
+                Ok(reply) => return Ok((node.id, reply, Right::new(&routing, claim))),
                 Err(error) => self.unless_final(error)?,
             }
             if ends_at.is_over() {

@@ -93,7 +93,7 @@ impl Scan {
     fn new(routing: Arc<Routing>, from: Option<Cursor>, entries: usize) -> Self {
         let epoch = routing.epoch.get();
         let from = from.filter(|cursor| cursor.epoch == epoch);
-        let cursor = from.unwrap_or(Cursor { epoch, node: 0, at: 0 });
+        let cursor = from.unwrap_or(Cursor { epoch, node: 0, at: 0, member: 0 });
         let left = entries.max(1);
         Self {
             routing,

@@ -104,7 +104,7 @@ impl Membership {
     /// Runs `work` on a node, and drops what it gives back without the lock. A
     /// node that cannot be had is given up: the one that replaces it is made as
     /// the keyspaces are by then.
-    fn on<R>(&self, node: &NodeHandle, work: impl FnOnce(&mut DataNode) -> R) {
+    pub(super) fn on<R>(&self, node: &NodeHandle, work: impl FnOnce(&mut DataNode) -> R) {
         if node.mailbox.locked(MOVE_WAIT, work).is_err() {
             self.give_up(node);
         }

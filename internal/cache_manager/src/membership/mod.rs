@@ -29,7 +29,7 @@ use crate::regular::Regular;
 use crate::routing::{Routing, RoutingCell};
 use crate::supervisor::Alarms;
 use crate::topics::{LossReason, RingChange, Topics};
-use crate::{Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId, Territory};
+use crate::{Config, ConfigError, Error, Keyspace, KeyspaceSpec, NodeId, Nowhere, Territory};
 
 /// What it takes to make a node, and which names are taken.
 pub(crate) struct Membership {
@@ -46,6 +46,8 @@ pub(crate) struct Membership {
     topics: Topics,
     alarms: Alarms,
     next_number: u32,
+    /// The view since which keys have the owners among processes that they have; 0 alone.
+    tenure: u64,
     /// Whether nodes may hold entries of keys that are another process's.
     has_strays: bool,
     /// Lives that were given up and whose worker may still sleep somewhere.
@@ -76,6 +78,7 @@ impl Membership {
             topics,
             alarms,
             next_number: 0,
+            tenure: 0,
             has_strays: false,
             lost: Vec::new(),
         }
@@ -196,6 +199,15 @@ impl Membership {
         Ok(())
     }
 
+    /// Answers for no key, by the next epoch.
+    pub(crate) fn withdraw(routing: &RoutingCell) -> Result<(), Error> {
+        let current = routing.load_full();
+        let (epoch, territory): (_, Arc<dyn Territory>) =
+            (next_epoch(current.epoch)?, Arc::new(Nowhere));
+        routing.publish(Routing { epoch, territory: Some(territory), ..(*current).clone() });
+        Ok(())
+    }
+
     /// Answers for the keys of a territory, by the first epoch of a view.
     ///
     /// The fences rise as with any ring: a call that has claimed its key by the view
@@ -213,14 +225,7 @@ impl Membership {
         territory: Option<Arc<dyn Territory>>,
     ) -> Result<(), Error> {
         let current = routing.load_full();
-        let epoch = Epoch::of_view(view).filter(|epoch| current.epoch < *epoch);
-        let epoch = epoch.ok_or_else(|| Error::NodeRefused {
-            reason: format!(
-                "view {view} is not one from {} to {}",
-                current.epoch.view() + 1,
-                Epoch::VIEW_MAX
-            ),
-        })?;
+        let epoch = first_of_view(view, current.epoch)?;
         // 1. A key goes from this process to another by view 2. Its entry stays.
         // 2. It is put there, again and again; the other process dies.
         // 3. View 3 gives the key back. A reader finds what this process has kept.
@@ -232,6 +237,21 @@ impl Membership {
             self.expect_arrivals(&current);
         }
         self.has_strays = territory.is_some();
+        self.tenure = view;
+        routing.publish(Routing { epoch, territory, ..(*current).clone() });
+        Ok(())
+    }
+
+    /// The same, if every key has the owner that it had: strays are strays still, and
+    /// what was noted of keys that were used counts on.
+    pub(crate) fn settle_alike(
+        routing: &RoutingCell,
+        view: u64,
+        territory: Arc<dyn Territory>,
+    ) -> Result<(), Error> {
+        let current = routing.load_full();
+        let epoch = first_of_view(view, current.epoch)?;
+        let territory = Some(territory);
         routing.publish(Routing { epoch, territory, ..(*current).clone() });
         Ok(())
     }
@@ -349,4 +369,13 @@ fn refused(error: &ConfigError) -> Error {
 fn next_epoch(epoch: Epoch) -> Result<Epoch, Error> {
     let spent = || Error::NodeRefused { reason: "the last epoch is reached".to_owned() };
     epoch.next().ok_or_else(spent)
+}
+
+/// The first epoch of a view, which has to come after the present one.
+fn first_of_view(view: u64, current: Epoch) -> Result<Epoch, Error> {
+    let epoch = Epoch::of_view(view).filter(|epoch| current < *epoch);
+    epoch.ok_or_else(|| {
+        let (first, last) = (current.view() + 1, Epoch::VIEW_MAX);
+        Error::NodeRefused { reason: format!("view {view} is not one from {first} to {last}") }
+    })
 }

@@ -9,11 +9,19 @@
 //!
 //! What B does not ask for are strays. They must be gone before A answers for their
 //! keys again.
+//!
+//! From one view by which keys change their owners to the next is a **tenure**: it bears
+//! the number of the first. Whatever is given and taken belongs to one:
+//!
+//! 1. In tenure 8, A gives B a key's entry. It is on its way.
+//! 2. The key is deleted at B. B notes that it was used.
+//! 3. Tenure 9 begins. B notes anew which keys are used; of that one it knows nothing.
+//! 4. The entry arrives. A reader gets what was deleted.
 
 use std::sync::Arc;
 
 use distcache_bus::Epoch;
-use distcache_node::{DataNode, Entry, KeyspaceId};
+use distcache_node::{DataNode, Entry, KeyspaceId, Parcel};
 
 use super::{MOVE_WAIT, Membership};
 use crate::handle::NodeHandle;
@@ -26,53 +34,69 @@ const ENTRIES_A_LOCK: usize = 256;
 /// Where to go on with giving entries to another process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Passage {
-    node: usize,
-    at: usize,
+    /// Which of the data nodes, by its place.
+    pub node: usize,
+    /// Where in it.
+    pub at: usize,
 }
 
 impl Membership {
+    /// That tenure is over, or has not begun.
+    fn is_in(&self, tenure: u64) -> Result<(), Error> {
+        if self.tenure == tenure { Ok(()) } else { Err(Error::Elsewhere) }
+    }
+
     /// Lets every node note which keys are used, before others give it entries.
     pub(super) fn expect_arrivals(&self, routing: &Routing) {
-        self.on_each(routing, DataNode::expect_arrivals);
+        routing.nodes.iter().for_each(|node| self.on(node, DataNode::expect_arrivals));
     }
 
     /// What still arrives comes too late.
-    pub(crate) fn end_arrivals(&self, routing: &RoutingCell) {
-        self.on_each(&routing.load_full(), DataNode::end_arrivals);
+    pub(super) fn end_arrivals(&self, routing: &RoutingCell) {
+        let routing = routing.load_full();
+        routing.nodes.iter().for_each(|node| self.on(node, DataNode::end_arrivals));
     }
 
-    fn on_each(&self, routing: &Routing, work: impl Fn(&mut DataNode)) {
-        for node in &routing.nodes {
-            if node.mailbox.locked(MOVE_WAIT, &work).is_err() {
-                self.give_up(node);
-            }
-        }
+    /// The same, in that tenure only.
+    pub(crate) fn end_arrivals_of(&self, routing: &RoutingCell, tenure: u64) -> Result<(), Error> {
+        self.is_in(tenure)?;
+        self.end_arrivals(routing);
+        Ok(())
     }
 
-    /// Takes entries of a keyspace off this process that are another's by the present
-    /// view, `heir`'s: some hundreds, or a few more. Returns where to go on; `None` at
-    /// the end.
+    /// Takes entries of a keyspace off this process that are another's in this tenure,
+    /// `heir`'s: some hundreds, as far as the parcel has room. Returns where to go on;
+    /// `None` at the end.
     pub(crate) fn give(
         &self,
         routing: &RoutingCell,
+        tenure: u64,
         keyspace: &Keyspace,
         heir: u64,
         from: Passage,
-        given: &mut Vec<Entry>,
-    ) -> Option<Passage> {
+        parcel: &mut Parcel,
+    ) -> Result<Option<Passage>, Error> {
+        self.is_in(tenure)?;
         let routing = routing.load_full();
-        let territory = routing.territory.as_ref()?;
+        let Some(territory) = &routing.territory else { return Ok(None) };
+        let Some(node) = routing.nodes.get(from.node) else { return Ok(None) };
         let leaves = |key: &[u8]| territory.heir(keyspace, key) == Some(heir);
-        let node = routing.nodes.get(from.node)?;
-        let next = match self.take_some(node, keyspace.id(), from.at, leaves, given) {
+        let next = match self.take_some(node, keyspace.id(), from.at, leaves, parcel) {
             Some(at) => Passage { at, ..from },
             None => Passage { node: from.node + 1, at: 0 },
         };
-        (next.node < routing.nodes.len()).then_some(next)
+        Ok((next.node < routing.nodes.len()).then_some(next))
+    }
+
+    /// Drops what this process does not answer for in that tenure.
+    pub(crate) fn drop_strays_of(&mut self, routing: &Routing, tenure: u64) -> Result<(), Error> {
+        self.is_in(tenure)?;
+        self.drop_strays(routing);
+        Ok(())
     }
 
     /// Drops what this process does not answer for by the present view.
-    pub(crate) fn drop_strays(&mut self, routing: &Routing) {
+    pub(super) fn drop_strays(&mut self, routing: &Routing) {
         self.has_strays = false;
         let Some(territory) = &routing.territory else { return };
         for (keyspace, _) in &self.keyspaces {
@@ -80,7 +104,8 @@ impl Membership {
             for node in &routing.nodes {
                 let mut next = Some(0);
                 while let Some(at) = next {
-                    next = self.take_some(node, keyspace.id(), at, strays, &mut Vec::new());
+                    let mut dropped = Parcel::new(u64::MAX);
+                    next = self.take_some(node, keyspace.id(), at, strays, &mut dropped);
                 }
             }
         }
@@ -92,31 +117,30 @@ impl Membership {
         id: KeyspaceId,
         at: usize,
         leaves: impl Fn(&[u8]) -> bool,
-        taken: &mut Vec<Entry>,
+        parcel: &mut Parcel,
     ) -> Option<usize> {
-        let mut entries = Vec::new();
-        let take =
-            |state: &mut DataNode| state.give_some(id, at, ENTRIES_A_LOCK, leaves, &mut entries);
-        let next = node.mailbox.locked(MOVE_WAIT, take).unwrap_or_else(|_silent| {
+        let take = |state: &mut DataNode| state.give_some(id, at, ENTRIES_A_LOCK, leaves, parcel);
+        node.mailbox.locked(MOVE_WAIT, take).unwrap_or_else(|_silent| {
             // What it still holds is gone with it.
             self.give_up(node);
             None
-        });
-        taken.extend(entries.into_iter().map(|(_, entry)| entry));
-        next
+        })
     }
 
     /// Takes over entries of another process, which has answered for their keys until
-    /// the present view. Returns how many: not those whose keys were used here
-    /// meanwhile, and none that is not ours.
+    /// this tenure. Returns how many: not those whose keys were used here meanwhile, and
+    /// none that is not ours.
     pub(crate) fn absorb(
+        &self,
         routing: &RoutingCell,
+        tenure: u64,
         keyspace: &Keyspace,
         hash: impl Fn(&[u8]) -> u64,
         entries: Vec<Entry>,
     ) -> Result<usize, Error> {
+        self.is_in(tenure)?;
         let routing = routing.load_full();
-        let of_view = Epoch::of_view(routing.epoch.view()).ok_or(Error::Elsewhere)?;
+        let of_tenure = Epoch::of_view(tenure).ok_or(Error::Elsewhere)?;
         let mut absorbed = 0;
         for entry in entries {
             let key = entry.key();
@@ -126,7 +150,7 @@ impl Membership {
             }
             let hash = hash(key);
             let node = routing.owner(hash);
-            let take = |state: &mut DataNode| state.absorb(of_view, keyspace.id(), hash, entry);
+            let take = |state: &mut DataNode| state.absorb(of_tenure, keyspace.id(), hash, entry);
             absorbed += usize::from(node.mailbox.locked(MOVE_WAIT, take).unwrap_or(false));
         }
         Ok(absorbed)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_manager::{
-    CacheManager, Cargo, Config, Draft, Entry, Error, Look, ManualClock, Passage, Selection, Tick,
-    Version, Write,
+    CacheManager, Cargo, Config, Draft, Entry, Error, Look, ManualClock, Parcel, Passage,
+    Selection, Tick, Version, Write,
 };
 
 use crate::fields::{Fields, HEIR, OURS, THEIRS};
@@ -25,14 +25,17 @@ fn owner(data_nodes: usize) -> CacheManager {
     cache
 }
 
+/// The view by which these tests give keys to another process.
+const MOVED: u64 = 2;
+
 /// Everything that a process has for another, in as many steps as it takes.
 fn given(cache: &CacheManager, heir: u64) -> Vec<Entry> {
-    let (mut entries, mut next) = (Vec::new(), Some(Passage::default()));
+    let (mut parcel, mut next) = (Parcel::new(u64::MAX), Some(Passage::default()));
     while let Some(from) = next {
         let space = cache.default_keyspace();
-        next = cache.give(space, heir, from, &mut entries).expect("it is not closed");
+        next = cache.give(MOVED, space, heir, from, &mut parcel).expect("it is its tenure");
     }
-    entries
+    parcel.into_entries()
 }
 
 /// What a wire makes of an entry.
@@ -61,7 +64,7 @@ fn an_heir_gets_all_of_its_entries_and_none_of_those_that_stay() {
     assert!(given(&old, HEIR + 1).is_empty(), "somebody else");
     let entries: Vec<_> = given(&old, HEIR).iter().map(sent).collect();
     assert_eq!(entries.len(), 1_000);
-    assert_eq!(new.absorb(new.default_keyspace(), entries).unwrap(), 1_000);
+    assert_eq!(new.absorb(MOVED, new.default_keyspace(), entries).unwrap(), 1_000);
     assert!(given(&old, HEIR).is_empty(), "they have gone");
     for (n, version) in (0..2_000_u32).zip(versions) {
         let (here, there) = if n.is_multiple_of(2) { (&old, &new) } else { (&new, &old) };
@@ -88,10 +91,10 @@ fn an_entry_that_passes_keeps_its_end_its_tags_and_what_is_said_of_it() {
     let content_type = Some("text/plain");
     let write = Write { expires, tags: &tags, content_type, ..Write::new(THEIRS, b"1") };
     old.put_in(old.default_keyspace(), &write).unwrap();
-    old.settle(1, Some(Arc::new(Fields::none()))).unwrap();
+    old.settle(2, Some(Arc::new(Fields::none()))).unwrap();
     new.settle(2, Some(Arc::new(Fields::of(ALL)))).unwrap();
     let entries = given(&old, HEIR).iter().map(sent).collect();
-    assert_eq!(new.absorb(new.default_keyspace(), entries).unwrap(), 1);
+    assert_eq!(new.absorb(MOVED, new.default_keyspace(), entries).unwrap(), 1);
     let hit = new.get(THEIRS).unwrap().unwrap();
     assert_eq!((hit.value.expires(), hit.value.label().content_type()), (expires, content_type));
     // The tag is the same one in both processes, whatever keys they hash by.
@@ -176,7 +179,7 @@ fn what_arrives_after_its_key_was_used_is_not_taken_over() {
         let entries: Vec<_> = given(&old, HEIR).iter().map(sent).collect();
         assert_eq!(entries.len(), 2);
         make_use(&new);
-        let absorbed = new.absorb(new.default_keyspace(), entries).unwrap();
+        let absorbed = new.absorb(MOVED, new.default_keyspace(), entries).unwrap();
         assert!(absorbed < 2, "{what}");
         assert_eq!(value(&new, THEIRS), None, "{what}");
     }
@@ -190,7 +193,7 @@ fn a_key_that_was_only_missed_is_taken_over_when_its_entry_arrives() {
     new.settle(2, Some(Arc::new(Fields::of(b"t")))).unwrap();
     assert_eq!(value(&new, THEIRS), None);
     let entries = given(&old, HEIR).iter().map(sent).collect();
-    assert_eq!(new.absorb(new.default_keyspace(), entries).unwrap(), 1);
+    assert_eq!(new.absorb(MOVED, new.default_keyspace(), entries).unwrap(), 1);
     assert_eq!(value(&new, THEIRS).as_deref(), Some(&b"1"[..]));
 }
 
@@ -201,15 +204,15 @@ fn nothing_is_taken_over_that_is_not_ours_comes_too_late_or_has_a_version_of_thi
         Draft::new(key, b"1", Tick::NEVER).unwrap().entry_of(Version::from(version))
     };
     let space = new.default_keyspace().clone();
-    let error = new.absorb(&space, vec![entry(THEIRS, 1)]);
-    assert_eq!(error, Ok(0), "it shares its keys with nobody");
+    let error = new.absorb(MOVED, &space, vec![entry(THEIRS, 1)]);
+    assert_eq!(error, Err(Error::Elsewhere), "it shares its keys with nobody");
     new.settle(2, Some(Arc::new(Fields::of(b"t")))).unwrap();
     let of_this_view = new.put(b"t", b"1", None).unwrap().version.get();
-    assert_eq!(new.absorb(&space, vec![entry(OURS, 1)]), Ok(0), "it is another's");
-    assert_eq!(new.absorb(&space, vec![entry(b"t-1", of_this_view)]), Ok(0), "it cannot be");
-    assert_eq!(new.absorb(&space, vec![entry(b"t-2", 1)]), Ok(1));
-    new.end_arrivals().unwrap();
-    assert_eq!(new.absorb(&space, vec![entry(b"t-3", 1)]), Ok(0), "it comes too late");
+    assert_eq!(new.absorb(MOVED, &space, vec![entry(OURS, 1)]), Ok(0), "it is another's");
+    assert_eq!(new.absorb(MOVED, &space, vec![entry(b"t-1", of_this_view)]), Ok(0), "it cannot be");
+    assert_eq!(new.absorb(MOVED, &space, vec![entry(b"t-2", 1)]), Ok(1));
+    new.end_arrivals(MOVED).unwrap();
+    assert_eq!(new.absorb(MOVED, &space, vec![entry(b"t-3", 1)]), Ok(0), "it comes too late");
 }
 
 /// 1. View 2 gives a key to another process. Nobody asks for its entry.
@@ -226,6 +229,24 @@ fn what_nobody_has_asked_for_does_not_come_back_with_its_key() {
     }
 }
 
+/// 1. A load of a key is on its way when the key goes to another process.
+/// 2. It is put there; the key comes back.
+/// 3. The load lands.
+#[test]
+fn a_load_that_was_on_its_way_while_its_key_was_away_is_neither_kept_nor_joined() {
+    let cache = owner(2);
+    let (space, patience) = (cache.default_keyspace(), Duration::from_mins(1));
+    let (look, _waiter) = cache.look_in(space, THEIRS, patience).unwrap();
+    let Look::Leads(lead) = look else { panic!("nobody else loads it") };
+    cache.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+    cache.settle(3, Some(Arc::new(Fields::of(ALL)))).unwrap();
+    let draft = Draft::new(THEIRS, b"of before", Tick::NEVER).unwrap();
+    cache.land_in(space, lead.flight(), &Cargo::Entry(draft.entry())).unwrap();
+    assert_eq!(value(&cache, THEIRS), None);
+    let (look, _waiter) = cache.look_in(space, THEIRS, patience).unwrap();
+    assert!(matches!(look, Look::Leads(_)), "{look:?}");
+}
+
 #[test]
 fn strays_that_are_dropped_free_their_memory() {
     let cache = owner(2);
@@ -235,7 +256,7 @@ fn strays_that_are_dropped_free_their_memory() {
     (0..2_000).for_each(|n| _ = cache.put(&key(n), &[7; 1_000], None).unwrap());
     cache.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
     let before = bytes();
-    cache.drop_strays().unwrap();
+    cache.drop_strays(MOVED).unwrap();
     assert_eq!(entries(), 1_000);
     assert!(bytes() + 1_000 * 1_000 <= before);
 }
@@ -250,6 +271,87 @@ fn a_node_that_is_full_stays_within_its_limit_while_it_notes_what_is_used() {
     cache.on_node(node, |state| state.validate()).unwrap();
     (0..4_000).for_each(|n| _ = cache.put(&key(n), &[7; 500], None).unwrap());
     cache.on_node(node, |state| state.validate()).unwrap();
-    cache.end_arrivals().unwrap();
+    cache.end_arrivals(1).unwrap();
     cache.on_node(node, |state| state.validate()).unwrap();
+}
+
+/// 1. In tenure 2 an entry is on its way to its heir.
+/// 2. There its key is deleted, which is noted.
+/// 3. Tenure 3 begins: what was noted is forgotten.
+/// 4. The entry arrives.
+#[test]
+fn what_arrives_in_a_later_tenure_is_not_taken_over() {
+    let (old, new) = (owner(1), start(2));
+    old.put(THEIRS, b"1", None).unwrap();
+    old.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+    new.settle(2, Some(Arc::new(Fields::of(b"t")))).unwrap();
+    let entries: Vec<_> = given(&old, HEIR).iter().map(sent).collect();
+    assert_eq!(entries.len(), 1);
+    assert!(!new.delete(THEIRS).unwrap());
+    new.settle(3, Some(Arc::new(Fields::of(b"t")))).unwrap();
+    let late = new.absorb(MOVED, new.default_keyspace(), entries);
+    assert_eq!(late, Err(Error::Elsewhere));
+    assert_eq!(value(&new, THEIRS), None);
+    // Nor does a task of the tenure before end what the next one has begun.
+    assert_eq!(new.end_arrivals(MOVED), Err(Error::Elsewhere));
+    let entry = Draft::new(b"t-2", b"1", Tick::NEVER).unwrap().entry_of(Version::from(1));
+    assert_eq!(new.absorb(3, new.default_keyspace(), vec![entry]), Ok(1));
+}
+
+#[test]
+fn nothing_is_given_in_another_tenure_than_it_is_asked_for_in() {
+    let old = owner(1);
+    old.put(THEIRS, b"1", None).unwrap();
+    let ask = |tenure| {
+        let mut parcel = Parcel::new(u64::MAX);
+        let space = old.default_keyspace();
+        let next = old.give(tenure, space, HEIR, Passage::default(), &mut parcel);
+        next.map(|_| parcel.entries().len())
+    };
+    assert_eq!(ask(2), Err(Error::Elsewhere), "it answers for the key");
+    old.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+    assert_eq!((ask(1), ask(3)), (Err(Error::Elsewhere), Err(Error::Elsewhere)));
+    assert_eq!(ask(2), Ok(1));
+}
+
+/// What is given, taken and noted goes on while views come by which no key moves.
+#[test]
+fn a_view_by_which_no_key_moves_changes_nothing_for_entries_on_their_way() {
+    let (old, new) = (owner(1), start(2));
+    for key in [THEIRS, b"t-1", b"t-2"] {
+        old.put(key, b"1", None).unwrap();
+    }
+    old.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+    new.settle(2, Some(Arc::new(Fields::of(b"t")))).unwrap();
+    new.delete(THEIRS).unwrap();
+    old.settle_alike(3, Arc::new(Fields::of(b"o"))).unwrap();
+    let entries: Vec<_> = given(&old, HEIR).iter().map(sent).collect();
+    assert_eq!(entries.len(), 3);
+    new.settle_alike(3, Arc::new(Fields::of(b"t"))).unwrap();
+    new.put(b"t-1", b"2", None).unwrap();
+    assert_eq!(new.absorb(MOVED, new.default_keyspace(), entries), Ok(1));
+    assert_eq!(value(&new, THEIRS), None, "it was deleted before");
+    assert_eq!(value(&new, b"t-1").as_deref(), Some(&b"2"[..]));
+    assert_eq!(value(&new, b"t-2").as_deref(), Some(&b"1"[..]));
+}
+
+#[test]
+fn a_parcel_takes_what_it_has_room_for_and_leaves_the_rest_for_the_next() {
+    let value = vec![7; 300 << 10];
+    let old = owner(2);
+    (0..40).for_each(|n| _ = old.put(&key(n), &value, None).unwrap());
+    old.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+    let (mut parcels, mut next) = (Vec::new(), Some(Passage::default()));
+    while let Some(from) = next {
+        let mut parcel = Parcel::new(1 << 20);
+        next = old.give(MOVED, old.default_keyspace(), HEIR, from, &mut parcel).unwrap();
+        assert!(parcel.bytes() <= 1 << 20, "{} bytes", parcel.bytes());
+        parcels.push(parcel.entries().len());
+    }
+    assert_eq!(parcels.iter().sum::<usize>(), 20, "{parcels:?}");
+    assert!(parcels.contains(&3), "three have room: {parcels:?}");
+    let mut small = Parcel::new(1);
+    old.settle(3, Some(Arc::new(Fields::none()))).unwrap();
+    old.give(3, old.default_keyspace(), HEIR, Passage::default(), &mut small).unwrap();
+    assert_eq!(small.entries().len(), 1, "one that is longer goes alone");
 }

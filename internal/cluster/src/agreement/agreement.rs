@@ -39,8 +39,8 @@ pub(super) struct Desk {
     pub(super) seat: Arc<dyn Seat>,
     pub(super) uptime: Arc<dyn Uptime>,
     pub(super) standing: Arc<Standing>,
-    /// What discovery said last.
-    pub(super) listed: watch::Receiver<Vec<Address>>,
+    /// What discovery said last; none before it said anything.
+    pub(super) listed: watch::Receiver<Option<Vec<Address>>>,
     /// This process answers at a listed address that is written otherwise than its own.
     pub(super) listed_otherwise: AtomicBool,
     /// The epoch of the last view that the seat has taken, in whatever cluster.
@@ -79,7 +79,7 @@ impl Agreement {
         post: Arc<dyn Post>,
         seat: Arc<dyn Seat>,
         uptime: Arc<dyn Uptime>,
-        listed: watch::Receiver<Vec<Address>>,
+        listed: watch::Receiver<Option<Vec<Address>>>,
     ) -> Result<Self, SettingsInvalid> {
         settings.validate()?;
         let (view, _) = watch::channel(None);

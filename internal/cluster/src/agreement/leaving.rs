@@ -8,7 +8,7 @@ use super::agreement::{Agreement, Desk, Place};
 use super::leading::is_leader;
 use super::message::{Answer, Question, Refusal};
 use super::stay::{Over, Stay};
-use crate::view::{Address, Change, ClusterId, MemberId, MemberState};
+use crate::view::{Address, Change, ClusterId, MemberId, MemberState, View};
 
 /// Why a change was not agreed upon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,8 +99,33 @@ impl Desk {
         while !self.may_go(&stay).await {
             tokio::time::sleep(self.settings.renewal_eager()).await;
         }
+        self.take_last_view(&stay).await;
         stay.finish(Over::Left);
         self.exit(&stay).await;
+    }
+
+    /// Waits until the seat has taken the view that is without this member: by that one
+    /// it can give what it has to those who own it now.
+    ///
+    /// 1. The leader has it removed, and takes it off the voters; both are agreed upon.
+    /// 2. It asks whether it may go, and may. What it knows is what came before 1.
+    /// 3. It goes. Its heirs ask for their entries: to it, they are still its own.
+    ///
+    /// Whoever is off the voters is sent nothing more: that view has come by now, or is
+    /// on its way, or never comes.
+    async fn take_last_view(&self, stay: &Stay) {
+        let is_alone = |view: &View| view.members().iter().all(|one| one.id == stay.me.id);
+        if stay.agreed.borrow().as_ref().is_none_or(|view| is_alone(view)) {
+            return;
+        }
+        let mut seated = stay.seated.subscribe();
+        let is_last = |epoch: &u64| {
+            let agreed = stay.agreed.borrow();
+            let last = agreed.as_ref().filter(|view| view.member(stay.me.id).is_none());
+            last.is_some_and(|view| view.epoch() <= *epoch)
+        };
+        let _elapsed =
+            tokio::time::timeout(self.settings.patience(), seated.wait_for(is_last)).await;
     }
 
     /// Whether somebody who leads says that this member is gone, or nobody is left who

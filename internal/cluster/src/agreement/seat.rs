@@ -14,7 +14,8 @@ use crate::view::{MemberId, View};
 /// whatever takes long (moving entries) MUST be done elsewhere.
 pub trait Seat: fmt::Debug + Send + Sync {
     /// The next view of the same cluster. When it returns, the implementer MUST serve
-    /// no key any more that it has lost by this view.
+    /// no key any more that it has lost by this view. The last view of a member that
+    /// departs is without it: by that one it owns nothing.
     ///
     /// # Errors
     /// When the view cannot be taken: it is not reported, and the lease is not renewed.

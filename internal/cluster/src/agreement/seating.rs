@@ -26,11 +26,13 @@ impl Desk {
         }
         if view.member(stay.me.id).is_none() {
             // Before it was taken in, the log tells what was before it.
-            // One that departs goes when the voters are without it, too.
-            if stay.has_entered() && !stay.is_departing() {
-                stay.finish(Over::Removed);
+            match stay.has_entered() {
+                false => return,
+                // It goes when the voters are without it, too. By this view it is not an
+                // owner any more, and gives its entries to those who are.
+                true if stay.is_departing() => {}
+                true => return stay.finish(Over::Removed),
             }
-            return;
         }
         let taken = if stay.has_entered() {
             self.seat.take(view)

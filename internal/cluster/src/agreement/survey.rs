@@ -37,6 +37,7 @@ impl Desk {
     /// The addresses that discovery lists, without this process's own.
     fn others(&self) -> Vec<Address> {
         let listed = self.listed.borrow();
+        let listed = listed.as_deref().unwrap_or_default();
         let others: BTreeSet<&Address> =
             listed.iter().take(LISTED_MAX).filter(|one| **one != self.settings.address).collect();
         others.into_iter().cloned().collect()
@@ -44,8 +45,17 @@ impl Desk {
 
     /// How many processes make up the electorate: as many as are expected, else as are
     /// listed, this one included.
+    ///
+    /// 1. Three processes start. Discovery has not yet told any of them where the others
+    ///    are.
+    /// 2. Each takes itself for all there are, founds a cluster, and serves.
+    ///
+    /// So before discovery has spoken there are more than there can be.
     pub(super) fn electorate(&self) -> usize {
         let counted = || {
+            if self.listed.borrow().is_none() {
+                return usize::MAX;
+            }
             let me = usize::from(!self.listed_otherwise.load(Ordering::Relaxed));
             self.others().len() + me
         };

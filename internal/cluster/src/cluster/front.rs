@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
+use bytes::Bytes;
+
+use super::handover::Giver;
 use crate::agreement::Agreement;
 use crate::links::{MemberId, Serve, Serving};
 use crate::proto::reply::Outcome;
@@ -9,15 +12,17 @@ use crate::proto::request::Operation;
 use crate::proto::{Nothing, Reply, Request};
 use crate::view::Address;
 
-/// Hands what is about the agreement to it, and everything else to whoever has the keys.
+/// Hands what is about the agreement to it, what is about a hand-over to who gives, and
+/// everything else to whoever has the keys.
 pub(super) struct Front {
     agreement: OnceLock<Weak<Agreement>>,
+    giver: Arc<Giver>,
     service: Arc<dyn Serve>,
 }
 
 impl Front {
-    pub(super) fn new(service: Arc<dyn Serve>) -> Self {
-        Self { agreement: OnceLock::new(), service }
+    pub(super) fn new(giver: Arc<Giver>, service: Arc<dyn Serve>) -> Self {
+        Self { agreement: OnceLock::new(), giver, service }
     }
 
     pub(super) fn begin(&self, agreement: Weak<Agreement>) {
@@ -26,17 +31,24 @@ impl Front {
     }
 }
 
-impl Serve for Front {
-    fn serve(&self, from: MemberId, request: Request) -> Serving {
-        let Some(Operation::Agreement(message)) = request.operation else {
-            return self.service.serve(from, request);
-        };
+impl Front {
+    fn answer(&self, from: MemberId, message: &Bytes) -> Serving {
         let Some(agreement) = self.agreement.get().and_then(Weak::upgrade) else {
             return Serving::Now(reply(Outcome::Unsupported(Nothing {})));
         };
         // For the log: what the message itself says is what counts.
-        let answer = agreement.answer(&Address::new(from.to_string()), &message);
+        let answer = agreement.answer(&Address::new(from.to_string()), message);
         Serving::Later(Box::pin(async move { reply(Outcome::Agreement(answer.await)) }))
+    }
+}
+
+impl Serve for Front {
+    fn serve(&self, from: MemberId, request: Request) -> Serving {
+        match request.operation {
+            Some(Operation::Agreement(message)) => self.answer(from, &message),
+            Some(Operation::TakePage(ask)) => Serving::Later(self.giver.answer(ask)),
+            _ => self.service.serve(from, request),
+        }
     }
 }
 

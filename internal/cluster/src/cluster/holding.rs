@@ -7,19 +7,34 @@ use std::time::Duration;
 use distcache_manager::{Claim, Keyspace, Territory};
 use distcache_ring::KeyHasher;
 
-use crate::lease::{Standing, Uptime};
+use crate::lease::{Standing, Uptime, nanoseconds};
 use crate::view::{Member, MemberId, View};
+use crate::wire;
 
 /// The keys of this process by one view: those that it owns, as long as it has a lease.
 pub struct Holding {
     view: Arc<View>,
     me: MemberId,
+    /// Where the view's members are reached, in its order; none of one whose address is
+    /// none.
+    addresses: Vec<Option<wire::Address>>,
     hasher: KeyHasher,
     /// The views before it, the latest first, back to the last one that was settled when
     /// it was taken. None is left out.
     before: Vec<Arc<View>>,
     standing: Arc<Standing>,
     uptime: Arc<dyn Uptime>,
+}
+
+/// Who is to be asked about a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// This process, if it has a lease.
+    Ours,
+    /// Another member, which is reached there.
+    Theirs(wire::Address),
+    /// Nobody yet.
+    Nobody,
 }
 
 /// Views that are not settled while others are made already. Where there are more,
@@ -35,7 +50,9 @@ impl Holding {
         uptime: Arc<dyn Uptime>,
     ) -> Self {
         let hasher = KeyHasher::new(view.hash_key());
-        Self { view, me, hasher, before: Vec::new(), standing, uptime }
+        let address = |member: &Member| member.address.as_str().parse().ok();
+        let addresses = view.members().iter().map(address).collect();
+        Self { view, me, addresses, hasher, before: Vec::new(), standing, uptime }
     }
 
     /// By a later view of the same cluster.
@@ -64,13 +81,54 @@ impl Holding {
     }
 
     /// Who owns a key; nobody while all are still joining.
-    pub fn owner(&self, keyspace: &Keyspace, key: &[u8]) -> Option<&Member> {
-        self.view.owner(self.place(keyspace, key))
+    pub fn owner(&self, keyspace: &Keyspace, key: &[u8]) -> Whose {
+        self.whose(self.view.owner(self.place(keyspace, key)))
     }
 
     /// Who would own it if the owner were gone.
-    pub fn successor(&self, keyspace: &Keyspace, key: &[u8]) -> Option<&Member> {
-        self.view.successor(self.place(keyspace, key))
+    pub fn successor(&self, keyspace: &Keyspace, key: &[u8]) -> Whose {
+        self.whose(self.view.successor(self.place(keyspace, key)))
+    }
+
+    /// Every member that may have keys, by number.
+    pub fn holders(&self) -> Vec<(MemberId, Whose)> {
+        let holders = self.view.members().iter().filter(|member| member.state.owns());
+        let mut holders: Vec<_> =
+            holders.map(|member| (member.id, self.whose(Some(member)))).collect();
+        holders.sort_unstable_by_key(|(id, _)| *id);
+        holders
+    }
+
+    /// Under views older than this epoch nobody answers for anything any more.
+    pub fn settled(&self) -> u64 {
+        self.standing.settled()
+    }
+
+    /// Whether this process has a lease now.
+    pub fn has_lease(&self) -> bool {
+        self.standing.holds(self.uptime.now())
+    }
+
+    /// For how long this process has had no lease; `None` if it has one, and all the time
+    /// there is if it had none in this cluster.
+    pub fn without_lease_for(&self) -> Option<Duration> {
+        let (until, now) = (self.standing.until(), self.uptime.now());
+        match until {
+            Duration::ZERO => Some(Duration::MAX),
+            until => now.checked_sub(until),
+        }
+    }
+
+    fn whose(&self, member: Option<&Member>) -> Whose {
+        match member {
+            Some(member) if member.id == self.me => Whose::Ours,
+            Some(member) => {
+                let at = self.view.members().iter().position(|one| one.id == member.id);
+                let address = at.and_then(|at| self.addresses[at].clone());
+                address.map_or(Whose::Nobody, Whose::Theirs)
+            }
+            None => Whose::Nobody,
+        }
     }
 
     /// Where a key is among the members.
@@ -128,11 +186,6 @@ impl Territory for Holding {
     fn is_over(&self, Claim(until): Claim) -> bool {
         until <= nanoseconds(self.uptime.now())
     }
-}
-
-/// In 64 bits: a machine's uptime of 584 years.
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for Holding {

@@ -2,33 +2,41 @@
 //!
 //! ```text
 //!   others ──► Links ──► Front ─┬─ agreement ──► Agreement ──views──► CacheSeat
-//!                ▲              │                    │                   │ settle
-//!                └── LinkPost ──┼────────────────────┘                   ▼
+//!                ▲ ▲            │                    │                   │ settle
+//!                │ └─ LinkPost ─┼────────────────────┘                   ▼
+//!                └─── Handover ─┼──────── give, absorb ─────────► CacheManager
 //!                               └─ everything else ─► Serve (the engine) ► CacheManager
 //!                                                                        ▲
 //!                                                Holding: which keys are ours
 //! ```
 
 mod front;
+pub mod handover;
 mod holding;
-pub use holding::Holding;
+pub use holding::{Holding, Whose};
 mod post;
 mod seat;
+mod tenant;
+pub use tenant::Tenant;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use distcache_bus::Timer;
 use distcache_manager::{CacheManager, Keyspace};
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::agreement::{self, Agreement, SettingsInvalid};
+use crate::agreement::{self, Agreement, NotAgreed, SettingsInvalid};
 use crate::lease::Uptime;
-use crate::links::{self, CallFailed, Links, Serve};
+use crate::links::{self, CallFailed, Links};
 use crate::proto::{Reply, Request};
 use crate::view::{Address, View};
 use crate::wire::{self, Listener, Wire};
 use front::Front;
+use handover::Handover;
 use post::LinkPost;
 use seat::CacheSeat;
 
@@ -37,6 +45,8 @@ pub struct Cluster {
     seat: Arc<CacheSeat>,
     agreement: Arc<Agreement>,
     links: Arc<Links>,
+    handover: Arc<Handover>,
+    handing_over: AbortOnDropHandle<()>,
 }
 
 /// What a process needs to take part.
@@ -54,21 +64,10 @@ pub struct Parts {
     /// The clock of leases.
     pub uptime: Arc<dyn Uptime>,
     /// The addresses that discovery tells.
-    pub listed: watch::Receiver<Vec<Address>>,
-    /// Answers what others ask of the cache. It MUST do nothing by a key that this
-    /// process does not answer for: what asks is never passed on.
-    pub service: Arc<dyn Serve>,
-}
-
-/// Who is to be asked about a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whose {
-    /// This process, if it has a lease.
-    Ours,
-    /// Another member, which is reached there.
-    Theirs(Address),
-    /// Nobody yet.
-    Nobody,
+    pub listed: watch::Receiver<Option<Vec<Address>>>,
+    /// Works with the cache, and answers what others ask of it. It MUST do nothing by a
+    /// key that this process does not answer for: what asks is never passed on.
+    pub tenant: Arc<dyn Tenant>,
 }
 
 impl Cluster {
@@ -82,10 +81,22 @@ impl Cluster {
     /// one of its threads, which goes through the cache's entries then: so it SHOULD
     /// have another.
     pub fn start(parts: Parts) -> Result<Self, SettingsInvalid> {
-        let Parts { cache, wire, listener, links, agreement, uptime, listed, service } = parts;
-        let seat = Arc::new(CacheSeat::new(cache, uptime.clone()));
+        Self::start_with(parts, handover::Settings::default())
+    }
+
+    /// The same, with other settings of how entries are handed over.
+    ///
+    /// # Errors
+    /// As of [`start`](Self::start).
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn start_with(parts: Parts, handover: handover::Settings) -> Result<Self, SettingsInvalid> {
+        let Parts { cache, wire, listener, links, agreement, uptime, listed, tenant } = parts;
+        let seat = Arc::new(CacheSeat::new(cache, uptime.clone(), tenant.clone()));
         let post = Arc::new(LinkPost::default());
-        let front = Arc::new(Front::new(service));
+        let handover = Arc::new(Handover::new(seat.clone(), handover));
+        let front = Arc::new(Front::new(handover.giver().clone(), tenant));
         let agreement =
             Arc::new(Agreement::start(agreement, post.clone(), seat.clone(), uptime, listed)?);
         // It has no view before its post can be carried.
@@ -93,7 +104,9 @@ impl Cluster {
         front.begin(Arc::downgrade(&agreement));
         let links = Arc::new(Links::start(wire, listener, links, front));
         post.begin(Arc::downgrade(&links));
-        Ok(Self { seat, agreement, links })
+        let work = tokio::spawn(handover.clone().run(Arc::downgrade(&links)));
+        let handing_over = AbortOnDropHandle::new(work);
+        Ok(Self { seat, agreement, links, handover, handing_over })
     }
 
     /// The view that the cache has settled in; none outside of a cluster.
@@ -106,14 +119,36 @@ impl Cluster {
         &self.agreement
     }
 
+    /// This process's keys by the view that the cache has settled in; none outside of a
+    /// cluster.
+    pub fn holding(&self) -> Option<Arc<Holding>> {
+        self.seat.holding()
+    }
+
     /// Who is to be asked about a key.
     pub fn whose(&self, keyspace: &Keyspace, key: &[u8]) -> Whose {
-        let Some(holding) = self.seat.holding() else { return Whose::Nobody };
-        match holding.owner(keyspace, key) {
-            Some(owner) if owner.id == holding.me() => Whose::Ours,
-            Some(owner) => Whose::Theirs(owner.address.clone()),
-            None => Whose::Nobody,
-        }
+        self.seat.holding().map_or(Whose::Nobody, |holding| holding.owner(keyspace, key))
+    }
+
+    /// Asks another member, for a task of any executor: see
+    /// [`Links::call_by`]. The request bears the epoch of the view that is taken now.
+    ///
+    /// # Errors
+    /// See [`CallFailed`].
+    pub async fn call_by(
+        &self,
+        timer: &Timer,
+        to: &wire::Address,
+        request: Request,
+        ends_at: std::time::Instant,
+    ) -> Result<Reply, CallFailed> {
+        let request = Request { epoch: self.epoch(), ..request };
+        self.links.call_by(timer, to, request, ends_at).await
+    }
+
+    /// The epoch of the view that the cache has settled in; 0 outside of a cluster.
+    pub fn epoch(&self) -> u64 {
+        self.seat.holding().map_or(0, |holding| holding.view().epoch())
     }
 
     /// Asks another member. The request bears the epoch of the view that is taken now.
@@ -126,13 +161,40 @@ impl Cluster {
         request: Request,
         within: Duration,
     ) -> Result<Reply, CallFailed> {
-        let epoch = self.view().map_or(0, |view| view.epoch());
-        let request = Request { epoch, ..request };
-        self.links.call(to, request, tokio::time::Instant::now() + within).await
+        let request = Request { epoch: self.epoch(), ..request };
+        self.links.call(to, request, Instant::now() + within).await
+    }
+
+    /// Leaves in good order, within so long: lets the others have its keys, hands them
+    /// its entries, and [closes](Self::close). Until the others have agreed that it is
+    /// gone it answers for its keys; after that it gives what they ask for.
+    ///
+    /// # Errors
+    /// [`NotAgreed::Late`] if they did not agree in time. It is closed all the same, and is
+    /// removed like one that died.
+    pub async fn leave(&self, within: Duration) -> Result<(), NotAgreed> {
+        let deadline = Instant::now() + within;
+        let departed = self.depart(deadline).await;
+        if departed.is_ok() {
+            self.handover.given(deadline).await;
+        }
+        self.close().await;
+        departed
+    }
+
+    async fn depart(&self, deadline: Instant) -> Result<(), NotAgreed> {
+        self.agreement.leave(handover::left(deadline)).await?;
+        self.agreement.depart(handover::left(deadline)).await
+    }
+
+    /// What was handed over to this process, and from it, since it began.
+    pub fn handed_over(&self) -> handover::Counts {
+        self.handover.counts()
     }
 
     /// Ends its links, and waits until that is done.
     pub async fn close(&self) {
+        self.handing_over.abort();
         self.links.close().await;
     }
 }

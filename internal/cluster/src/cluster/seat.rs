@@ -4,9 +4,12 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use distcache_manager::CacheManager;
+use distcache_manager::{CacheManager, Error, Nowhere};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::watch;
 
-use super::Holding;
+use super::handover::Tenure;
+use super::{Holding, Tenant};
 use crate::agreement::{NotTaken, Seat};
 use crate::lease::{Standing, Uptime};
 use crate::view::{MemberId, View};
@@ -19,12 +22,29 @@ pub(super) struct CacheSeat {
     standing: OnceLock<Arc<Standing>>,
     /// Its keys by the view that was taken last; none outside of a cluster.
     holding: ArcSwapOption<Holding>,
+    /// Who works with the cache.
+    tenant: Arc<dyn Tenant>,
+    /// Since when its keys are its own, and from whom it has them.
+    tenure: watch::Sender<Option<Arc<Tenure>>>,
 }
 
 impl CacheSeat {
-    pub(super) fn new(cache: Arc<CacheManager>, uptime: Arc<dyn Uptime>) -> Self {
+    pub(super) fn new(
+        cache: Arc<CacheManager>,
+        uptime: Arc<dyn Uptime>,
+        tenant: Arc<dyn Tenant>,
+    ) -> Self {
         let (standing, holding) = (OnceLock::new(), ArcSwapOption::empty());
-        Self { cache, uptime, standing, holding }
+        Self { cache, uptime, standing, holding, tenant, tenure: watch::Sender::default() }
+    }
+
+    pub(super) fn cache(&self) -> &Arc<CacheManager> {
+        &self.cache
+    }
+
+    /// The tenure that has begun last.
+    pub(super) fn tenures(&self) -> watch::Receiver<Option<Arc<Tenure>>> {
+        self.tenure.subscribe()
     }
 
     pub(super) fn holding(&self) -> Option<Arc<Holding>> {
@@ -37,11 +57,44 @@ impl CacheSeat {
         let _ = self.standing.set(standing);
     }
 
-    fn settle(&self, holding: Holding) -> Result<(), NotTaken> {
+    /// Keys have other owners from now on.
+    fn settle(&self, holding: Holding, before: Option<&Arc<View>>) -> Result<(), Error> {
         let holding = Arc::new(holding);
-        let epoch = holding.view().epoch();
-        let settled = self.cache.settle(epoch, Some(holding.clone()));
-        settled.map_err(|error| NotTaken { epoch, why: error.to_string() })?;
+        let view = holding.view();
+        if before.is_some_and(|before| !view.follows(before.epoch())) {
+            // 1. A owns a key by view 7, B by view 8, and A again by view 9.
+            // 2. A is behind. B answers for the key: a write there is acknowledged.
+            // 3. A takes 9 after 7. It has an entry of the key, from before that write.
+            // So it owns nothing by view 8, and what it has are strays.
+            self.cache.settle(view.placed_before(), Some(Arc::new(Nowhere)))?;
+        }
+        // What it gives and takes bears the number that it has everywhere, also if the
+        // view with that number was missed.
+        let tenure = Tenure::new(view, holding.me(), before);
+        self.cache.settle(tenure.number(), Some(holding.clone()))?;
+        if tenure.number() < view.epoch() {
+            self.cache.settle_alike(view.epoch(), holding.clone())?;
+        }
+        self.holding.store(Some(holding));
+        self.tenure.send_replace(Some(Arc::new(tenure)));
+        Ok(())
+    }
+
+    /// Lets the tenant end what it began by the views before.
+    fn tell(&self, view: &Arc<View>) {
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            // Its other tasks go on meanwhile, the one among them that keeps the lease.
+            Ok(RuntimeFlavor::MultiThread) => {
+                tokio::task::block_in_place(|| self.tenant.settled(view));
+            }
+            _ => self.tenant.settled(view),
+        }
+    }
+
+    /// Every key has the owner that it had.
+    fn settle_alike(&self, holding: Holding) -> Result<(), Error> {
+        let holding = Arc::new(holding);
+        self.cache.settle_alike(holding.view().epoch(), holding.clone())?;
         self.holding.store(Some(holding));
         Ok(())
     }
@@ -53,7 +106,15 @@ impl Seat for CacheSeat {
         let Some(holding) = self.holding() else {
             return Err(NotTaken { epoch, why: "there was none before it".to_owned() });
         };
-        self.settle(holding.next(view.clone()))
+        let (before, next) = (holding.view(), holding.next(view.clone()));
+        let settled = if view.placed() <= before.epoch() {
+            self.settle_alike(next)
+        } else {
+            self.settle(next, Some(before))
+        };
+        settled.map_err(|error| NotTaken { epoch, why: error.to_string() })?;
+        self.tell(view);
+        Ok(())
     }
 
     fn begin_anew(&self, view: &Arc<View>, me: MemberId) -> Result<(), NotTaken> {
@@ -66,7 +127,10 @@ impl Seat for CacheSeat {
         for keyspace in self.cache.keyspaces() {
             self.cache.clear_in(&keyspace).map_err(|error| not_taken(error.to_string()))?;
         }
-        self.settle(Holding::first(view.clone(), me, standing, self.uptime.clone()))
+        let holding = Holding::first(view.clone(), me, standing, self.uptime.clone());
+        self.settle(holding, None).map_err(|error| not_taken(error.to_string()))?;
+        self.tell(view);
+        Ok(())
     }
 }
 
@@ -75,3 +139,6 @@ impl fmt::Debug for CacheSeat {
         f.debug_struct("CacheSeat").field("holding", &self.holding()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

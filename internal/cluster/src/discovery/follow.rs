@@ -24,10 +24,10 @@ impl Default for Pace {
 }
 
 /// What `discovery` says, kept up to date on the current tokio runtime for as long as
-/// somebody looks at it. Before its first answer the list is empty; when it fails, the
+/// somebody looks at it. Before its first answer there is none; when it fails, the
 /// last answer stays, and the log says so once.
-pub fn follow(discovery: Arc<dyn Discovery>, pace: Pace) -> watch::Receiver<Vec<Address>> {
-    let (listed, listener) = watch::channel(Vec::new());
+pub fn follow(discovery: Arc<dyn Discovery>, pace: Pace) -> watch::Receiver<Option<Vec<Address>>> {
+    let (listed, listener) = watch::channel(None);
     tokio::spawn(async move {
         let mut failing = false;
         while !listed.is_closed() {
@@ -53,8 +53,8 @@ pub fn follow(discovery: Arc<dyn Discovery>, pace: Pace) -> watch::Receiver<Vec<
     listener
 }
 
-fn publish(listed: &watch::Sender<Vec<Address>>, addresses: Vec<String>) {
-    let addresses: Vec<Address> = addresses.into_iter().map(Address::new).collect();
+fn publish(listed: &watch::Sender<Option<Vec<Address>>>, addresses: Vec<String>) {
+    let addresses = Some(addresses.into_iter().map(Address::new).collect());
     listed.send_if_modified(|last| {
         let new = *last != addresses;
         *last = addresses;
@@ -113,10 +113,11 @@ mod tests {
         let script = Mutex::new(vec![None, None, Some("b:1"), None, Some("a:1")]);
         let script = Arc::new(Script(script));
         let mut listed = follow(Arc::clone(&script) as _, Pace::default());
+        assert_eq!(*listed.borrow(), None, "it was not asked yet");
         listed.changed().await.unwrap();
-        assert_eq!(*listed.borrow_and_update(), [Address::new("a:1")]);
+        assert_eq!(*listed.borrow_and_update(), Some(vec![Address::new("a:1")]));
         listed.changed().await.unwrap();
-        assert_eq!(*listed.borrow_and_update(), [Address::new("b:1")]);
+        assert_eq!(*listed.borrow_and_update(), Some(vec![Address::new("b:1")]));
         // It is asked on, and fails; nothing new is listed.
         tokio::time::sleep(Duration::from_mins(1)).await;
         assert!(script.0.lock().is_empty());

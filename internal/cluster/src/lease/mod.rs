@@ -23,6 +23,7 @@ pub use uptime::{BootTime, Uptime};
 
 mod standing;
 pub use standing::Standing;
+pub(crate) use standing::nanoseconds;
 
 pub mod ledger;
 

@@ -60,7 +60,7 @@ impl Standing {
 }
 
 /// In 64 bits: a machine's uptime of 584 years.
-fn nanoseconds(time: Duration) -> u64 {
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -53,6 +53,9 @@ pub enum NotSent {
         /// How many may.
         max: usize,
     },
+    /// As many waits are kept as may be.
+    #[error("as many calls wait in this process as may")]
+    WaitsFull,
     /// As many addresses are known as may be.
     #[error("{max} members are known already")]
     PeersFull {

@@ -49,7 +49,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use distcache_bus::{Abandoned, Deadline, Waiter};
+use distcache_bus::{Abandoned, Deadline, Timer, Waiter};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -152,6 +152,36 @@ impl Links {
         };
         begun.settled();
         replied(outcome)
+    }
+
+    /// Asks another member, for a task of any executor: it is `timer` that ends its
+    /// waits, not a runtime of tokio.
+    ///
+    /// # Errors
+    /// See [`CallFailed`].
+    pub async fn call_by(
+        &self,
+        timer: &Timer,
+        to: &Address,
+        request: Request,
+        ends_at: std::time::Instant,
+    ) -> Result<Reply, CallFailed> {
+        let link = match self.hub.ask(to)? {
+            Ok(link) => link,
+            Err(waiter) => {
+                if !timer.keep(ends_at, &waiter.expiry()) {
+                    return Err(NotSent::WaitsFull.into());
+                }
+                come(waiter.await)?.map_err(|_ended| NotSent::Closed)??
+            }
+        };
+        let time_left = Deadline::at(ends_at).remaining();
+        let (begun, waiter) = self.hub.begin(&link, request, time_left)?;
+        // It is on its way already: without a timer, the link's own end is waited for.
+        timer.keep(ends_at, &waiter.expiry());
+        let Some(outcome) = waiter.await else { return Err(Lost::TimedOut.into()) };
+        begun.settled();
+        replied(Some(outcome))
     }
 
     /// Asks another member, and parks the thread until its reply comes: for threads

@@ -1,6 +1,7 @@
 //! What the log says so far.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,8 +30,12 @@ pub struct Roster {
     /// That of the last change: the index of its entry, or more, if a member has seen a
     /// later view in another cluster. It only grows.
     pub epoch: u64,
-    /// The epoch before that; 0 before the first.
-    pub previous: u64,
+    /// The epoch since which keys have the owners that they have.
+    #[serde(default)]
+    pub placed: u64,
+    /// Since which they had those that they had before; 0 before the first.
+    #[serde(default)]
+    pub placed_before: u64,
     /// Under which the members hash keys.
     pub hash_key: [u8; 16],
     /// In the order in which they came.
@@ -52,6 +57,7 @@ impl Roster {
 
     /// Does what the entry at `index`, which a leader has proposed in `term`, says.
     pub fn apply(&mut self, index: u64, term: u64, change: Change) -> Outcome {
+        let owners = self.owners();
         let done = match change {
             Change::Found { cluster, hash_key, members, complete } => {
                 self.found(cluster, hash_key, members, complete)
@@ -73,12 +79,21 @@ impl Roster {
             Ok(true) => {
                 let seen = self.members.iter().map(|member| member.seen).max().unwrap_or(0);
                 let epoch = index.max(self.epoch + 1).max(seen + 1);
-                self.previous = std::mem::replace(&mut self.epoch, epoch);
+                self.epoch = epoch;
+                if self.owners() != owners {
+                    self.placed_before = std::mem::replace(&mut self.placed, epoch);
+                }
                 Outcome::Changed { epoch }
             }
             Ok(false) => Outcome::Unchanged,
             Err(why) => Outcome::Refused(why),
         }
+    }
+
+    /// From what follows who owns which key.
+    fn owners(&self) -> Vec<(MemberId, NonZeroU32)> {
+        let owners = self.members.iter().filter(|member| member.state.owns());
+        owners.map(|member| (member.id, member.weight)).collect()
     }
 
     /// Two leaders, one after the other, may both have proposed it: the first counts.
@@ -159,8 +174,6 @@ fn unfit(member: &Member) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use super::*;
 
     fn member(id: u64) -> Member {
@@ -197,7 +210,22 @@ mod tests {
         assert_eq!(roster.apply(4, 1, Change::Join(member(3))), Outcome::Changed { epoch: 4 });
         assert_eq!(roster.apply(5, 1, Change::Join(member(3))), Outcome::Unchanged);
         assert_eq!(roster.apply(6, 1, remove(9)), Outcome::Unchanged);
-        assert_eq!((roster.previous, roster.epoch), (3, 4));
+        assert_eq!(roster.epoch, 4);
+    }
+
+    #[test]
+    fn keys_change_their_owners_with_who_owns_any_and_with_nothing_else() {
+        let mut roster = founded();
+        let placed = |roster: &Roster| (roster.placed_before, roster.placed);
+        assert_eq!(placed(&roster), (0, 3));
+        roster.apply(4, 1, Change::Join(member(3)));
+        roster.apply(5, 1, Change::Drain(MemberId::from_number(2)));
+        roster.apply(6, 1, Change::SetKeyspace { name: "k".into(), settings: Value::Null });
+        assert_eq!((placed(&roster), roster.epoch), ((0, 3), 6));
+        roster.apply(7, 1, Change::Activate(MemberId::from_number(3)));
+        assert_eq!(placed(&roster), (3, 7));
+        roster.apply(8, 1, remove(2));
+        assert_eq!(placed(&roster), (7, 8));
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl View {
         self.roster.epoch
     }
 
-    /// Whether no view was between that of `epoch` and this one.
+    /// Whether the owners of keys have changed once at most since the view of `epoch`.
     ///
     /// A member that keeps what it owned before has to know that it owned it all along:
     ///
@@ -47,7 +47,18 @@ impl View {
     /// So whoever takes a view that does not follow the one before counts every key as
     /// gained by it, and waits until it is settled.
     pub fn follows(&self, epoch: u64) -> bool {
-        self.roster.previous == epoch
+        self.roster.placed_before <= epoch
+    }
+
+    /// The epoch of the first view by which every key has the owner that it has by this
+    /// one.
+    pub fn placed(&self) -> u64 {
+        self.roster.placed
+    }
+
+    /// The same of the owners before; 0 if there were none.
+    pub fn placed_before(&self) -> u64 {
+        self.roster.placed_before
     }
 
     /// Under which every member hashes keys.

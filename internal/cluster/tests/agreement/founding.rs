@@ -31,6 +31,16 @@ fn five_that_start_in_one_instant_become_one_cluster() {
 }
 
 #[test]
+fn nobody_founds_a_cluster_before_discovery_has_told_who_there_is() {
+    let mut world = World::empty(|_| ());
+    world.start_unlisted();
+    world.run(Duration::from_mins(1));
+    assert!(world.hosts[0].view().is_none(), "{}", world.picture());
+    world.list_only(vec![vec![0]]);
+    assert!(world.until_one_cluster_of(&[0]) <= D);
+}
+
+#[test]
 fn a_minority_of_the_listed_founds_nothing() {
     let mut world = World::of(5);
     (2..5).for_each(|index| world.kill(index));

@@ -4,18 +4,11 @@ use std::time::Duration;
 
 use crate::world::{D, Kind, World};
 
-fn cluster_of(count: usize) -> World {
-    let mut world = World::of(count);
-    let all: Vec<usize> = (0..count).collect();
-    world.until_one_cluster_of(&all);
-    world
-}
-
 /// The leases of the leader's side end before the other side removes it.
 #[test]
 fn a_leader_that_is_cut_off_with_another_serves_no_key_that_has_a_new_owner() {
     for round in 0..10 {
-        let mut world = cluster_of(5);
+        let mut world = World::cluster_of(5);
         world.run(Duration::from_millis(53) * round);
         let leader = world.leader();
         let minority = [leader, (leader + 1) % 5];
@@ -37,7 +30,7 @@ fn a_leader_that_is_cut_off_with_another_serves_no_key_that_has_a_new_owner() {
 #[test]
 fn a_member_that_is_cut_off_one_way_loses_its_keys_to_the_others() {
     for deaf in [true, false] {
-        let mut world = cluster_of(3);
+        let mut world = World::cluster_of(3);
         let member = (world.leader() + 1) % 3;
         let others = world.others(&[member]);
         if deaf {
@@ -58,7 +51,7 @@ fn a_member_that_is_cut_off_one_way_loses_its_keys_to_the_others() {
 fn a_member_that_slept_or_was_stopped_wakes_without_a_lease() {
     for kind in [Kind::Asleep, Kind::Stopped] {
         for who_leads in [true, false] {
-            let mut world = cluster_of(3);
+            let mut world = World::cluster_of(3);
             let leader = world.leader();
             let member = if who_leads { leader } else { (leader + 1) % 3 };
             let until = world.now + 5 * D;
@@ -77,7 +70,7 @@ fn a_member_that_slept_or_was_stopped_wakes_without_a_lease() {
 #[test]
 fn a_member_that_pauses_for_less_than_half_a_lease_stays() {
     for kind in [Kind::Asleep, Kind::Stopped] {
-        let mut world = cluster_of(3);
+        let mut world = World::cluster_of(3);
         let member = (world.leader() + 1) % 3;
         let before = world.hosts[member].id();
         let until = world.now + D * 3 / 8;
@@ -114,7 +107,7 @@ fn clocks_whose_rates_differ_by_the_bound_make_no_two_owners() {
 #[test]
 fn answers_that_are_late_make_no_lease_longer() {
     for round in 0..5 {
-        let mut world = cluster_of(5);
+        let mut world = World::cluster_of(5);
         let leader = world.leader();
         let member = (leader + 1) % 5;
         world.net.slow_way(leader, member, Duration::from_millis(400));
@@ -133,7 +126,7 @@ fn answers_that_are_late_make_no_lease_longer() {
 /// are none of the five who might found another.
 #[test]
 fn a_cluster_that_shrank_below_a_majority_of_the_electorate_serves_nothing() {
-    let mut world = cluster_of(5);
+    let mut world = World::cluster_of(5);
     world.kill(3);
     world.kill(4);
     world.until_one_cluster_of(&[0, 1, 2]);

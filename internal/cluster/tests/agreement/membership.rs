@@ -7,16 +7,9 @@ use distcache_cluster::agreement::NotAgreed;
 
 use crate::world::{D, World};
 
-fn cluster_of(count: usize) -> World {
-    let mut world = World::of(count);
-    let all: Vec<usize> = (0..count).collect();
-    world.until_one_cluster_of(&all);
-    world
-}
-
 #[test]
 fn who_comes_later_joins_and_becomes_an_owner() {
-    let mut world = cluster_of(3);
+    let mut world = World::cluster_of(3);
     for count in 3..6 {
         let new = world.start();
         let all: Vec<usize> = (0..=count).collect();
@@ -30,7 +23,7 @@ fn who_comes_later_joins_and_becomes_an_owner() {
 #[test]
 fn who_leaves_drains_and_is_gone_while_the_others_go_on() {
     for leaver in 0..3 {
-        let mut world = cluster_of(3);
+        let mut world = World::cluster_of(3);
         let within = Duration::from_secs(10);
         let (drained, is_drained) = tokio::sync::oneshot::channel();
         let (left, mut has_left) = tokio::sync::oneshot::channel();
@@ -42,7 +35,10 @@ fn who_leaves_drains_and_is_gone_while_the_others_go_on() {
             agreement.depart(within).await.unwrap();
             left.send(()).unwrap();
         });
+        let me = world.hosts[leaver].id().expect("it has not left yet");
         world.run_until(2 * D, "it has left", |_| has_left.try_recv().is_ok());
+        let last = world.hosts[leaver].served().view().expect("it was in the cluster");
+        assert_eq!(last.member(me), None, "it knows to whom its keys have gone");
         assert_eq!(is_drained.blocking_recv(), Ok(Some(MemberState::Draining)));
         assert_eq!(world.hosts[leaver].id(), None);
         let left = world.others(&[leaver]);
@@ -56,7 +52,7 @@ fn who_leaves_drains_and_is_gone_while_the_others_go_on() {
 /// While the leader leaves, and another is elected, leases are renewed in time.
 #[test]
 fn no_lease_ends_while_one_after_the_other_leaves_and_comes_back() {
-    let mut world = cluster_of(3);
+    let mut world = World::cluster_of(3);
     for round in 0..3 {
         let leaver = world.leader();
         let left = world.others(&[leaver]);
@@ -88,7 +84,7 @@ fn no_lease_ends_while_one_after_the_other_leaves_and_comes_back() {
 fn the_keys_of_one_that_died_have_an_owner_after_a_lease_and_a_second() {
     let mut worst = Duration::ZERO;
     for round in 0..10 {
-        let mut world = cluster_of(3);
+        let mut world = World::cluster_of(3);
         let victim = if round % 2 == 0 { world.leader() } else { (world.leader() + 1) % 3 };
         world.run(Duration::from_millis(37) * round);
         world.kill(victim);
@@ -101,7 +97,7 @@ fn the_keys_of_one_that_died_have_an_owner_after_a_lease_and_a_second() {
 
 #[test]
 fn one_that_was_killed_and_started_again_is_another_member() {
-    let mut world = cluster_of(3);
+    let mut world = World::cluster_of(3);
     let before = world.hosts[1].id();
     world.kill(1);
     world.restart(1);
@@ -112,7 +108,7 @@ fn one_that_was_killed_and_started_again_is_another_member() {
 
 #[test]
 fn every_member_learns_of_a_keyspace_whoever_was_told() {
-    let mut world = cluster_of(3);
+    let mut world = World::cluster_of(3);
     for index in 0..3 {
         world.hosts[index].spawn(move |agreement| async move {
             let settings = serde_json::json!({ "ttl": index });
@@ -134,7 +130,7 @@ fn every_member_learns_of_a_keyspace_whoever_was_told() {
 /// from a snapshot.
 #[test]
 fn who_joins_after_many_changes_knows_them_all() {
-    let mut world = cluster_of(3);
+    let mut world = World::cluster_of(3);
     let (done, mut is_done) = tokio::sync::oneshot::channel();
     world.hosts[0].spawn(|agreement| async move {
         for index in 0..300 {
@@ -153,7 +149,7 @@ fn who_joins_after_many_changes_knows_them_all() {
 
 #[test]
 fn of_an_agreement_that_is_dropped_nothing_goes_on() {
-    let mut world = cluster_of(3);
+    let mut world = World::cluster_of(3);
     let leader = world.leader();
     assert_eq!(world.hosts[leader].drop_agreement(D), 0);
 }
@@ -161,7 +157,7 @@ fn of_an_agreement_that_is_dropped_nothing_goes_on() {
 /// Heartbeats, confirmations and renewals, both ways.
 #[test]
 fn three_members_at_rest_send_a_hundred_messages_a_second_at_most() {
-    let mut world = cluster_of(3);
+    let mut world = World::cluster_of(3);
     world.run(D);
     let before = world.net.sent();
     world.run(Duration::from_secs(10));

@@ -15,7 +15,7 @@ fn key(number: u32) -> Vec<u8> {
 }
 
 /// Looks again and again until it is so; long enough for any machine.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(2);
     while !is_so() {
         assert!(Instant::now() < deadline, "it never was so: {what}");
@@ -24,7 +24,7 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Those of the processes that answer for a key.
-fn who<'a>(processes: &'a [Process], key: &[u8]) -> Vec<&'a Process> {
+pub(crate) fn who<'a>(processes: &'a [Process], key: &[u8]) -> Vec<&'a Process> {
     processes.iter().filter(|process| process.answers_for(key)).collect()
 }
 
@@ -32,7 +32,7 @@ fn everybody_has_an_owner(processes: &[Process]) -> bool {
     (0..KEYS).all(|n| who(processes, &key(n)).len() == 1)
 }
 
-async fn together(count: usize) -> Vec<Process> {
+pub(crate) async fn together(count: usize) -> Vec<Process> {
     let network = Network::new(1);
     let mut processes = Vec::new();
     for number in 0..count {
@@ -57,12 +57,8 @@ async fn processes_that_start_together_have_each_key_once_and_find_it_from_every
         let refused = stored.iter().filter(|stored| **stored == Err(Error::Elsewhere)).count();
         assert_eq!(refused, 2, "one of them has it: {stored:?}");
     }
-    let held = |process: &Process| {
-        let statuses = process.cache.statuses().expect("it is not closed");
-        statuses.iter().map(|(_, status)| status.entries).sum::<u64>()
-    };
-    assert_eq!(processes.iter().map(held).sum::<u64>(), u64::from(KEYS));
-    assert!(processes.iter().all(|process| 0 < held(process)), "each has its part");
+    assert_eq!(processes.iter().map(Process::entries).sum::<u64>(), u64::from(KEYS));
+    assert!(processes.iter().all(|process| 0 < process.entries()), "each has its part");
     for process in &processes {
         for n in 0..KEYS {
             assert_eq!(process.ask(&key(n)).await, Some(Some(b"1".to_vec())), "{n}");

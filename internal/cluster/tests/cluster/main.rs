@@ -1,4 +1,6 @@
 //! Whole processes, joined: caches whose keys are shared, links, and the agreement.
 
+mod handover;
+mod hot;
 mod keys;
 mod process;

@@ -10,7 +10,7 @@ use distcache_cluster::proto::reply::Outcome;
 use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{Found, Get, Moved, Read, Reply, Request};
 use distcache_cluster::wire::{Address, Network, Wire};
-use distcache_cluster::{Cluster, Parts, Settings, Whose};
+use distcache_cluster::{Cluster, Parts, Settings, Tenant, View, Whose, handover};
 use distcache_manager::{CacheManager, Config, Error};
 use tokio::sync::watch;
 
@@ -48,10 +48,25 @@ impl Serve for Shelf {
     }
 }
 
+impl Tenant for Shelf {
+    fn settled(&self, _: &Arc<View>) {}
+}
+
 impl Process {
     /// Number `number` of `count`, which all know each other's addresses.
     pub(crate) async fn start(network: &Arc<Network>, number: usize, count: usize) -> Self {
         let config = Config { data_nodes: 2, capacity_bytes: 16 << 20, ..Config::default() };
+        Self::start_with(network, number, count, config, handover::Settings::default()).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn start_with(
+        network: &Arc<Network>,
+        number: usize,
+        count: usize,
+        config: Config,
+        handover: handover::Settings,
+    ) -> Self {
         let cache = Arc::new(CacheManager::start(config).expect("good settings"));
         let wire: Arc<dyn Wire> = Arc::new(network.member(&address(number)));
         let listener = wire.listen(&address(number)).await.expect("nobody else is there");
@@ -65,10 +80,11 @@ impl Process {
             agreement: Settings::new(address(number).as_str()),
             uptime: Arc::new(BootTime),
             // It never changes.
-            listed: watch::channel(listed).1,
-            service: Arc::new(Shelf(cache.clone())),
+            listed: watch::channel(Some(listed)).1,
+            tenant: Arc::new(Shelf(cache.clone())),
         };
-        Self { cache, cluster: Cluster::start(parts).expect("good settings") }
+        let cluster = Cluster::start_with(parts, handover).expect("good settings");
+        Self { cache, cluster }
     }
 
     /// Whether it answers for a key now.
@@ -80,6 +96,12 @@ impl Process {
         }
     }
 
+    /// Entries that it holds, whosever they are.
+    pub(crate) fn entries(&self) -> u64 {
+        let statuses = self.cache.statuses().expect("it is not closed");
+        statuses.iter().map(|(_, status)| status.entries).sum()
+    }
+
     /// What whoever has the key says of it, asked from here; `None` if it sees things
     /// otherwise, or is not there.
     pub(crate) async fn ask(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
@@ -88,7 +110,11 @@ impl Process {
             Whose::Theirs(owner) => owner.as_str().parse().expect("an address"),
             Whose::Nobody => return None,
         };
-        let get = Get { keyspace: "default".to_owned(), key: Bytes::copy_from_slice(key) };
+        let get = Get {
+            keyspace: "default".to_owned(),
+            key: Bytes::copy_from_slice(key),
+            ..Get::default()
+        };
         let request = Request { operation: Some(Operation::Get(get)), ..Request::default() };
         let reply = self.cluster.call(&owner, request, Duration::from_secs(1)).await.ok()?;
         match reply.outcome? {

@@ -38,7 +38,7 @@ fn honest() -> Vec<Bytes> {
         Operation::Put(Put { keyspace: keyspace(), item: Some(item()) }),
         Operation::PutMany(PutMany { keyspace: keyspace(), items: vec![item(), item()] }),
         Operation::GetMany(GetMany { keyspace: keyspace(), keys }),
-        Operation::Scan(Scan { keyspace: keyspace(), keys_max: 9, ..Scan::default() }),
+        Operation::Scan(Scan { keyspace: keyspace(), entries: 9, ..Scan::default() }),
         Operation::Agreement(Bytes::from_static(b"opaque")),
     ];
     let requests = asked.into_iter().zip(1..).map(|(operation, number)| {

@@ -29,7 +29,7 @@ pub(crate) fn member(number: u64) -> MemberId {
 
 pub(crate) fn get(key: &[u8]) -> Request {
     let key = Bytes::copy_from_slice(key);
-    let get = Get { keyspace: "default".to_owned(), key };
+    let get = Get { keyspace: "default".to_owned(), key, ..Get::default() };
     Request { operation: Some(Operation::Get(get)), ..Request::default() }
 }
 

@@ -5,7 +5,7 @@ use distcache_bus::Epoch;
 use super::DataNode;
 use crate::any_store::on_store;
 use crate::arrivals::Arrivals;
-use crate::{Entry, KeyspaceId, Version};
+use crate::{Entry, KeyspaceId, Parcel, Version};
 
 impl DataNode {
     /// Takes the entry of a key away, for another node. Its load stays until the
@@ -51,20 +51,30 @@ impl DataNode {
         )
     }
 
-    /// As [`hand_over_some`](Self::hand_over_some), picked by key: for another process.
-    /// Loads are not taken off; nobody lands one here who does not answer for its key.
+    /// As [`hand_over_some`](Self::hand_over_some), picked by key, and as long as the
+    /// parcel has room: for another process.
+    ///
+    /// 1. A load of a key is on its way here; it has read the source.
+    /// 2. The key goes to another process. It is put there, and that is acknowledged.
+    /// 3. The key comes back, and with it a reader, who finds the load of step 1.
+    /// 4. It lands, and the reader gets what was before step 2.
+    ///
+    /// So loads are taken off with the entries.
     pub fn give_some(
         &mut self,
         id: KeyspaceId,
         at: usize,
         entries: usize,
         leaves: impl Fn(&[u8]) -> bool,
-        given: &mut Vec<(u64, Entry)>,
+        parcel: &mut Parcel,
     ) -> Option<usize> {
         let now = self.clock.now();
         self.note_peaks();
         let keyspace = self.keyspace_mut(id)?;
-        on_store!(&mut keyspace.store, store => store.give_some(at, entries, leaves, given, now))
+        if at == 0 {
+            keyspace.flights.detach_where(|_, key| leaves(key));
+        }
+        on_store!(&mut keyspace.store, store => store.give_some(at, entries, leaves, parcel, now))
     }
 
     /// Entries of another process may arrive from now on

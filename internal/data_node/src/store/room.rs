@@ -1,10 +1,20 @@
 //! Limits, and room for what comes.
 
+use std::cell::RefCell;
+
 use super::{Limits, Refused, STRUCTURE_BYTES_MIN, Store};
 use crate::departed::Cause;
 use crate::idle::Idle;
 use crate::slots::SLOTS_A_SEGMENT;
-use crate::{Entry, Eviction, Slot, Tick};
+use crate::{Entry, Eviction, Parcel, Slot, Tick};
+
+/// What becomes of an entry while some are taken away.
+enum Pick {
+    Stays,
+    Leaves,
+    /// It is to leave, but not now: here is where to go on.
+    Waits,
+}
 
 impl<P: Eviction> Store<P> {
     pub(crate) fn limits(&self) -> Limits {
@@ -159,30 +169,37 @@ impl<P: Eviction> Store<P> {
         moved: &mut Vec<(u64, Entry)>,
         now: Tick,
     ) -> Option<usize> {
-        self.hand_over_where(at, entries, |_, _, hash| leaves(hash), moved, now)
+        let by_hash = |_: &Entry, hash| if leaves(hash) { Pick::Leaves } else { Pick::Stays };
+        let take = |hash, entry| moved.push((hash, entry));
+        self.hand_over_where(at, entries, by_hash, take, now)
     }
 
-    /// The same, picked by key: each entry is looked into.
+    /// The same, picked by key, as long as the parcel has room: what there is none for
+    /// stays where it is, and it is the table to go on with.
     pub(crate) fn give_some(
         &mut self,
         at: usize,
         entries: usize,
         leaves: impl Fn(&[u8]) -> bool,
-        moved: &mut Vec<(u64, Entry)>,
+        parcel: &mut Parcel,
         now: Tick,
     ) -> Option<usize> {
-        let by_key = |store: &mut Self, slot, hash| {
-            store.index.entry_mut(hash, slot).is_some_and(|entry| leaves(entry.key()))
+        let parcel = RefCell::new(parcel);
+        let by_key = |entry: &Entry, _| match () {
+            () if !leaves(entry.key()) => Pick::Stays,
+            () if parcel.borrow_mut().fits(entry) => Pick::Leaves,
+            () => Pick::Waits,
         };
-        self.hand_over_where(at, entries, by_key, moved, now)
+        let take = |_, entry| parcel.borrow_mut().push(entry);
+        self.hand_over_where(at, entries, by_key, take, now)
     }
 
     fn hand_over_where(
         &mut self,
         at: usize,
         entries: usize,
-        leaves: impl Fn(&mut Self, Slot, u64) -> bool,
-        moved: &mut Vec<(u64, Entry)>,
+        pick: impl Fn(&Entry, u64) -> Pick,
+        mut take: impl FnMut(u64, Entry),
         now: Tick,
     ) -> Option<usize> {
         let (mut at, mut seen) = (at, 0);
@@ -190,14 +207,17 @@ impl<P: Eviction> Store<P> {
             let hashes: Vec<_> = self.index.hashes(at, |slot| self.slots.place(slot)).collect();
             seen += hashes.len();
             for (slot, hash) in hashes {
-                if !leaves(self, slot, hash) {
-                    continue;
-                }
-                if self.index.entry_mut(hash, slot).is_some_and(|entry| self.tags.revokes(entry)) {
-                    self.go(slot, Cause::Invalidated, now);
-                } else {
-                    self.counters.moved_out.add(1);
-                    moved.push((hash, self.remove(slot).1));
+                let Some(entry) = self.index.entry_mut(hash, slot) else { continue };
+                match pick(entry, hash) {
+                    Pick::Stays => {}
+                    Pick::Waits => return Some(at),
+                    Pick::Leaves if entry.is_tagged() && self.tags.revokes(entry) => {
+                        self.go(slot, Cause::Invalidated, now);
+                    }
+                    Pick::Leaves => {
+                        self.counters.moved_out.add(1);
+                        take(hash, self.remove(slot).1);
+                    }
                 }
             }
             at += 1;

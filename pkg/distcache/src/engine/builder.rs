@@ -17,6 +17,8 @@ pub struct EngineBuilder {
     data_nodes: Option<usize>,
     keyspaces: Vec<KeyspaceConfig>,
     pub(crate) otel: Otel,
+    #[cfg(feature = "cluster")]
+    cluster: Option<crate::ClusterConfig>,
 }
 
 /// Why an engine did not start. Nothing of it is left.
@@ -29,6 +31,10 @@ pub enum StartError {
     /// One of the keyspaces was refused.
     #[error(transparent)]
     Keyspace(#[from] Error),
+    /// It cannot become a member of its cluster.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    Cluster(#[from] crate::ClusterError),
 }
 
 impl StartError {
@@ -37,6 +43,8 @@ impl StartError {
         match self {
             Self::Config(error) => error.code(),
             Self::Keyspace(error) => error.code(),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(error) => error.code(),
         }
     }
 }
@@ -112,11 +120,23 @@ impl EngineBuilder {
         self
     }
 
+    /// Makes it one of a cluster: it shares its keys with other engines, each of which
+    /// answers for all of them. Default: it is alone.
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    pub fn cluster(mut self, cluster: crate::ClusterConfig) -> Self {
+        self.cluster = Some(cluster);
+        self
+    }
+
     /// Starts the engine.
     ///
+    /// One of a cluster looks for the others from then on: until it has found them, it
+    /// reads from its sources, and keeps nothing.
+    ///
     /// # Errors
-    /// When its settings do not go together, a keyspace is refused, or threads
-    /// are not to be had.
+    /// When its settings do not go together, a keyspace is refused, threads
+    /// are not to be had, or it cannot listen for others.
     pub fn start(self) -> Result<Engine, StartError> {
         let fitting =
             usize::try_from(self.config.capacity_bytes / NODE_BYTES).unwrap_or(usize::MAX);
@@ -127,8 +147,12 @@ impl EngineBuilder {
         // none would take a name and some memory from them.
         manager.remove_keyspace(DEFAULT_KEYSPACE).map_err(Error::from)?;
         let engine = Engine::new(manager, self.otel);
+        #[cfg(feature = "cluster")]
+        if let Some(cluster) = self.cluster {
+            engine.join(cluster)?;
+        }
         for keyspace in self.keyspaces {
-            engine.add_keyspace(keyspace)?;
+            engine.shared.add_own(keyspace)?;
         }
         Ok(engine)
     }

@@ -6,6 +6,8 @@ mod changes;
 mod elsewhere;
 mod events;
 mod limits;
+#[cfg(feature = "cluster")]
+mod members;
 mod warm;
 
 pub use builder::{EngineBuilder, StartError};
@@ -26,6 +28,7 @@ use distcache_manager::codes::{self, Code};
 use distcache_manager::{CacheManager, Tick, Topics};
 use parking_lot::Mutex;
 
+use crate::cluster::Away;
 use crate::keyspace::{Inner, Marks, Setup};
 use crate::otel::{Operation, Otel};
 use crate::{Error, Keyspace, KeyspaceConfig};
@@ -43,7 +46,9 @@ pub struct Engine {
 pub(crate) struct Shared {
     pub(crate) manager: Arc<CacheManager>,
     /// Every keyspace that was added. Replaced whole.
-    keyspaces: ArcSwap<Vec<Keyspace>>,
+    pub(crate) keyspaces: Arc<ArcSwap<Vec<Keyspace>>>,
+    /// The way to the other members of the cluster, if there is one.
+    pub(crate) away: Away,
     /// Changes of the keyspaces, one at a time.
     changes: Mutex<()>,
     /// Those that tasks wait for.
@@ -52,6 +57,9 @@ pub(crate) struct Shared {
     /// Threads that warm keyspaces up.
     warmers: Mutex<Vec<JoinHandle<()>>>,
     otel: Otel,
+    /// The keyspaces that the members have agreed on.
+    #[cfg(feature = "cluster")]
+    agreed: Mutex<crate::cluster::Agreed>,
 }
 
 /// An engine did not end in order.
@@ -83,12 +91,15 @@ impl Engine {
     pub(crate) fn new(manager: CacheManager, otel: Otel) -> Self {
         let shared = Shared {
             manager: Arc::new(manager),
-            keyspaces: ArcSwap::default(),
+            keyspaces: Arc::default(),
+            away: Away::default(),
             changes: Mutex::default(),
             changes_of_tasks: Arc::default(),
             events: Topic::new("engine"),
             warmers: Mutex::default(),
             otel,
+            #[cfg(feature = "cluster")]
+            agreed: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -127,12 +138,20 @@ impl Engine {
     /// Adds an empty keyspace, while requests run. Its warm keys are loaded in
     /// the background.
     ///
+    /// In a cluster a keyspace that is settings alone is added at every member, now and
+    /// later. One with code of yours (a source, a store, a listener) is added here:
+    /// every member is to add it, best with its builder.
+    ///
     /// # Errors
     /// `Cache` with `KeyspaceExists`, `KeyspaceNameInvalid`, `KeyspaceRefused`,
     /// `KeyspacesFull` or `Closed`.
     pub fn add_keyspace(&self, config: KeyspaceConfig) -> Result<Keyspace, Error> {
-        let watch = self.shared.otel.watch(&config.name);
-        watch.call(Operation::AddKeyspace, || self.shared.add(config))
+        #[cfg(feature = "cluster")]
+        if self.shared.away.shares(&config) {
+            let watch = self.shared.otel.watch(&config.name);
+            return watch.call(Operation::AddKeyspace, || self.add_everywhere(config));
+        }
+        self.shared.add_own(config)
     }
 
     /// Lets a keyspace work in another way, while requests run. Its values stay
@@ -145,6 +164,10 @@ impl Engine {
     /// its write timeout: the keyspace works as before, but takes no writes until
     /// this is called again and succeeds.
     pub fn update_keyspace(&self, config: KeyspaceConfig) -> Result<(), Error> {
+        #[cfg(feature = "cluster")]
+        if let Some(updated) = self.update_everywhere(&config) {
+            return updated;
+        }
         let shared = &self.shared;
         let _one_at_a_time = shared.changes.lock();
         let keyspace = self.keyspace(&config.name)?;
@@ -154,12 +177,16 @@ impl Engine {
 
     /// Removes a keyspace with all that it holds. Loads that are on their way are
     /// cancelled; writes that wait for its store are written, within its write
-    /// timeout.
+    /// timeout. One on which the members of a cluster have agreed is removed at all.
     ///
     /// # Errors
     /// `Cache` with `KeyspaceUnknown` or `Closed`. `StoreTimedOut` when what waits
     /// for the store was not written: the keyspace is removed all the same.
     pub fn delete_keyspace(&self, name: &str) -> Result<(), Error> {
+        #[cfg(feature = "cluster")]
+        if let Some(deleted) = self.delete_everywhere(name) {
+            return deleted;
+        }
         let shared = &self.shared;
         let _one_at_a_time = shared.changes.lock();
         let keyspace = self.keyspace(name)?;
@@ -226,13 +253,19 @@ impl Shared {
         self.keyspaces.store(Arc::new(keyspaces));
     }
 
+    /// Adds a keyspace of this process, whatever other members have.
+    pub(super) fn add_own(&self, config: KeyspaceConfig) -> Result<Keyspace, Error> {
+        let watch = self.otel.watch(&config.name);
+        watch.call(Operation::AddKeyspace, || self.add(config))
+    }
+
     fn add(&self, config: KeyspaceConfig) -> Result<Keyspace, Error> {
         let _one_at_a_time = self.changes.lock();
         let cache = self.manager.add_keyspace(&config.name, &config.spec)?;
         let watch = self.otel.watch(&config.name);
         let marks = Marks::default();
         let setup = Setup::new(&self.manager, &marks, config);
-        let inner = Inner::new(self.manager.clone(), cache, marks, setup, watch);
+        let inner = Inner::new(self.manager.clone(), cache, marks, setup, watch, self.away.clone());
         let keyspace = Keyspace::new(inner);
         self.change(|keyspaces| keyspaces.push(keyspace.clone()));
         let name = keyspace.name().to_owned();
@@ -269,6 +302,8 @@ impl Shared {
         let Some(_one_at_a_time) = self.changes.try_lock_until(deadline.instant()) else {
             return Err(ShutdownError { threads: 1, writes: 0 });
         };
+        // Others are answered until it has left.
+        self.away.end(timeout / 2);
         let keyspaces = self.keyspaces.swap(Arc::default());
         // First of all of them: to end one of them may take all the time there is.
         keyspaces.iter().for_each(|keyspace| keyspace.inner.under_way.call_off());

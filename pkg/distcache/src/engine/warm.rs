@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::{Event, Shared};
 use crate::Keyspace;
@@ -41,6 +42,10 @@ impl Progress {
         }
     }
 }
+
+/// How long the keys of one that is to be a member wait until it is: so long may the
+/// others take to start.
+const LEASE_WAIT: Duration = Duration::from_mins(1);
 
 /// A log line each time so many parts of ten are done.
 const TENTHS_A_LINE: u64 = 1;
@@ -115,7 +120,10 @@ impl Shared {
         let keys = keyspace.inner.setup.load().config.warm_keys.len() as u64;
         keyspace.inner.warming.keys.store(keys, Ordering::Relaxed);
         let (of_thread, events) = (keyspace.clone(), self.events.clone());
+        let away = self.away.clone();
         let warm = move || {
+            // Before that nothing that is loaded would be kept.
+            away.wait_for_lease(LEASE_WAIT);
             let Warming { loaded, failed, .. } = of_thread.warm_up();
             let name = of_thread.name().to_owned();
             events.publish(|| Event::KeyspaceWarmed { name, loaded, failed });

@@ -12,6 +12,10 @@ impl Inner {
         let mut bounds = self.bounds_on_nodes(nodes, setup.config.flights_max_per_node());
         bounds.extend(setup.bounds_of_loads(&self.marks.loads));
         bounds.extend(setup.writer.iter().flat_map(|writer| writer.bounds(&self.marks)));
+        #[cfg(feature = "cluster")]
+        if self.away.is_open() {
+            bounds.push(self.passing.bound());
+        }
         bounds.into_iter().map(|bound| bound.of(self.cache.name())).collect()
     }
 

@@ -10,6 +10,7 @@ use distcache_manager::{Bound, CacheManager, Cargo, Flight, Landed, Landing, Lea
 
 use super::marks::{Marks, QueueMarks};
 use super::stats::{Counters, raise};
+use crate::cluster::Away;
 use crate::config::{Source, Store, StoreWay};
 use crate::engine::Progress;
 use crate::gate::{Breaker, Limiter, Permit};
@@ -32,6 +33,11 @@ pub(crate) struct Inner {
     pub(crate) warming: Progress,
     /// Who is told of its calls and loads.
     pub(crate) watch: Watch,
+    /// The way to the other members of the cluster, if there is one.
+    pub(crate) away: Away,
+    /// Loads of keys that are another member's.
+    #[cfg(feature = "cluster")]
+    pub(crate) passing: crate::cluster::Passing,
     /// Whether the keyspace was deleted.
     pub(crate) is_deleted: AtomicBool,
 }
@@ -97,7 +103,7 @@ impl Setup {
                 Outcome::Lost => {
                     raise(&inner.stats.store_failures);
                     raise(&inner.stats.store_lost);
-                    if let Err(error) = inner.manager.delete_in(&inner.cache, key) {
+                    if let Err(error) = inner.forget_written(key, None) {
                         log::error!("{}: a key whose write was lost stays: {error}", error.code());
                     }
                 }
@@ -194,6 +200,7 @@ impl Inner {
         marks: Marks,
         setup: Setup,
         watch: Watch,
+        away: Away,
     ) -> Arc<Self> {
         let warming = Progress::default();
         let stats = Counters::default();
@@ -201,8 +208,20 @@ impl Inner {
         Arc::new_cyclic(|inner| {
             setup.tell_of_writes(inner.clone());
             let (setup, is_deleted) = (ArcSwap::new(setup), AtomicBool::new(false));
-            let under_way = Arc::default();
-            Self { manager, cache, stats, marks, setup, under_way, warming, watch, is_deleted }
+            Self {
+                manager,
+                cache,
+                stats,
+                marks,
+                setup,
+                under_way: Arc::default(),
+                warming,
+                watch,
+                away,
+                #[cfg(feature = "cluster")]
+                passing: crate::cluster::Passing::default(),
+                is_deleted,
+            }
         })
     }
 
@@ -449,6 +468,10 @@ impl Drop for CallersTurn<'_> {
 /// What those who wait are told, whatever became of the cache's own part.
 fn landing(arrival: Arrival, landed: Result<Landed, distcache_manager::Error>) -> Landing {
     arrival.landing(landed.unwrap_or_else(|error| {
+        // A key of another process: what is read past the cache is not kept.
+        if error == distcache_manager::Error::Elsewhere {
+            return Landed::Nothing;
+        }
         log::warn!("{}: what was loaded is not kept: {error}", error.code());
         Landed::Nothing
     }))

@@ -112,12 +112,27 @@ impl<'a, V: ?Sized> Item<'a, V> {
         self.value
     }
 
-    pub(super) fn key(&self) -> &'a [u8] {
+    pub(crate) fn key(&self) -> &'a [u8] {
         self.key
     }
 
-    pub(super) fn tags(&self) -> &[&'a str] {
+    pub(crate) fn tags(&self) -> &[&'a str] {
         &self.tags
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn stays(&self) -> Until {
+        self.until
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn type_of_content(&self) -> Option<&'a str> {
+        self.content_type
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn condition(&self) -> Condition {
+        self.condition
     }
 }
 

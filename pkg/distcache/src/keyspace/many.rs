@@ -5,6 +5,7 @@ use std::sync::Arc;
 use distcache_bus::{Deadline, Waiter};
 use distcache_manager::{Condition, Hit, Landing, Look, Version, Write};
 
+use super::ask::Asks;
 use super::inner::Inner;
 use super::read::{Looked, Waiting};
 use super::stats::raise;
@@ -29,10 +30,14 @@ impl Keyspace {
     /// The values of many keys, in their order; see [`get`](Self::get). One
     /// key's failure is its own. What has to be loaded is asked for together.
     pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
-        self.inner.watch.call(Operation::GetMany, || self.get_many_watched(keys))
+        self.inner.watch.call(Operation::GetMany, || {
+            let mut answers = self.get_many_here(keys);
+            self.afar_many(&mut answers, Asks::Get(keys));
+            answers
+        })
     }
 
-    fn get_many_watched(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
+    fn get_many_here(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
         let mut known = Known::nothing_of(keys);
         let each = |at, hit| known.note(&self.inner, at, hit);
         self.inner.manager.get_each_in(&self.inner.cache, keys, each);
@@ -55,10 +60,15 @@ impl Keyspace {
 
     /// Like [`get_many`](Self::get_many), for tasks.
     pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
-        self.inner.watch.call_async(Operation::GetMany, self.get_many_watched_async(keys)).await
+        let work = async {
+            let mut answers = self.get_many_here_async(keys).await;
+            self.afar_many_async(&mut answers, Asks::Get(keys)).await;
+            answers
+        };
+        self.inner.watch.call_async(Operation::GetMany, work).await
     }
 
-    async fn get_many_watched_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
+    pub(crate) async fn get_many_here_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
         let mut known = Known::nothing_of(keys);
         let each = |at, hit| known.note(&self.inner, at, hit);
         self.inner.manager.get_each_in_async(&self.inner.cache, keys, each).await;
@@ -88,10 +98,14 @@ impl Keyspace {
     /// Stores many values; see [`put_item`](Self::put_item). One item's failure
     /// is its own; of a key that comes twice, the later value stays.
     pub fn put_many(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
-        self.inner.watch.call(Operation::PutMany, || self.put_many_watched(items))
+        self.inner.watch.call(Operation::PutMany, || {
+            let mut answers = self.put_many_here(items);
+            self.afar_many(&mut answers, Asks::Put(items));
+            answers
+        })
     }
 
-    fn put_many_watched(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
+    fn put_many_here(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             // Every write is on its way before the first is waited for.
@@ -111,10 +125,15 @@ impl Keyspace {
 
     /// Like [`put_many`](Self::put_many), for tasks.
     pub async fn put_many_async(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
-        self.inner.watch.call_async(Operation::PutMany, self.put_many_watched_async(items)).await
+        let work = async {
+            let mut answers = self.put_many_here_async(items).await;
+            self.afar_many_async(&mut answers, Asks::Put(items)).await;
+            answers
+        };
+        self.inner.watch.call_async(Operation::PutMany, work).await
     }
 
-    async fn put_many_watched_async(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
+    pub(crate) async fn put_many_here_async(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_none() {
             let tags = self.tags_of(items);
@@ -157,10 +176,14 @@ impl Keyspace {
     /// Forgets many keys; for each, whether the cache had a value. See
     /// [`delete`](Self::delete).
     pub fn delete_many(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
-        self.inner.watch.call(Operation::DeleteMany, || self.delete_many_watched(keys))
+        self.inner.watch.call(Operation::DeleteMany, || {
+            let mut answers = self.delete_many_here(keys);
+            self.afar_many(&mut answers, Asks::Delete(keys));
+            answers
+        })
     }
 
-    fn delete_many_watched(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
+    fn delete_many_here(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             let begin = |key: &&[u8]| self.inner.begin_delete(&setup, key, Condition::Always);
@@ -177,13 +200,15 @@ impl Keyspace {
 
     /// Like [`delete_many`](Self::delete_many), for tasks.
     pub async fn delete_many_async(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
-        self.inner
-            .watch
-            .call_async(Operation::DeleteMany, self.delete_many_watched_async(keys))
-            .await
+        let work = async {
+            let mut answers = self.delete_many_here_async(keys).await;
+            self.afar_many_async(&mut answers, Asks::Delete(keys)).await;
+            answers
+        };
+        self.inner.watch.call_async(Operation::DeleteMany, work).await
     }
 
-    async fn delete_many_watched_async(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
+    pub(crate) async fn delete_many_here_async(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_none() {
             let deleted = self.inner.manager.delete_many_in_async(&self.inner.cache, keys).await;

@@ -1,5 +1,6 @@
 //! A keyspace as callers hold it.
 
+pub(crate) mod ask;
 mod bounds;
 mod forget;
 mod inner;
@@ -82,7 +83,7 @@ impl Keyspace {
         self.inner.manager.value_bytes_max_in(self.name())
     }
 
-    fn timeout(&self, setup: &Setup) -> Duration {
+    pub(crate) fn timeout(&self, setup: &Setup) -> Duration {
         self.timeout.unwrap_or(setup.config.read_timeout)
     }
 

@@ -5,9 +5,10 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use distcache_bus::{Abandoned, Deadline, Waiter};
-use distcache_manager::{KEY_BYTES_MAX, Landing, Lead, Look, Tick, Value, Version};
+use distcache_manager::{Hit, KEY_BYTES_MAX, Landing, Lead, Look, Tick, Value, Version};
 
 use super::Keyspace;
+use super::ask::Ask;
 use super::inner::{Inner, Setup};
 use super::stats::raise;
 use crate::Error;
@@ -44,7 +45,7 @@ impl Found {
         Self { value, how: How::Hit }
     }
 
-    pub(super) fn come_by(value: Value, how: How) -> Self {
+    pub(crate) fn come_by(value: Value, how: How) -> Self {
         Self { value, how }
     }
 
@@ -175,11 +176,25 @@ impl Keyspace {
     #[inline]
     pub fn get(&self, key: &[u8]) -> Result<Option<Found>, Error> {
         self.inner.watch.call(Operation::Get, || {
-            match self.inner.manager.get_in(&self.inner.cache, key)? {
-                Some(hit) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
-                found => self.get_slowly(key, found.is_some()),
+            match self.inner.manager.get_in(&self.inner.cache, key) {
+                Ok(Some(hit)) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
+                looked => self.get_further(key, looked),
             }
         })
+    }
+
+    /// The value of a key that is no hit here.
+    #[cold]
+    fn get_further(
+        &self,
+        key: &[u8],
+        looked: Result<Option<Hit>, distcache_manager::Error>,
+    ) -> Result<Option<Found>, Error> {
+        let here = match looked {
+            Ok(found) => self.get_slowly(key, found.is_some()),
+            Err(error) => Err(error.into()),
+        };
+        self.anywhere(here, Ask::Get { key })
     }
 
     /// The same, but what is stale is loaded again and waited for. It is stale all
@@ -191,7 +206,6 @@ impl Keyspace {
         }
     }
 
-    #[cold]
     pub(super) fn get_slowly(&self, key: &[u8], is_absent: bool) -> Result<Option<Found>, Error> {
         self.find_slowly(key, is_absent, Need::Any)
     }
@@ -256,6 +270,26 @@ impl Keyspace {
     }
 
     async fn get_watched_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        match self.inner.manager.get_in_async(&self.inner.cache, key).await {
+            Ok(Some(hit)) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
+            looked => self.get_further_async(key, looked).await,
+        }
+    }
+
+    /// As [`get_further`](Self::get_further), for a task.
+    async fn get_further_async(
+        &self,
+        key: &[u8],
+        looked: Result<Option<Hit>, distcache_manager::Error>,
+    ) -> Result<Option<Found>, Error> {
+        let here = match looked {
+            Ok(found) => self.get_slowly_async(key, found.is_some()).await,
+            Err(error) => Err(error.into()),
+        };
+        self.anywhere_async(here, Ask::Get { key }).await
+    }
+
+    pub(super) async fn get_here_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
         match self.inner.manager.get_in_async(&self.inner.cache, key).await? {
             Some(hit) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
             found => self.get_slowly_async(key, found.is_some()).await,
@@ -334,10 +368,11 @@ impl Keyspace {
     /// # Errors
     /// `Cache` when the cache cannot answer.
     pub fn peek(&self, key: &[u8]) -> Result<Option<Found>, Error> {
-        self.inner.watch.call(Operation::Peek, || self.peek_watched(key))
+        let ask = Ask::Peek { key };
+        self.inner.watch.call(Operation::Peek, || self.anywhere(self.peek_here(key), ask))
     }
 
-    pub(super) fn peek_watched(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+    pub(super) fn peek_here(&self, key: &[u8]) -> Result<Option<Found>, Error> {
         self.inner.check_present()?;
         let peeked = self.inner.manager.peek_in(&self.inner.cache, key)?;
         Ok(peeked.map(found_by_peek))
@@ -348,12 +383,15 @@ impl Keyspace {
     /// # Errors
     /// As of `peek`.
     pub async fn peek_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
-        let work = async {
-            self.inner.check_present()?;
-            let peeked = self.inner.manager.peek_in_async(&self.inner.cache, key).await?;
-            Ok(peeked.map(found_by_peek))
-        };
-        self.inner.watch.call_async(Operation::Peek, work).await
+        let peek =
+            async { self.anywhere_async(self.peek_here_async(key).await, Ask::Peek { key }).await };
+        self.inner.watch.call_async(Operation::Peek, peek).await
+    }
+
+    pub(super) async fn peek_here_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        self.inner.check_present()?;
+        let peeked = self.inner.manager.peek_in_async(&self.inner.cache, key).await?;
+        Ok(peeked.map(found_by_peek))
     }
 
     /// Whether the cache has a fresh value of the key; without loading it and
@@ -469,7 +507,7 @@ impl Inner {
     }
 
     /// What a caller that has waited answers; `None` to look again.
-    pub(super) fn landed(
+    pub(crate) fn landed(
         &self,
         landing: Option<Result<Landing, Abandoned>>,
         is_leader: bool,

@@ -2,6 +2,7 @@
 
 use distcache_manager::{InFlight, NodeId, Removal, Tick, Version};
 
+use super::ask::Ask;
 use super::inner::Inner;
 use super::read::Found;
 use super::{How, Keyspace, Ttl};
@@ -73,6 +74,10 @@ impl Keyspace {
     /// # Errors
     /// `Cache` when the cache cannot answer, or the keyspace was removed.
     pub fn trace(&self, key: &[u8]) -> Result<Trace, Error> {
+        self.anywhere(self.trace_here(key), Ask::Trace { key })
+    }
+
+    fn trace_here(&self, key: &[u8]) -> Result<Trace, Error> {
         let (node, trace) = self.inner.manager.trace_in(&self.inner.cache, key)?;
         Ok(self.inner.traced(node, trace, key))
     }
@@ -82,6 +87,10 @@ impl Keyspace {
     /// # Errors
     /// As of `trace`.
     pub async fn trace_async(&self, key: &[u8]) -> Result<Trace, Error> {
+        self.anywhere_async(self.trace_here_async(key).await, Ask::Trace { key }).await
+    }
+
+    pub(super) async fn trace_here_async(&self, key: &[u8]) -> Result<Trace, Error> {
         let (node, trace) = self.inner.manager.trace_in_async(&self.inner.cache, key).await?;
         Ok(self.inner.traced(node, trace, key))
     }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use distcache_bus::{Deadline, Waiter};
 use distcache_manager::{Condition, Stored, Tick, Version, Write, number_in};
 
+use super::ask::Ask;
 use super::inner::{Inner, Setup};
 use super::stats::raise;
 use super::{Found, Item, Keyspace, Until};
 use crate::otel::{Here, Operation};
-use crate::write::{Wanted, Writer, Written};
+use crate::write::{Turn, Wanted, Writer, Written};
 use crate::{Error, LoadError};
 
 /// The parts of an item that travel to a lane.
@@ -45,10 +46,10 @@ impl Keyspace {
     /// As of [`put`](Self::put); `Cache` with `Unmet` when the condition is not
     /// met ([`Error::unmet`]).
     pub fn put_item(&self, item: &Item<'_>) -> Result<Version, Error> {
-        self.inner.watch.call(Operation::Put, || self.put_watched(item))
+        self.inner.watch.call(Operation::Put, || self.anywhere(self.put_here(item), Ask::Put(item)))
     }
 
-    fn put_watched(&self, item: &Item<'_>) -> Result<Version, Error> {
+    fn put_here(&self, item: &Item<'_>) -> Result<Version, Error> {
         let setup = self.inner.setup.load();
         if setup.writer.is_some() {
             let setup = arc_swap::Guard::into_inner(setup);
@@ -74,10 +75,12 @@ impl Keyspace {
     /// # Errors
     /// As of `put_item`.
     pub async fn put_item_async(&self, item: &Item<'_>) -> Result<Version, Error> {
-        self.inner.watch.call_async(Operation::Put, self.put_watched_async(item)).await
+        let put =
+            async { self.anywhere_async(self.put_here_async(item).await, Ask::Put(item)).await };
+        self.inner.watch.call_async(Operation::Put, put).await
     }
 
-    async fn put_watched_async(&self, item: &Item<'_>) -> Result<Version, Error> {
+    pub(super) async fn put_here_async(&self, item: &Item<'_>) -> Result<Version, Error> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             let waiter = self.inner.begin_put(&setup, item)?;
@@ -98,16 +101,18 @@ impl Keyspace {
     /// `Cache` with `NoNumber` or `Overflow`: nothing has changed. Else as of
     /// [`put`](Self::put) and [`get`](Self::get).
     pub fn increment(&self, key: &[u8], by: i64) -> Result<i64, Error> {
-        self.inner.watch.call(Operation::Increment, || self.add_watched(key, by))
+        let ask = Ask::Increment { key, by };
+        self.inner.watch.call(Operation::Increment, || self.anywhere(self.add_here(key, by), ask))
     }
 
-    fn add_watched(&self, key: &[u8], by: i64) -> Result<i64, Error> {
+    fn add_here(&self, key: &[u8], by: i64) -> Result<i64, Error> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             let this = self.clone();
             let own_key: Box<[u8]> = key.into();
-            let add =
-                move |space: &Inner, writer: &Writer| this.add_through(space, writer, &own_key, by);
+            let add = move |space: &Arc<Inner>, writer: &Writer| {
+                this.add_through(space, writer, &own_key, by)
+            };
             let waiter = self.inner.begin_write(&setup, key, add)?;
             let deadline = Deadline::within(setup.config.write_timeout);
             return self.inner.wait_for_store(&setup, key, &deadline, waiter);
@@ -138,17 +143,19 @@ impl Keyspace {
     /// # Errors
     /// As of `increment`.
     pub async fn increment_async(&self, key: &[u8], by: i64) -> Result<i64, Error> {
-        let add = self.add_watched_async(key, by);
+        let ask = Ask::Increment { key, by };
+        let add = async { self.anywhere_async(self.add_here_async(key, by).await, ask).await };
         self.inner.watch.call_async(Operation::Increment, add).await
     }
 
-    async fn add_watched_async(&self, key: &[u8], by: i64) -> Result<i64, Error> {
+    pub(super) async fn add_here_async(&self, key: &[u8], by: i64) -> Result<i64, Error> {
         let setup = self.inner.setup.load_full();
         if setup.writer.is_some() {
             let this = self.clone();
             let own_key: Box<[u8]> = key.into();
-            let add =
-                move |space: &Inner, writer: &Writer| this.add_through(space, writer, &own_key, by);
+            let add = move |space: &Arc<Inner>, writer: &Writer| {
+                this.add_through(space, writer, &own_key, by)
+            };
             let waiter = self.inner.begin_write(&setup, key, add)?;
             let deadline = Deadline::within(setup.config.write_timeout).instant();
             return self.inner.wait_for_store_async(&setup, key, deadline, waiter).await;
@@ -195,12 +202,12 @@ impl Keyspace {
     /// Adds to a number that a store has too, in its key's lane.
     fn add_through(
         &self,
-        space: &Inner,
+        space: &Arc<Inner>,
         writer: &Writer,
         key: &[u8],
         by: i64,
     ) -> Result<i64, Error> {
-        let held = match self.peek_watched(key)?.filter(|found| !found.is_stale()) {
+        let held = match self.peek_here(key)?.filter(|found| !found.is_stale()) {
             Some(found) => Some(found),
             None => self.get_fresh(key)?,
         };
@@ -260,11 +267,14 @@ impl Keyspace {
     }
 
     fn stay(&self, operation: Operation, key: &[u8], until: Until) -> Result<bool, Error> {
-        self.inner.watch.call(operation, || {
-            self.inner.check_present()?;
-            let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
-            Ok(self.inner.manager.set_expires_in(&self.inner.cache, key, expires)?)
-        })
+        let ask = Ask::Touch { key, until };
+        self.inner.watch.call(operation, || self.anywhere(self.stay_here(key, until), ask))
+    }
+
+    fn stay_here(&self, key: &[u8], until: Until) -> Result<bool, Error> {
+        self.inner.check_present()?;
+        let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
+        Ok(self.inner.manager.set_expires_in(&self.inner.cache, key, expires)?)
     }
 
     /// Like [`touch`](Self::touch), without ever parking the thread.
@@ -297,12 +307,15 @@ impl Keyspace {
         key: &[u8],
         until: Until,
     ) -> Result<bool, Error> {
-        let stay = async {
-            self.inner.check_present()?;
-            let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
-            Ok(self.inner.manager.set_expires_in_async(&self.inner.cache, key, expires).await?)
-        };
+        let ask = Ask::Touch { key, until };
+        let stay = async { self.anywhere_async(self.stay_here_async(key, until).await, ask).await };
         self.inner.watch.call_async(operation, stay).await
+    }
+
+    pub(super) async fn stay_here_async(&self, key: &[u8], until: Until) -> Result<bool, Error> {
+        self.inner.check_present()?;
+        let expires = self.inner.fresh_until(&self.inner.setup.load(), until);
+        Ok(self.inner.manager.set_expires_in_async(&self.inner.cache, key, expires).await?)
     }
 }
 
@@ -395,7 +408,7 @@ impl Inner {
         self: &Arc<Self>,
         setup: &Arc<Setup>,
         key: &[u8],
-        work: impl FnOnce(&Self, &Writer) -> Result<R, Error> + Send + 'static,
+        work: impl FnOnce(&Arc<Self>, &Writer) -> Result<R, Error> + Send + 'static,
     ) -> Result<Waiter<Result<R, Error>>, Error> {
         self.check_present()?;
         let hash = self.manager.key_hash(&self.cache, key);
@@ -426,7 +439,7 @@ impl Inner {
     /// is not the latest any more, for all that is known. The same if the cache
     /// fails after the store.
     pub(super) fn write_through<R>(
-        &self,
+        self: &Arc<Self>,
         writer: &Writer,
         key: &[u8],
         wanted: Wanted<'_>,
@@ -435,6 +448,11 @@ impl Inner {
     where
         R: FromForgotten,
     {
+        let turn = writer.enter();
+        // 1. A write waits for its turn in the lane of its key.
+        // 2. The key goes to another member, where it is written.
+        // 3. The write's turn comes: the store has what was before step 2.
+        self.manager.answers_for(&self.cache, key)?;
         match writer.write(key, wanted) {
             // Those that are made later are counted then.
             Ok(()) if writer.is_behind() => {}
@@ -442,18 +460,45 @@ impl Inner {
             Err(Error::StoreBusy) => return Err(Error::StoreBusy),
             Err(error) => {
                 raise(&self.stats.store_failures);
-                self.manager.delete_in(&self.cache, key)?;
+                self.forget_written(key, Some(turn))?;
                 return Err(error);
             }
         }
         in_cache(self).or_else(|error| {
-            self.manager.delete_in(&self.cache, key)?;
+            self.forget_written(key, Some(turn))?;
             match error {
                 // The store has it, and the cache has nothing older.
-                distcache_manager::Error::ValueTooLarge { .. } => Ok(R::forgotten()),
+                distcache_manager::Error::ValueTooLarge { .. }
+                | distcache_manager::Error::Elsewhere => Ok(R::forgotten()),
                 other => Err(other.into()),
             }
         })
+    }
+
+    /// Forgets a key of which the store may have another value now.
+    ///
+    /// 1. A owns a key, and writes it to the store.
+    /// 2. The key goes to B; a read there loads what was before, or is about to.
+    /// 3. A cannot change what B has. Were A to say that the key is another's, its caller
+    ///    would have B write it again, over what was written since.
+    ///
+    /// So what A still has is not handed over, and B is told to forget the key; if it
+    /// cannot be, the outcome is unknown. The write's turn ends before that: B answers
+    /// when A has said that its writes are made.
+    pub(crate) fn forget_written(
+        self: &Arc<Self>,
+        key: &[u8],
+        turn: Option<Turn<'_>>,
+    ) -> Result<(), distcache_manager::Error> {
+        match self.manager.delete_in(&self.cache, key) {
+            Err(distcache_manager::Error::Elsewhere) => {}
+            forgotten => return forgotten.map(drop),
+        }
+        self.manager.drop_stray(&self.cache, key)?;
+        drop(turn);
+        let ask = Ask::Delete { key, condition: Condition::Always, is_invalidation: true };
+        let told = Keyspace::new(self.clone()).afar(ask);
+        told.map(drop).map_err(|_not_told| distcache_manager::Error::ClaimEnded)
     }
 
     /// Waits for a write to be made. After a write of which nothing was heard in
@@ -468,8 +513,10 @@ impl Inner {
         if let Some(Ok(result)) = waiter.wait(deadline) {
             return result;
         }
-        self.manager.delete_in(&self.cache, key)?;
-        Err(store_timed_out(setup))
+        match self.manager.delete_in(&self.cache, key) {
+            Ok(_) | Err(distcache_manager::Error::Elsewhere) => Err(store_timed_out(setup)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// As [`wait_for_store`](Self::wait_for_store), for a task.
@@ -485,8 +532,10 @@ impl Inner {
         if let Some(Ok(result)) = waiter.await {
             return result;
         }
-        self.manager.delete_in_async(&self.cache, key).await?;
-        Err(store_timed_out(setup))
+        match self.manager.delete_in_async(&self.cache, key).await {
+            Ok(_) | Err(distcache_manager::Error::Elsewhere) => Err(store_timed_out(setup)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Makes the writes that wait, and takes no more. An error if some were not

@@ -38,6 +38,8 @@ pub(crate) struct Behind {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Rings after each try, for those who wait until it is made.
+    tried: Condvar,
     store: Arc<dyn DataStore>,
     how: WriteBehind,
     timeout: Duration,
@@ -78,6 +80,8 @@ struct State {
     /// No try before this: the last one failed.
     not_before: Option<Instant>,
     closing: bool,
+    /// Who waits until what waits now is made: there is no time for company.
+    drains: usize,
     /// Writes given up since the end began. Those of before are old news.
     lost: u64,
 }
@@ -118,6 +122,7 @@ impl Behind {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             changed: Condvar::new(),
+            tried: Condvar::new(),
             store,
             how,
             timeout,
@@ -202,6 +207,22 @@ impl Behind {
         ]
     }
 
+    /// Waits until every write that waits now was made or given up. Returns whether that
+    /// was before the deadline; later writes go on either way.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn drain(&self, deadline: &Deadline) -> bool {
+        let mut state = self.shared.state.lock();
+        let last = state.next_number;
+        state.drains += 1;
+        self.shared.changed.notify_all();
+        let mut is_in_time = true;
+        while is_in_time && state.pending.values().any(|pending| pending.number <= last) {
+            is_in_time = !self.shared.tried.wait_until(&mut state, deadline.instant()).timed_out();
+        }
+        state.drains -= 1;
+        is_in_time
+    }
+
     /// Writes what waits, until the deadline. Returns whether the thread did not
     /// end, as a number, and how many of those writes were lost or still wait.
     /// What was lost before, or told by an earlier call, is not told again.
@@ -254,6 +275,7 @@ impl Shared {
     fn wait_for_company(&self, state: &mut MutexGuard<'_, State>) {
         let company = self.time.after(self.how.delay);
         while !state.closing
+            && state.drains == 0
             && state.pending.len() < self.how.batch_max
             && !self.time.wait(&self.changed, state, company)
         {}
@@ -291,6 +313,7 @@ impl Shared {
         if outcomes.iter().any(|is_written| !is_written) && !state.pending.is_empty() {
             state.not_before = Some(self.time.after(self.how.retry_after));
         }
+        self.tried.notify_all();
         settled
     }
 }

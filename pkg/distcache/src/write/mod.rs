@@ -13,6 +13,10 @@ pub(crate) use behind::{Forget, Outcome};
 mod kept;
 pub(crate) use kept::{Kept, KeptValue, Wanted, Written};
 
+mod turns;
+pub(crate) use turns::Turn;
+use turns::Turns;
+
 mod on_runtime;
 pub(crate) use on_runtime::OnRuntime;
 
@@ -40,6 +44,7 @@ pub(crate) struct Writer {
     lanes: Vec<Pool>,
     store: Arc<dyn DataStore>,
     behind: Option<Arc<Behind>>,
+    turns: Turns,
     timeout: Duration,
 }
 
@@ -67,7 +72,13 @@ impl Writer {
                 Some(Behind::start(name, store.clone(), how, timeout, marks))
             }
         };
-        Self { lanes: (0..LANES).map(lane).collect(), store, behind, timeout }
+        Self {
+            lanes: (0..LANES).map(lane).collect(),
+            store,
+            behind,
+            turns: Turns::default(),
+            timeout,
+        }
     }
 
     /// Who forgets a key of which a write was lost.
@@ -143,6 +154,20 @@ impl Writer {
         let mut bounds = vec![lanes.marked(fullest as u64, &marks.lanes.waiting)];
         bounds.extend(self.behind.iter().flat_map(|behind| behind.bounds()));
         bounds
+    }
+
+    /// Enters a write of this process's key, in the key's lane: until what is returned is
+    /// dropped, store and cache may differ.
+    pub(crate) fn enter(&self) -> Turn<'_> {
+        self.turns.enter()
+    }
+
+    /// Waits until every write that has [entered](Self::enter) is made, or given up.
+    /// Returns whether that was before the deadline.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn drain(&self, deadline: &Deadline) -> bool {
+        let have_left = self.turns.drain(deadline);
+        self.behind.as_ref().is_none_or(|behind| behind.drain(deadline)) && have_left
     }
 
     /// Takes nothing more, and writes what waits, until the deadline. Returns how

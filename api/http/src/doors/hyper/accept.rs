@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::connection;
 use super::farewell;
+use super::handshake::shake;
 use super::shared::Shared;
 use crate::observe::Gauge;
 use crate::{Problem, Service};
@@ -62,20 +63,41 @@ fn start<S: Service>(stream: TcpStream, shared: &Arc<Shared<S>>) {
         connections.mark.note(connections.add(1));
         tokio::spawn(async move {
             let open = Open(&shared.watch.connections);
-            connection::serve(stream, &shared).await;
+            serve(stream, &shared).await;
             drop((open, permit));
         });
         return;
     }
     shared.watch.connections.mark.reach();
     if let Ok(permit) = Arc::clone(&shared.refusals).try_acquire_owned() {
+        let shared = Arc::clone(shared);
         tokio::spawn(async move {
-            let problem = Problem::new(503, codes::OVERLOADED)
-                .detail("there are as many connections as the server takes")
-                .retry_after(1);
-            farewell::send(stream, &problem).await;
+            turn_away(stream, &shared).await;
             drop(permit);
         });
+    }
+}
+
+/// Serves a connection to its end, under TLS if that is spoken here.
+async fn serve<S: Service>(stream: TcpStream, shared: &Shared<S>) {
+    let Some(tls) = &shared.tls else { return connection::serve(stream, shared).await };
+    // In a box, so that a connection without TLS does not take the room of one with.
+    Box::pin(async {
+        if let Some(stream) = shake(stream, tls, shared).await {
+            connection::serve(stream, shared).await;
+        }
+    })
+    .await;
+}
+
+/// Says that there is no room, so that it can be understood.
+async fn turn_away<S>(stream: TcpStream, shared: &Shared<S>) {
+    let problem = Problem::new(503, codes::OVERLOADED)
+        .detail("there are as many connections as the server takes")
+        .retry_after(1);
+    let Some(tls) = &shared.tls else { return farewell::send(stream, &problem).await };
+    if let Some(stream) = shake(stream, tls, shared).await {
+        farewell::send(stream, &problem).await;
     }
 }
 

@@ -10,7 +10,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Connection;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::answer::{BodyLost, answer};
@@ -19,6 +18,7 @@ use super::farewell;
 use super::io::{GuardedIo, Parting};
 use super::outgoing::Outgoing;
 use super::shared::Shared;
+use super::stream::Stream;
 use crate::Service;
 
 /// How long a client may take to read the end of a stream when the door closes:
@@ -26,7 +26,7 @@ use crate::Service;
 const STREAM_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Serves `stream` to its end.
-pub(super) async fn serve<S: Service>(stream: TcpStream, shared: &Shared<S>) {
+pub(super) async fn serve<S: Service>(stream: impl Stream, shared: &Shared<S>) {
     let io = TokioIo::new(GuardedIo::new(stream, &shared.limits));
     let is_stream = AtomicBool::new(false);
     let service = service_fn(|request| async {
@@ -40,19 +40,20 @@ pub(super) async fn serve<S: Service>(stream: TcpStream, shared: &Shared<S>) {
     }
     let (stream, parting) = connection.into_parts().io.into_inner().into_parts(&shared.watch);
     match parting {
-        Parting::Close => drop(stream),
+        Parting::Close => farewell::leave(stream).await,
         Parting::Linger => farewell::linger(stream).await,
         Parting::Tell(problem) => farewell::send(stream, &problem).await,
     }
 }
 
 /// Polls `connection` until it ends, and tells it when the door closes.
-async fn drive<S>(
-    connection: &mut Connection<TokioIo<GuardedIo>, S>,
+async fn drive<T, S>(
+    connection: &mut Connection<TokioIo<GuardedIo<T>>, S>,
     drain: &Drain,
     is_stream: &AtomicBool,
 ) -> hyper::Result<()>
 where
+    T: Stream,
     S: HttpService<Incoming, ResBody = Outgoing>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {

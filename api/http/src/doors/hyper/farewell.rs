@@ -1,15 +1,17 @@
 //! The last answer on a connection, and a close that lets it be read.
 
 use std::fmt::Write;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
-use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::stream::Stream;
 use crate::Problem;
 
 /// How long a client may take to read the last answer and close.
@@ -20,9 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const DISCARD_BYTES_MAX: usize = 16 << 20;
 
 /// Answers with `problem` and closes.
-pub(super) async fn send(mut stream: TcpStream, problem: &Problem) {
+pub(super) async fn send(mut stream: impl Stream, problem: &Problem) {
     let last = async {
-        write_all(&stream, message(problem).as_bytes()).await?;
+        write_all(&mut stream, message(problem).as_bytes()).await?;
         close(&mut stream).await
     };
     // Whatever goes wrong now, the connection is over.
@@ -30,16 +32,28 @@ pub(super) async fn send(mut stream: TcpStream, problem: &Problem) {
 }
 
 /// Closes a connection that was answered before the client had sent all.
-pub(super) async fn linger(mut stream: TcpStream) {
+pub(super) async fn linger(mut stream: impl Stream) {
     let _ = timeout(PATIENCE, close(&mut stream)).await;
+}
+
+/// Closes a connection on which everything was said and read, at once. Over TLS that
+/// is a last word too: without it the client could not tell the end from a cut.
+pub(super) async fn leave(mut stream: impl Stream) {
+    poll_fn(|cx| {
+        // What the kernel does not take now is not waited for.
+        let _ = Pin::new(&mut stream).poll_shutdown(cx);
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Closing a socket with unread bytes in it resets the connection, and the reset
 /// may overtake the answer. So the sending side is shut first, and what the
 /// client still sends is read and thrown away until it closes, within bounds.
-async fn close(stream: &mut TcpStream) -> io::Result<()> {
-    shut_sending_side(stream).await?;
-    discard(stream).await
+async fn close(stream: &mut impl Stream) -> io::Result<()> {
+    poll_fn(|cx| Pin::new(&mut *stream).poll_shutdown(cx)).await?;
+    // Past TLS, if there is any: nobody reads it.
+    discard(stream.socket()).await
 }
 
 fn message(problem: &Problem) -> String {
@@ -59,20 +73,12 @@ fn message(problem: &Problem) -> String {
     text + "\r\n" + &String::from_utf8_lossy(&body)
 }
 
-async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+async fn write_all(stream: &mut impl Stream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
+        let count = poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, bytes)).await?;
+        bytes = &bytes[count..];
     }
     Ok(())
-}
-
-async fn shut_sending_side(stream: &mut TcpStream) -> io::Result<()> {
-    std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_shutdown(cx)).await
 }
 
 async fn discard(stream: &TcpStream) -> io::Result<()> {

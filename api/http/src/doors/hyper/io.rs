@@ -1,4 +1,4 @@
-//! A socket with the guard and the timeouts before it.
+//! A connection with the guard and the timeouts before it.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use distcache::codes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
+use super::stream::Stream;
 use crate::guard::{Guard, Phase, Violation};
 use crate::{DoorWatch, Limits, Problem};
 
@@ -26,8 +26,8 @@ const JOINED_BYTES: usize = 512;
 ///
 /// The common case, whole heads in one read, copies nothing: they are read into
 /// hyper's own buffer and checked there.
-pub(super) struct GuardedIo {
-    stream: TcpStream,
+pub(super) struct GuardedIo<S> {
+    stream: S,
     guard: Guard,
     /// Read, but not yet let through; behind `passed` bytes that are.
     held: Vec<u8>,
@@ -77,8 +77,8 @@ pub(super) enum Parting {
     Tell(Problem),
 }
 
-impl GuardedIo {
-    pub(super) fn new(stream: TcpStream, limits: &Limits) -> Self {
+impl<S: Stream> GuardedIo<S> {
+    pub(super) fn new(stream: S, limits: &Limits) -> Self {
         Self {
             stream,
             guard: Guard::new(limits),
@@ -99,8 +99,8 @@ impl GuardedIo {
         }
     }
 
-    /// The socket, and how it must be closed; `watch` is told which bound it met.
-    pub(super) fn into_parts(self, watch: &DoorWatch) -> (TcpStream, Parting) {
+    /// The stream, and how it must be closed; `watch` is told which bound it met.
+    pub(super) fn into_parts(self, watch: &DoorWatch) -> (S, Parting) {
         match self.end {
             Some(End::Refused(violation)) => watch.refused(violation),
             Some(End::Late(_)) => watch.late(),
@@ -172,11 +172,11 @@ impl GuardedIo {
     }
 
     /// Passes the outcome of a write on; one that waits, waits not for ever.
-    fn written(
+    fn written<T>(
         &mut self,
         cx: &mut Context<'_>,
-        outcome: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
             return outcome;
         }
@@ -213,7 +213,7 @@ fn timed_out(phase: Phase) -> Problem {
     Problem::new(408, codes::REQUEST_TIMED_OUT).detail(detail)
 }
 
-impl AsyncRead for GuardedIo {
+impl<S: Stream> AsyncRead for GuardedIo<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -240,7 +240,7 @@ impl AsyncRead for GuardedIo {
     }
 }
 
-impl AsyncWrite for GuardedIo {
+impl<S: Stream> AsyncWrite for GuardedIo<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -268,8 +268,10 @@ impl AsyncWrite for GuardedIo {
         self.stream.is_write_vectored()
     }
 
-    /// hyper flushes when the whole answer is in the kernel's hands.
-    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// hyper flushes when it has written a whole answer; TLS may still hold a part of it.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        ready!(self.written(cx, outcome))?;
         self.stuck = false;
         Poll::Ready(Ok(()))
     }
@@ -279,3 +281,6 @@ impl AsyncWrite for GuardedIo {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! accept task -- limit of connections --> one task a connection
+//!                                          |  handshake, where TLS is spoken
 //!                                          |  GuardedIo: guard, timeouts
 //!                                          |  hyper: HTTP/1.1
 //!                                          |  answer: body, requests in flight, panics
@@ -18,10 +19,12 @@ mod connection;
 mod deadline;
 mod drain;
 mod farewell;
+mod handshake;
 mod incoming;
 mod io;
 mod outgoing;
 mod shared;
+mod stream;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -32,7 +35,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::OpenError;
+use super::{OpenError, Tls};
 use crate::observe::Kept;
 use crate::{Limits, Service};
 use drain::Drain;
@@ -51,11 +54,12 @@ pub(super) struct Door {
     accepting: Option<JoinHandle<()>>,
 }
 
-/// Starts hyper on `listener`.
+/// Starts hyper on `listener`, over TLS if that is given.
 pub(super) fn open(
     listener: TcpListener,
     service: impl Service,
     limits: &Limits,
+    tls: Option<Tls>,
 ) -> Result<Door, OpenError> {
     let runtime = runtime().map_err(OpenError::Thread)?;
     listener.set_nonblocking(true).map_err(OpenError::Listener)?;
@@ -65,9 +69,9 @@ pub(super) fn open(
     };
     let drain = Arc::new(Drain::default());
     let watch = service.door_watch();
-    watch.open(limits, Kept::All);
-    let shared = Arc::new(Shared::new(service, limits.clone(), Arc::clone(&drain), watch));
-    let accepting = runtime.spawn(accept::until_drained(listener, shared));
+    watch.open(limits, if tls.is_some() { Kept::Secured } else { Kept::All });
+    let shared = Shared::new(service, limits.clone(), Arc::clone(&drain), tls, watch);
+    let accepting = runtime.spawn(accept::until_drained(listener, Arc::new(shared)));
     Ok(Door { runtime: Some(runtime), drain, accepting: Some(accepting) })
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::budget::Budget;
 use super::drain::Drain;
+use crate::doors::Tls;
 use crate::observe::Gauge;
 use crate::{DoorWatch, Limits};
 
@@ -22,6 +23,8 @@ pub(super) struct Shared<S> {
     pub(super) service: S,
     pub(super) limits: Limits,
     pub(super) drain: Arc<Drain>,
+    /// None for a door in the clear.
+    pub(super) tls: Option<Tls>,
     pub(super) http: Builder,
     /// One permit a connection.
     pub(super) connections: Arc<Semaphore>,
@@ -37,11 +40,13 @@ impl<S> Shared<S> {
         service: S,
         limits: Limits,
         drain: Arc<Drain>,
+        tls: Option<Tls>,
         watch: Arc<DoorWatch>,
     ) -> Self {
         Self {
             service,
             drain,
+            tls,
             http: http(&limits),
             connections: Arc::new(Semaphore::new(limits.connections)),
             refusals: Arc::new(Semaphore::new(REFUSALS)),

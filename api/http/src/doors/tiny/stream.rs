@@ -11,8 +11,8 @@ use std::task::Poll;
 use bytes::Bytes;
 use tiny_http::{HTTPVersion, Method};
 
-use crate::doors::block_on::block_on;
 use crate::{Chunks, Response};
+use distcache_bus::block_on;
 
 /// Workers that send streams at a time: the others answer.
 const STREAMS_MAX: usize = 2;

@@ -13,9 +13,14 @@ pub(super) fn families(observer: &Observer) -> Vec<Family> {
         }
         times.times(vec![operation()], &metered.times);
     }
+    let mut refused =
+        Family::counter("http_connections_refused", "Connections refused before any request");
+    for (reason, count) in observer.door.strangers() {
+        refused.count(vec![("reason", reason.to_owned())], count);
+    }
     let mut up = Family::gauge("uptime_seconds", "Since the routes were made");
     up.measure(Vec::new(), observer.begun.elapsed().as_secs());
     let mut build = Family::gauge("build", "Always 1; its labels tell what runs");
     build.measure(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1);
-    vec![requests, times, up, build]
+    vec![requests, times, refused, up, build]
 }

@@ -4,6 +4,7 @@ use distcache::{Bound, BreakerState, Engine, Error, Keyspace, KeyspaceStats};
 
 use super::family::Labels;
 use super::{Family, is_gone};
+use crate::cluster::{self, Members};
 use crate::observe::{Observer, WINDOWS};
 
 pub(super) async fn families(engine: &Engine, observer: &Observer) -> Result<Vec<Family>, Error> {
@@ -20,6 +21,7 @@ pub(super) async fn families(engine: &Engine, observer: &Observer) -> Result<Vec
     let mut families = of_keyspaces(&told);
     families.extend(of_past(engine, observer, &told));
     families.extend(of_nodes(engine));
+    families.extend(cluster::members(engine).iter().flat_map(of_members));
     families.extend(of_topics(engine));
     let bounds = engine.limits_async().await?.into_iter().chain(observer.door.bounds());
     families.extend(of_bounds(bounds));
@@ -204,6 +206,16 @@ fn of_nodes(engine: &Engine) -> [Family; 3] {
         inboxes.measure(labels(), node.status.map_or(0, |status| status.inbox_depth));
     }
     [shares, lives, inboxes]
+}
+
+fn of_members(members: &Members) -> [Family; 3] {
+    let mut count = Family::gauge("cluster_members", "Members of the cluster");
+    let mut epoch = Family::gauge("cluster_epoch", "The view of the cluster that is worked by");
+    let mut lease = Family::gauge("cluster_has_lease", "Whether the cache may be served from");
+    count.measure(Vec::new(), members.all.len() as u64);
+    epoch.measure(Vec::new(), members.epoch);
+    lease.measure(Vec::new(), u64::from(members.has_lease));
+    [count, epoch, lease]
 }
 
 fn of_topics(engine: &Engine) -> [Family; 3] {

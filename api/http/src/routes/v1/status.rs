@@ -6,11 +6,13 @@ use distcache::{BreakerState, Engine, Keyspace, KeyspaceStats};
 use serde::Serialize;
 
 use super::super::{document, failure, nodes};
+use crate::cluster::{self, Members};
 use crate::etag::Tagger;
 use crate::observe::{Observer, Past, WINDOWS};
 use crate::{Problem, Response};
 
-/// `{"version","instance","uptime_s","features","keyspaces":[...],"nodes":[...]}`.
+/// `{"version","instance","uptime_s","features","cluster","keyspaces":[...],
+/// "nodes":[...]}`; `cluster` is null of a server that is alone.
 pub(in crate::routes) async fn report(
     engine: &Engine,
     observer: &Observer,
@@ -27,23 +29,46 @@ pub(in crate::routes) async fn report(
         instance: tagger.instance(),
         uptime_s: observer.begun.elapsed().as_secs(),
         features: FEATURES,
+        cluster: cluster::members(engine).map(ClusterView::of),
         keyspaces,
         nodes: nodes::views(&engine.manager().nodes()),
     }))
 }
 
 /// What was built in beside the least.
-const FEATURES: &[&str] = if cfg!(feature = "hyper") { &["hyper"] } else { &[] };
+const FEATURES: &[&str] = &[
+    #[cfg(feature = "cluster")]
+    "cluster",
+    #[cfg(feature = "hyper")]
+    "hyper",
+];
 
 #[derive(Serialize)]
 struct Status {
     version: &'static str,
-    /// Which process this is: the tags of all its answers end with it.
+    /// Which process this is, or which cluster: the tags of all its answers end with it.
     instance: String,
     uptime_s: u64,
     features: &'static [&'static str],
+    cluster: Option<ClusterView>,
     keyspaces: Vec<KeyspaceView>,
     nodes: Vec<nodes::NodeView>,
+}
+
+/// `/v1/members` has the rest.
+#[derive(Serialize)]
+struct ClusterView {
+    id: Option<String>,
+    epoch: u64,
+    has_lease: bool,
+    members: usize,
+}
+
+impl ClusterView {
+    fn of(members: Members) -> Self {
+        let Members { cluster: id, epoch, has_lease, all, .. } = members;
+        Self { id, epoch, has_lease, members: all.len() }
+    }
 }
 
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::contract::CONTRACT;
 
 /// No test waits longer for one byte; none is meant to come near it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One connection.
 pub(crate) struct Client {

@@ -6,7 +6,7 @@ mod contract;
 mod rude;
 mod service;
 
-pub(crate) use client::{Client, Reply};
+pub(crate) use client::{Client, PATIENCE, Reply};
 pub(crate) use contract::{CONTRACT, Contract, Operation, members};
 pub(crate) use service::{Echo, Gate};
 
@@ -113,8 +113,15 @@ impl TestDoor {
     }
 }
 
-fn listener() -> TcpListener {
+pub(crate) fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("a free port")
+}
+
+/// The cache's routes, to an engine of their own, for a door that is to be opened.
+#[cfg(feature = "hyper")]
+pub(crate) fn routes_on(listener: &TcpListener) -> Routes {
+    let address = listener.local_addr().expect("a bound socket has an address");
+    Routes::new(engine(), OriginPolicy::listening_on(address))
 }
 
 /// An engine with room for values of 64 MiB.
@@ -151,7 +158,7 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let waited = distcache::Stopwatch::start();
     while !is_so() {
-        assert!(waited.elapsed() < client::PATIENCE, "{what}: not in time");
+        assert!(waited.elapsed() < PATIENCE, "{what}: not in time");
         std::thread::yield_now();
     }
 }

@@ -6,12 +6,14 @@ mod retry;
 mod target;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::thread;
 use std::time::Duration;
 
 use distcache::codes;
 use serde::Deserialize;
 use ureq::http::{HeaderValue, Method, Request, Uri, header};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Timeout};
 
 pub(crate) use answer::Answer;
@@ -42,6 +44,9 @@ pub struct DoorOptions {
     pub url: String,
     /// A bearer token.
     pub token: Option<String>,
+    /// The certificates of the authority that vouches for the server, in PEM. With none
+    /// it is to be one that everybody knows.
+    pub authority: Option<Vec<u8>>,
     /// How often a request is sent again that failed for now. Default 12: with the
     /// pauses between them 40 seconds, in which a server can be started anew.
     pub retries: u32,
@@ -56,11 +61,22 @@ impl fmt::Debug for DoorOptions {
     }
 }
 
-/// Why a URL cannot be used.
+/// Why a server cannot be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}: give http://HOST:PORT")]
-pub struct UrlError {
-    what: &'static str,
+#[non_exhaustive]
+pub enum DoorError {
+    /// The URL is none, or has what it may not have.
+    #[error("{what}: give http://HOST:PORT or https://HOST:PORT")]
+    Url {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The token can stand in no header.
+    #[error("the token can stand in no header: give visible ASCII")]
+    Token,
+    /// The authority has no certificates.
+    #[error("the authority cannot be read: give its certificates in PEM")]
+    Authority,
 }
 
 /// One server.
@@ -100,19 +116,21 @@ impl Door {
     /// Connects to nothing yet.
     ///
     /// # Errors
-    /// When the URL is none, or the token can stand in no header.
-    pub fn new(options: &DoorOptions) -> Result<Self, UrlError> {
+    /// When the URL is none, the token can stand in no header, or the authority has
+    /// no certificates.
+    pub fn new(options: &DoorOptions) -> Result<Self, DoorError> {
         let base = base(&options.url)?;
         let authorization = options.token.as_ref().map(|token| {
             let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-                .map_err(|_of_the_token| UrlError { what: "the token can stand in no header" })?;
+                .map_err(|_of_the_token| DoorError::Token)?;
             value.set_sensitive(true);
             Ok(value)
         });
         let answer_bytes_max = options.value_bytes_max.max(DOCUMENT_BYTES_MAX) as u64;
         let retries = options.retries;
         let authorization = authorization.transpose()?;
-        Ok(Self { agent: agent(), base, authorization, retries, answer_bytes_max })
+        let agent = agent(tls(options.authority.as_deref())?);
+        Ok(Self { agent, base, authorization, retries, answer_bytes_max })
     }
 
     /// A mark of the process that answers: another one has begun with nothing.
@@ -216,13 +234,30 @@ impl Door {
     }
 }
 
-fn agent() -> Agent {
+/// Whom to believe.
+fn tls(authority: Option<&[u8]>) -> Result<TlsConfig, DoorError> {
+    let Some(pem) = authority else { return Ok(TlsConfig::default()) };
+    let found: Result<Vec<_>, _> = parse_pem(pem).collect();
+    let found = found.map_err(|_no_pem| DoorError::Authority)?;
+    let certificates: Vec<_> = found.into_iter().filter_map(certificate).collect();
+    if certificates.is_empty() {
+        return Err(DoorError::Authority);
+    }
+    Ok(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&certificates)).build())
+}
+
+fn certificate(item: PemItem<'static>) -> Option<Certificate<'static>> {
+    if let PemItem::Certificate(certificate) = item { Some(certificate) } else { None }
+}
+
+fn agent(tls: TlsConfig) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         // A token is for the server that was named.
         .max_redirects(0)
         .max_redirects_will_error(false)
         .proxy(None)
+        .tls_config(tls)
         .user_agent(USER_AGENT)
         .accept_encoding("identity")
         .max_response_header_size(HEADER_BYTES_MAX)
@@ -235,8 +270,8 @@ fn agent() -> Agent {
 }
 
 /// The URL without a slash at its end.
-fn base(url: &str) -> Result<String, UrlError> {
-    let refused = |what| UrlError { what };
+fn base(url: &str) -> Result<String, DoorError> {
+    let refused = |what| DoorError::Url { what };
     let uri: Uri = url.parse().map_err(|_no_url| refused("the URL cannot be read"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(refused("the URL begins neither with http:// nor with https://"));
@@ -257,8 +292,19 @@ fn is_temporary(tried: &Tried) -> bool {
 
 fn lost(error: &ureq::Error) -> Lost {
     use ureq::Error::{BadUri, BodyExceedsLimit, Http};
-    let is_temporary = !matches!(error, BadUri(_) | BodyExceedsLimit(_) | Http(_));
-    Lost { why: in_words(error), is_temporary }
+    let is_final = matches!(error, BadUri(_) | BodyExceedsLimit(_) | Http(_));
+    Lost { why: in_words(error), is_temporary: !is_final && !is_of_tls(error) }
+}
+
+/// Whether there is somebody, whom we do not believe, or who speaks no TLS: it will
+/// be the same the next time.
+fn is_of_tls(error: &ureq::Error) -> bool {
+    use ureq::Error::{Io, Rustls, Tls};
+    match error {
+        Io(error) => error.kind() == ErrorKind::InvalidData,
+        Rustls(_) | Tls(_) => true,
+        _ => false,
+    }
 }
 
 /// What went wrong on the way, without the URL, which has the key.
@@ -268,6 +314,7 @@ fn in_words(error: &ureq::Error) -> String {
             format!("no connection within {CONNECT_MAX:?}")
         }
         ureq::Error::Timeout(_) => format!("no whole answer within {REQUEST_MAX:?}"),
+        _ if is_of_tls(error) => format!("{error}; see `--tls-ca`, and the name in `--url`"),
         ureq::Error::Io(error) => error.to_string(),
         ureq::Error::HostNotFound => "nobody knows this host".to_owned(),
         ureq::Error::BodyExceedsLimit(bytes) => {
@@ -296,6 +343,7 @@ mod tests {
         let options = DoorOptions {
             url: "http://127.0.0.1:9".to_owned(),
             token: None,
+            authority: None,
             retries: 1,
             value_bytes_max: 0,
         };

@@ -1,7 +1,9 @@
 //! Whether settings go together, as far as that can be said without opening a file.
 
+mod cluster;
 mod otel;
 mod source;
+mod tls;
 mod warnings;
 
 pub(crate) use warnings::warnings;
@@ -21,6 +23,8 @@ pub(crate) fn combinations(config: &Config, faults: &mut Faults) {
     engine(config, faults);
     limits(config, faults);
     otel::combinations(config, faults);
+    cluster::combinations(config, faults);
+    tls::combinations(config, faults);
     let capacity = config.common(Section::Engine).fixed_size("capacity");
     for name in config.tables.keyspaces() {
         let keyspace = config.tables.view(&Place::Keyspace(name.clone()));

@@ -42,6 +42,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .because("without it slow clients decide how much memory is needed")
     .flag("max-buffered", "SIZE"),
+    setting("handshake_timeout", Time(INSTANT), Fixed("5s"), "Time for the handshake of TLS")
+        .because("it takes a few ways there and back")
+        .flag("handshake-timeout", "TIME"),
     setting("header_timeout", Time(INSTANT), Fixed("10s"), "Time for the headers to arrive")
         .because("an honest client sends them in one packet")
         .flag("header-timeout", "TIME"),

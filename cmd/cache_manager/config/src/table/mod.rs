@@ -1,6 +1,7 @@
 //! Every setting there is. What is not in these lists cannot be set; what is
 //! stands in the reference, in the help and in what is printed.
 
+mod cluster;
 mod engine;
 mod keyspace;
 mod limits;
@@ -8,6 +9,9 @@ mod otel;
 mod server;
 mod source;
 
+#[cfg(feature = "cluster")]
+pub(crate) use cluster::SERVE;
+pub(crate) use cluster::{NODE, NODES};
 pub(crate) use engine::WORKER;
 pub(crate) use server::TINY_HTTP;
 pub(crate) use source::{BEHIND, CACHE_ONLY, ROWS, THROUGH, URL};
@@ -17,13 +21,20 @@ pub(crate) use source::{BLOB_KEYS, INTEGER_KEYS};
 use crate::setting::{Section, Setting};
 
 /// The sections that are there once, in the order in which they are told.
-pub const COMMON: [Section; 5] =
-    [Section::Server, Section::Engine, Section::Limits, Section::Log, Section::Otel];
+pub const COMMON: [Section; 6] = [
+    Section::Server,
+    Section::Cluster,
+    Section::Engine,
+    Section::Limits,
+    Section::Log,
+    Section::Otel,
+];
 
 /// The settings of a section, in the order in which they are told.
 pub fn settings(section: Section) -> &'static [Setting] {
     match section {
         Section::Server => server::SETTINGS,
+        Section::Cluster => cluster::SETTINGS,
         Section::Engine => engine::SETTINGS,
         Section::Limits => limits::SETTINGS,
         Section::Log => server::LOG,
@@ -53,6 +64,7 @@ impl Section {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Server => "server",
+            Self::Cluster => "cluster",
             Self::Engine => "engine",
             Self::Limits => "limits",
             Self::Log => "log",
@@ -66,6 +78,7 @@ impl Section {
     pub(crate) fn heading(self) -> &'static str {
         match self {
             Self::Server => "[server]",
+            Self::Cluster => "[cluster]",
             Self::Engine => "[engine]",
             Self::Limits => "[limits]",
             Self::Log => "[log]",
@@ -75,8 +88,9 @@ impl Section {
         }
     }
 
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Server,
+        Self::Cluster,
         Self::Engine,
         Self::Limits,
         Self::Log,

@@ -67,10 +67,30 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .flag("read-token-file", "FILE"),
     setting(
+        "tls_cert",
+        Path,
+        Told("none"),
+        "A file with the server's certificate and those between it and its authority, in PEM; \
+         with tls_key the server speaks HTTPS",
+    )
+    .because("SIGHUP reads a new one from the same file")
+    .flag("tls-cert", "FILE"),
+    setting("tls_key", Path, Told("none"), "A file with the private key of tls_cert, in PEM")
+        .flag("tls-key", "FILE"),
+    setting(
+        "tls_ca",
+        Path,
+        Told("none"),
+        "A file with the certificates of the authority that health, import and export believe, \
+         and that the certificates of all nodes of a cluster come from, in PEM",
+    )
+    .flag("tls-ca", "FILE"),
+    setting(
         "insecure",
         Switch,
         Fixed("false"),
-        "Listen where other machines can reach it, without any token",
+        "Listen where other machines can reach it, without any token; and for other nodes of a \
+         cluster, without TLS",
     )
     .flag("insecure", ""),
     setting(

@@ -43,6 +43,7 @@ fn regex(text: &str) -> impl Strategy<Value = String> {
 fn piece() -> impl Strategy<Value = String> {
     let sections = [
         Section::Server,
+        Section::Cluster,
         Section::Engine,
         Section::Limits,
         Section::Log,
@@ -53,6 +54,7 @@ fn piece() -> impl Strategy<Value = String> {
         sections.into_iter().flat_map(table::settings).map(|one| one.name).collect();
     let headings = [
         "[server]",
+        "[cluster]",
         "[engine]",
         "[limits]",
         "[log]",

@@ -18,7 +18,7 @@ pub(crate) struct Host {
     running: Option<Running>,
     clock: Arc<Clock>,
     served: Arc<Served>,
-    listed: watch::Sender<Vec<Address>>,
+    listed: watch::Sender<Option<Vec<Address>>>,
     pause: Option<Pause>,
 }
 
@@ -53,7 +53,7 @@ impl Host {
         let clock =
             Arc::new(Clock::new(Duration::from_secs(50) * u32::try_from(index).expect("few")));
         let served = Arc::new(Served::default());
-        let (listed, listener) = watch::channel(Vec::new());
+        let (listed, listener) = watch::channel(None);
         let mut settings = Settings::new(address(index));
         settings.lease = D;
         tune(&mut settings);
@@ -71,7 +71,7 @@ impl Host {
 
     pub(crate) fn list(&self, indices: &[usize]) {
         let addresses = indices.iter().map(|index| Address::new(address(*index)));
-        self.listed.send_replace(addresses.collect());
+        self.listed.send_replace(Some(addresses.collect()));
     }
 
     /// At a test's start: how fast its clock goes, in millionths.

@@ -47,6 +47,14 @@ impl World {
         Self::tuned(count, |_| {})
     }
 
+    /// So many that have become one cluster.
+    pub(crate) fn cluster_of(count: usize) -> Self {
+        let mut world = Self::of(count);
+        let all: Vec<usize> = (0..count).collect();
+        world.until_one_cluster_of(&all);
+        world
+    }
+
     /// The same with other settings.
     pub(crate) fn tuned(count: usize, tune: fn(&mut Settings)) -> Self {
         let mut world = Self::empty(tune);
@@ -68,6 +76,11 @@ impl World {
         self.hosts.push(Host::start(index, self.now, &self.net, self.tune));
         self.list();
         index
+    }
+
+    /// Another process, to which discovery has told nothing yet.
+    pub(crate) fn start_unlisted(&mut self) {
+        self.hosts.push(Host::start(self.hosts.len(), self.now, &self.net, self.tune));
     }
 
     /// From here on, discovery tells each process of these only.

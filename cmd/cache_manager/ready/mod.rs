@@ -1,8 +1,15 @@
 //! Whether the server is ready, or alive, asked as any client would ask.
 
+#[cfg_attr(feature = "hyper", path = "caller.rs")]
+#[cfg_attr(not(feature = "hyper"), path = "absent.rs")]
+mod caller;
+
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use caller::Caller;
 
 /// How long the door may take for each step of its answer: ten thousand times
 /// what it needs.
@@ -11,36 +18,82 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Longer than any answer of `/readyz`.
 const ANSWER_BYTES_MAX: u64 = 4 << 10;
 
-/// Asks `/readyz` at `address`, over the network.
+/// A server, and how it is asked. Displays as the beginning of its URLs.
+#[derive(Clone)]
+pub(crate) struct Place {
+    address: SocketAddr,
+    /// None for a server in the clear.
+    caller: Option<Caller>,
+}
+
+impl Place {
+    /// A server in the clear.
+    pub(crate) fn clear(address: SocketAddr) -> Self {
+        Self { address, caller: None }
+    }
+
+    /// The server that we are, or that has our settings, which listens on `address`.
+    ///
+    /// # Errors
+    /// When this program speaks no TLS, and the server does.
+    pub(crate) fn own(address: SocketAddr, is_secured: bool) -> Result<Self, String> {
+        let caller = is_secured.then(Caller::of_our_own).transpose()?;
+        Ok(Self { address: from_here(address), caller })
+    }
+
+    /// A server that is called `host`, and shows a certificate of an authority.
+    ///
+    /// # Errors
+    /// When this program speaks no TLS, or there is no such name or authority.
+    pub(crate) fn of(address: SocketAddr, host: &str, authority: &[u8]) -> Result<Self, String> {
+        Ok(Self { address, caller: Some(Caller::of(host, authority)?) })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.caller.is_some() { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.address)
+    }
+}
+
+/// Asks `/readyz`, over the network.
 ///
 /// # Errors
 /// When the answer is not 200, or does not come.
-pub(crate) fn ask(address: SocketAddr) -> io::Result<()> {
-    match status(&get(address, "/readyz", PATIENCE)?) {
+pub(crate) fn ask(place: &Place) -> io::Result<()> {
+    match status(&get(place, "/readyz", PATIENCE)?) {
         Some("200") => Ok(()),
         Some(status) => Err(io::Error::other(format!("the answer was {status}"))),
         None => Err(not_http()),
     }
 }
 
-/// Asks `/livez` at `address`, over the network.
+/// Asks `/livez`, over the network.
 ///
 /// # Errors
 /// When no answer comes, whatever it says.
-pub(crate) fn answers(address: SocketAddr, patience: Duration) -> io::Result<()> {
-    status(&get(address, "/livez", patience)?).map(drop).ok_or_else(not_http)
+pub(crate) fn answers(place: &Place, patience: Duration) -> io::Result<()> {
+    status(&get(place, "/livez", patience)?).map(drop).ok_or_else(not_http)
 }
 
-fn get(address: SocketAddr, path: &str, patience: Duration) -> io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+fn get(place: &Place, path: &str, patience: Duration) -> io::Result<Vec<u8>> {
+    let stream = TcpStream::connect_timeout(&place.address, patience)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
+    let answer = match &place.caller {
+        None => exchange(stream, path),
+        Some(caller) => exchange(caller.over(stream)?, path),
+    };
+    answer.map_err(|error| in_words(error, patience))
+}
+
+fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<Vec<u8>> {
     // Of version 1.0: the door closes when it has said all, and there is no
     // header that a low limit could refuse.
     stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
-    let read = stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer);
-    read.map_err(|error| in_words(error, patience))?;
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     Ok(answer)
 }
 
@@ -91,7 +144,7 @@ mod tests {
             stream.write_all(answer).unwrap();
         };
         let server = thread::Builder::new().spawn(serve).unwrap();
-        let answer = ask(address).map_err(|error| error.to_string());
+        let answer = ask(&Place::clear(address)).map_err(|error| error.to_string());
         server.join().unwrap();
         answer
     }
@@ -111,7 +164,18 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert!(ask(address).is_err());
+        assert!(ask(&Place::clear(address)).is_err());
+    }
+
+    #[test]
+    fn a_place_is_the_beginning_of_a_url() {
+        let address = "0.0.0.0:81".parse().unwrap();
+        assert_eq!(Place::clear(address).to_string(), "http://0.0.0.0:81");
+        assert_eq!(Place::own(address, false).unwrap().to_string(), "http://127.0.0.1:81");
+        #[cfg(feature = "hyper")]
+        assert_eq!(Place::own(address, true).unwrap().to_string(), "https://127.0.0.1:81");
+        #[cfg(not(feature = "hyper"))]
+        assert!(Place::own(address, true).is_err());
     }
 
     #[test]

@@ -1,0 +1,50 @@
+//! The cluster that the engine is one of, if it is.
+
+mod view;
+use view::Member;
+pub(crate) use view::Members;
+
+use distcache::{Engine, MemberState};
+
+use crate::etag::Tagger;
+
+/// Who the members are; `None` of an engine that is alone.
+pub(crate) fn members(engine: &Engine) -> Option<Members> {
+    engine.members().map(Members::of)
+}
+
+/// Who marks tags; `None` outside of a cluster.
+///
+/// The upper half of the cluster's id, which is random in all its bits: who knows the
+/// one knows the other, and nobody else is told of either.
+pub(crate) fn tagger(engine: &Engine) -> Option<Tagger> {
+    let [upper @ .., _, _, _, _, _, _, _, _] = engine.cluster_id()?.number().to_be_bytes();
+    Some(Tagger::of(u64::from_be_bytes(upper)))
+}
+
+impl Members {
+    fn of(members: distcache::Members) -> Self {
+        let member = |member: distcache::Member| Member {
+            id: member.id.to_string(),
+            address: member.address,
+            state: match member.state {
+                MemberState::Joining => "joining",
+                MemberState::Active => "active",
+                MemberState::Draining => "draining",
+            },
+            weight: member.weight.get(),
+            zone: member.zone,
+        };
+        Self {
+            mode: "node",
+            cluster: members.cluster.map(|id| id.to_string()),
+            me: members.me.map(|id| id.to_string()),
+            address: Some(members.address),
+            epoch: members.epoch,
+            leader: members.leader.map(|id| id.to_string()),
+            has_lease: members.has_lease,
+            weighs: members.weighs,
+            all: members.members.into_iter().map(member).collect(),
+        }
+    }
+}

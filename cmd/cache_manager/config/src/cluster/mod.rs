@@ -1,0 +1,107 @@
+//! This server's part in a cluster, as `[cluster]` says.
+
+#[cfg(feature = "cluster")]
+mod membership;
+#[cfg(feature = "cluster")]
+pub use membership::{Membership, Proofs};
+mod place;
+pub(crate) use place::Place;
+
+use std::net::SocketAddr;
+
+use distcache::codes;
+
+use crate::config::{Config, conflict};
+use crate::fault::Fault;
+use crate::setting::Section;
+use crate::table;
+
+/// Who the other nodes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// At these places, this server included.
+    Listed(Vec<Place>),
+    /// Wherever a name leads.
+    Named(Place),
+}
+
+impl Config {
+    /// Whether the server is one of a cluster.
+    pub fn is_node(&self) -> bool {
+        self.common(Section::Cluster).text("mode").is_some_and(|mode| mode == table::NODE)
+    }
+
+    /// Whether nodes prove to each other who they are.
+    pub(crate) fn has_proofs(&self) -> bool {
+        let server = self.common(Section::Server);
+        ["tls_cert", "tls_key", "tls_ca"].iter().all(|name| server.is_given(name))
+    }
+
+    /// Where to listen for other nodes, of a server whose HTTP door is at `http`.
+    pub(crate) fn peer_listen(&self, http: SocketAddr) -> Result<SocketAddr, Fault> {
+        if let Some(address) = self.common(Section::Cluster).address("peer_listen") {
+            return Ok(address);
+        }
+        let port = http.port().checked_add(place::PORTS_APART).ok_or_else(|| {
+            let server = self.common(Section::Server);
+            let given = if server.is_given("listen") { "listen" } else { "port" };
+            let (port, apart) = (http.port(), place::PORTS_APART);
+            let what = format!("the port is {port}, and that with {apart} added is none");
+            let right = "give another, or say by --peer-listen where to listen for other nodes";
+            Fault::new(&server.origin(given), codes::CLUSTER_REFUSED, what, right)
+        })?;
+        Ok(SocketAddr::new(http.ip(), port))
+    }
+
+    /// Where the other nodes are.
+    pub(crate) fn others(&self) -> Result<Others, Fault> {
+        let view = self.common(Section::Cluster);
+        if let Some(name) = view.text("dns") {
+            return self.place("dns", &name).map(Others::Named);
+        }
+        if let Some(peers) = view.list("peers") {
+            let places = peers.iter().map(|peer| self.place("peers", peer));
+            return places.collect::<Result<_, _>>().map(Others::Listed);
+        }
+        let default = || table::NODES.split(',').map(str::to_owned).collect();
+        let nodes = view.list("nodes").unwrap_or_else(default);
+        let places = nodes.iter().map(|node| self.peer_of(node));
+        places.collect::<Result<_, _>>().map(Others::Listed)
+    }
+
+    /// Where others reach this server, if that is not where it listens.
+    pub(crate) fn advertised(&self, listen: SocketAddr) -> Result<Option<Place>, Fault> {
+        let view = self.common(Section::Cluster);
+        if let Some(said) = view.text("advertise") {
+            return self.place("advertise", &said).map(Some);
+        }
+        let listed = match self.others()? {
+            Others::Listed(places) => places.into_iter().find(|place| place.is_at(listen)),
+            Others::Named(_) => None,
+        };
+        if listed.is_none() && listen.ip().is_unspecified() {
+            let what = format!("{listen} is every address of this machine, and none for others");
+            let right = "say by --advertise where they reach it";
+            return Err(conflict(&view.origin("peer_listen"), what, right));
+        }
+        Ok(listed)
+    }
+
+    fn place(&self, name: &str, text: &str) -> Result<Place, Fault> {
+        Place::of(text).ok_or_else(|| {
+            let what = format!("{text:?} is no place of a node");
+            let origin = self.common(Section::Cluster).origin(name);
+            Fault::new(&origin, codes::SETTING_INVALID, what, "give HOST:PORT")
+        })
+    }
+
+    /// Where the node with an HTTP server there listens for others.
+    fn peer_of(&self, node: &str) -> Result<Place, Fault> {
+        self.place("nodes", node)?.of_peers().ok_or_else(|| {
+            let what = format!("the port of {node:?} with {} added is none", place::PORTS_APART);
+            let origin = self.common(Section::Cluster).origin("nodes");
+            let right = "name by --peers where all nodes listen for each other";
+            Fault::new(&origin, codes::SETTING_INVALID, what, right)
+        })
+    }
+}

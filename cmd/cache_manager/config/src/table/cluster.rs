@@ -1,0 +1,127 @@
+//! The settings of `[cluster]`: who the other members are, and how they are reached.
+
+use std::time::Duration;
+
+use crate::setting::Kind::{Address, Choice, Count, List, Text, Time};
+use crate::setting::Preset::{Fixed, Told};
+use crate::setting::{Kind, Preset, Section, Setting};
+
+/// What `mode` says of a server that is one of a cluster.
+pub(crate) const NODE: &str = "node";
+const ALONE: &str = "alone";
+
+/// What `on_minority` says of members that go on without a majority.
+pub(crate) const SERVE: &str = "serve";
+const PASS_THROUGH: &str = "pass-through";
+
+/// The members, if nobody says who they are: those of a machine where one tries it.
+pub(crate) const NODES: &str = "localhost:8081,localhost:8082,localhost:8083";
+
+/// The shortest lease that members agree upon.
+const LEASE_MIN: Duration = Duration::from_millis(200);
+
+/// The largest part that a member may have beside the others.
+const WEIGHT_MAX: u64 = 16;
+
+/// More processes than this are no electorate that agrees within a lease.
+const MEMBERS_MAX: u64 = 1_000;
+
+const WHERE: &str = "where the members are";
+
+const fn setting(name: &'static str, kind: Kind, preset: Preset, meaning: &'static str) -> Setting {
+    Setting::new(Section::Cluster, name, kind, preset, meaning)
+}
+
+pub(super) const SETTINGS: &[Setting] = &[
+    setting(
+        "mode",
+        Choice(&[ALONE, NODE]),
+        Fixed(ALONE),
+        "Whether the server is alone, or a node that shares its keys with others; a node listens \
+         on port 8081 if nothing else is said",
+    )
+    .flag("mode", "MODE"),
+    setting(
+        "nodes",
+        List,
+        Told(NODES),
+        "Where the HTTP servers of all nodes are, this one included, HOST:PORT each with commas \
+         between; for each other they listen on that port + 10000",
+    )
+    .because("a majority of them makes a cluster")
+    .group(WHERE)
+    .flag("nodes", "ADDRESSES"),
+    setting(
+        "peers",
+        List,
+        Told("none"),
+        "Where all nodes listen for each other, this one included, HOST:PORT each with commas \
+         between; instead of nodes",
+    )
+    .group(WHERE)
+    .flag("peers", "ADDRESSES"),
+    setting(
+        "dns",
+        Text,
+        Told("none"),
+        "A name that resolves to the addresses of all nodes, and the port on which they listen for \
+         each other; NAME:PORT, instead of nodes",
+    )
+    .because("it is resolved again every 5 seconds")
+    .group(WHERE)
+    .flag("peers-dns", "NAME:PORT"),
+    setting(
+        "peer_listen",
+        Address,
+        Told("the address of the HTTP server, its port + 10000"),
+        "Address and port to listen on for other nodes",
+    )
+    .flag("peer-listen", "ADDRESS"),
+    setting(
+        "advertise",
+        Text,
+        Told("as nodes or peers name this server, or else --peer-listen"),
+        "Where other nodes reach this one, HOST:PORT",
+    )
+    .flag("advertise", "ADDRESS"),
+    setting(
+        "name",
+        Text,
+        Fixed("distcache"),
+        "The name of the cluster; nodes of another are refused",
+    )
+    .flag("cluster-name", "NAME"),
+    setting(
+        "expect",
+        Count(1, MEMBERS_MAX),
+        Told("as many as nodes, peers or dns name"),
+        "How many nodes there are to be: a majority of them makes a cluster",
+    )
+    .flag("expect", "NUMBER"),
+    setting(
+        "lease",
+        Time(LEASE_MIN),
+        Fixed("2s"),
+        "How long a node may serve from its cache without hearing of the others, and so how long \
+         the keys of one that died have no owner",
+    )
+    .because("the shorter, the sooner a node that only paused is taken for dead")
+    .flag("lease", "TIME"),
+    setting(
+        "on_minority",
+        Choice(&[PASS_THROUGH, SERVE]),
+        Fixed(PASS_THROUGH),
+        "What nodes do that have lost the majority: read from the source and keep nothing, or go \
+         on, when reads may be older than what was acknowledged",
+    )
+    .flag("on-minority", "WHAT"),
+    setting("zone", Text, Told("unknown"), "Where this node stands: a rack, a data centre")
+        .flag("zone", "NAME"),
+    setting(
+        "weight",
+        Count(1, WEIGHT_MAX),
+        Fixed("1"),
+        "How much of the keys this node owns beside the others",
+    )
+    .flag("weight", "NUMBER"),
+];

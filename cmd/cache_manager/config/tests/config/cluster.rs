@@ -1,0 +1,111 @@
+//! A server's part in a cluster.
+
+use crate::support::{mistakes, printed, read};
+
+#[test]
+fn a_server_is_alone_unless_it_is_said_to_be_a_node() {
+    assert!(!read("").unwrap().is_node());
+    assert_eq!(printed(&read("").unwrap(), "[cluster]", "mode"), "mode = \"alone\" # default");
+}
+
+#[cfg(not(feature = "cluster"))]
+#[test]
+fn a_program_without_clusters_says_that_it_has_none() {
+    let [told] = &mistakes("[cluster]\nmode = 'node'\n")[..] else { panic!("one") };
+    assert!(told.starts_with("users.toml:2:8: DC-310 "), "{told}");
+    assert!(told.contains("--features cluster"), "{told}");
+}
+
+#[cfg(feature = "cluster")]
+mod built {
+    use std::net::SocketAddr;
+
+    use distcache_config::Membership;
+
+    use super::*;
+    use crate::support::{Folder, NAME};
+
+    /// The part in the cluster of a server with these settings.
+    fn membership(text: &str) -> Membership {
+        let folder = Folder::new();
+        folder.write(NAME, text);
+        let loaded = folder.load().expect("it is right");
+        let http: SocketAddr = loaded.config().address();
+        loaded.membership(http).expect("it is right").expect("it is a node")
+    }
+
+    /// What the engine is told, as it prints itself.
+    fn told(text: &str) -> String {
+        format!("{:?}", membership(text).config)
+    }
+
+    const DEFAULT: &str = "[cluster]\nmode = 'node'\n";
+
+    #[test]
+    fn a_node_is_the_first_of_three_on_this_machine_if_nothing_else_is_said() {
+        assert_eq!(read(DEFAULT).unwrap().address().to_string(), "127.0.0.1:8081");
+        let membership = membership(DEFAULT);
+        assert_eq!(membership.listen.to_string(), "127.0.0.1:18081");
+        assert_eq!(membership.name, "distcache");
+        assert!(membership.tls.is_none());
+        let told = format!("{:?}", membership.config);
+        let listed = r#"["localhost:18081", "localhost:18082", "localhost:18083"]"#;
+        assert!(told.contains(listed), "{told}");
+        // By the name by which the others know it: else they would count four.
+        assert!(told.contains(r#"advertise: Some("localhost:18081")"#), "{told}");
+    }
+
+    #[test]
+    fn the_other_nodes_are_told_by_their_servers_or_by_where_they_listen_or_by_a_name() {
+        let of = |line: &str| told(&format!("{DEFAULT}{line}\n[server]\nport = 9000\n"));
+        let nodes = of("nodes = ['127.0.0.1:9000', 'b.example:9001']");
+        assert!(nodes.contains(r#"["127.0.0.1:19000", "b.example:19001"]"#), "{nodes}");
+        assert!(nodes.contains(r#"advertise: Some("127.0.0.1:19000")"#), "{nodes}");
+        let peers = of("peers = ['127.0.0.1:7', 'b.example:8']\npeer_listen = '127.0.0.1:7'");
+        assert!(peers.contains(r#"["127.0.0.1:7", "b.example:8"]"#), "{peers}");
+        assert!(peers.contains(r#"advertise: Some("127.0.0.1:7")"#), "{peers}");
+        let dns = of("dns = 'cache.example:7'");
+        assert!(dns.contains(r#"Dns { name: "cache.example", port: 7 }"#), "{dns}");
+        assert!(dns.contains("advertise: None"), "{dns}");
+        let said = of("advertise = 'a.example:7'");
+        assert!(said.contains(r#"advertise: Some("a.example:7")"#), "{said}");
+    }
+
+    #[test]
+    fn what_members_agree_upon_is_passed_on() {
+        let told = told(&format!(
+            "{DEFAULT}name = 'users'\nexpect = 5\nlease = '3s'\non_minority = 'serve'\n\
+             zone = 'b'\nweight = 4\n"
+        ));
+        for part in
+            ["\"users\"", "expect: Some(5)", "lease: 3s", "Serve", "Some(\"b\")", "weight: 4"]
+        {
+            assert!(told.contains(part), "no {part} in {told}");
+        }
+    }
+
+    #[test]
+    fn what_goes_wrong_names_the_flag_that_mends_it() {
+        let cases = [
+            ("nodes = ['a:1']", "give --mode node"),
+            ("mode = 'node'\nnodes = ['a']", "give HOST:PORT"),
+            ("mode = 'node'\nnodes = ['a:60000']", "--peers"),
+            ("mode = 'node'\npeers = ['a:1']\ndns = 'b:2'", "give one of them"),
+            ("mode = 'node'\nlease = '1ms'", "200ms"),
+            ("mode = 'node'\n[server]\nport = 60000", "--peer-listen"),
+            ("mode = 'node'\n[server]\nlisten = '192.0.2.7:8081'", "--insecure"),
+            ("mode = 'node'\n[server]\nlisten = '0.0.0.0:9000'\ninsecure = true", "--advertise"),
+        ];
+        for (text, remedy) in cases {
+            let told = mistakes(&format!("[cluster]\n{text}\n"));
+            assert!(told.len() == 1 && told[0].contains(remedy), "{text}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn another_machine_reaches_a_node_that_says_so() {
+        let text = "mode = 'node'\n[server]\nlisten = '192.0.2.7:8081'\ninsecure = true\n";
+        let told = told(&format!("[cluster]\n{text}"));
+        assert!(told.contains("is_insecure: true"), "{told}");
+    }
+}

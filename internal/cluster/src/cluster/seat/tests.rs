@@ -1,0 +1,163 @@
+//! What a cache keeps from view to view.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use distcache_manager::{Config, Parcel, Passage};
+
+use super::*;
+use crate::lease::BootTime;
+use crate::links::{self, Serve, Serving};
+use crate::proto::Request;
+use crate::view::{Change, ClusterId, Member, MemberState, Roster};
+
+const ME: MemberId = MemberId::from_number(1);
+const OTHER: MemberId = MemberId::from_number(2);
+
+fn member(id: MemberId) -> Member {
+    Member {
+        id,
+        address: format!("{id}:1").into(),
+        weight: NonZeroU32::MIN,
+        zone: None,
+        seen: 0,
+        state: MemberState::Active,
+    }
+}
+
+/// The log's entries, from 1 on: the other joins, owns, and goes again. Then nobody's keys
+/// move.
+fn views() -> Vec<Arc<View>> {
+    let cluster = ClusterId::from_number(7);
+    let settings = serde_json::Value::Null;
+    let changes = [
+        Change::Found { cluster, hash_key: [1; 16], members: vec![member(ME)], complete: true },
+        Change::Join(member(OTHER)),
+        Change::Activate(OTHER),
+        Change::Remove { member: OTHER, term: None },
+        Change::SetKeyspace { name: "k".into(), settings },
+    ];
+    let mut roster = Roster::default();
+    let view = |(index, change)| {
+        roster.apply(index, 1, change);
+        Arc::new(View::new(roster.clone()).expect("it is founded"))
+    };
+    (1..).zip(changes).map(view).collect()
+}
+
+/// Works with no cache.
+struct Nobody;
+
+impl Serve for Nobody {
+    fn serve(&self, from: links::MemberId, _: Request) -> Serving {
+        panic!("{from} asks nobody")
+    }
+}
+
+impl Tenant for Nobody {
+    fn settled(&self, _: &Arc<View>) {}
+}
+
+fn key(number: u32) -> Vec<u8> {
+    format!("key-{number}").into_bytes()
+}
+
+const KEYS: u32 = 200;
+
+/// A seat that has taken the first view, and has put all keys that are its own. No view
+/// stays unsettled.
+fn seat(views: &[Arc<View>]) -> CacheSeat {
+    let config = Config { data_nodes: 2, capacity_bytes: 16 << 20, ..Config::default() };
+    let cache = Arc::new(CacheManager::start(config).unwrap());
+    let standing = Arc::<Standing>::default();
+    let uptime = Arc::new(BootTime);
+    standing.extend(uptime.now() + Duration::from_hours(1), u64::MAX);
+    let seat = CacheSeat::new(cache, uptime, Arc::new(Nobody));
+    seat.stand(standing);
+    seat.begin_anew(&views[0], ME).unwrap();
+    for n in 0..KEYS {
+        let stored = seat.cache.put(&key(n), b"1", None).map(drop);
+        assert!(matches!(stored, Ok(()) | Err(Error::Elsewhere)), "{stored:?}");
+    }
+    seat
+}
+
+/// How many of the keys it answers for, and has.
+fn held(seat: &CacheSeat) -> usize {
+    (0..KEYS).filter(|n| seat.cache.get(&key(*n)).is_ok_and(|hit| hit.is_some())).count()
+}
+
+#[test]
+fn what_is_ours_by_one_view_after_the_other_is_kept() {
+    let views = views();
+    let seat = seat(&views);
+    seat.take(&views[1]).unwrap();
+    assert_eq!(held(&seat), 200, "the other owns nothing yet");
+    seat.take(&views[2]).unwrap();
+    let kept = held(&seat);
+    assert!(0 < kept && kept < 200, "{kept}");
+    seat.take(&views[3]).unwrap();
+    assert_eq!(held(&seat), kept, "what was the other's meanwhile does not come back");
+    seat.take(&views[4]).unwrap();
+    assert_eq!(held(&seat), kept);
+}
+
+/// The other may have changed anything by view 3, of which this one knows nothing.
+#[test]
+fn who_missed_that_its_keys_were_another_s_keeps_nothing() {
+    for next in [3, 4] {
+        let views = views();
+        let seat = seat(&views);
+        seat.take(&views[next]).unwrap();
+        assert_eq!(held(&seat), 0);
+        assert_eq!(seat.cache.put(&key(1), b"2", None).map(drop), Ok(()), "it goes on");
+    }
+}
+
+#[test]
+fn who_missed_a_view_by_which_no_key_moved_keeps_everything() {
+    let views = views();
+    let seat = seat(&views);
+    seat.take(&views[2]).unwrap();
+    assert_ne!(held(&seat), 0);
+}
+
+/// It took view 5 after 3, and gives what it has as one that took 4 would.
+#[test]
+fn a_tenure_has_its_number_also_where_its_first_view_was_missed() {
+    let views = views();
+    let seat = seat(&views);
+    seat.take(&views[2]).unwrap();
+    seat.take(&views[4]).unwrap();
+    let ask = |tenure| {
+        let (space, mut parcel) = (seat.cache.default_keyspace(), Parcel::new(u64::MAX));
+        seat.cache.give(tenure, space, OTHER.number(), Passage::default(), &mut parcel)
+    };
+    assert_eq!((ask(3), ask(5)), (Err(Error::Elsewhere), Err(Error::Elsewhere)));
+    assert!(ask(4).is_ok());
+}
+
+#[test]
+fn a_seat_takes_the_view_without_it_and_answers_for_nothing_by_it() {
+    let mut roster = Roster::default();
+    let cluster = ClusterId::from_number(7);
+    let members = vec![member(ME), member(OTHER)];
+    let changes = [
+        Change::Found { cluster, hash_key: [1; 16], members, complete: true },
+        Change::Remove { member: ME, term: None },
+    ];
+    let [first, last] = changes.map(|change| {
+        roster.apply(roster.epoch + 1, 1, change);
+        Arc::new(View::new(roster.clone()).unwrap())
+    });
+    let seat = seat(&[first]);
+    assert_ne!(held(&seat), 0);
+    seat.take(&last).unwrap();
+    assert_eq!(held(&seat), 0);
+    let tenure = seat.tenures().borrow().clone().unwrap();
+    assert!(!tenure.is_member());
+    let (space, mut parcel) = (seat.cache.default_keyspace(), Parcel::new(u64::MAX));
+    let from = Passage::default();
+    seat.cache.give(last.placed(), space, OTHER.number(), from, &mut parcel).unwrap();
+    assert!(!parcel.entries().is_empty(), "it gives what it has");
+}

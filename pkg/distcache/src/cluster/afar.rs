@@ -1,0 +1,195 @@
+//! A call about a key of another member.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use distcache_bus::{Deadline, block_on};
+use distcache_cluster::Whose;
+use distcache_cluster::links::{CallFailed, NotSent};
+use distcache_cluster::proto::request::Operation;
+use distcache_cluster::proto::{Get, Reply};
+use distcache_cluster::wire::Address;
+use distcache_manager::{Error as CacheError, Stopwatch};
+
+use super::start::Part;
+use super::words::{Heard, heard, ms, operation, told};
+use crate::keyspace::ask::{Ask, Told};
+use crate::write::Writer;
+use crate::{Error, Keyspace};
+
+/// Between two looks for who answers: the first, and the longest. A view is taken within
+/// milliseconds; a member that died is missed for seconds.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(25);
+
+/// So long a read waits for this process's own lease, or for its view to be settled,
+/// before it passes through to the source.
+const PASS_AFTER: Duration = Duration::from_millis(200);
+
+impl Keyspace {
+    /// Asks whoever owns the key, and looks for them again until the call's time is over.
+    pub(crate) fn afar(&self, ask: Ask<'_>) -> Result<Told, Error> {
+        block_on(self.afar_async(ask))
+    }
+
+    /// As [`afar`](Self::afar), for a task.
+    pub(crate) async fn afar_async(&self, ask: Ask<'_>) -> Result<Told, Error> {
+        let part = self.inner.away.open_part()?;
+        let ends_at = Deadline::within(self.patience(ask.is_read())).instant();
+        Trip { keyspace: self, part, ask, ends_at, began: Stopwatch::start(), pause: PAUSE_MIN }
+            .run()
+            .await
+    }
+
+    /// How long a call may take that leaves this process.
+    pub(super) fn patience(&self, reads: bool) -> Duration {
+        let setup = self.inner.setup.load();
+        if reads { self.timeout(&setup) } else { setup.config.write_timeout }
+    }
+
+    /// Whether a missing value can be read past the cache: there is a source, and it has
+    /// what was acknowledged.
+    pub(super) fn may_pass(&self) -> bool {
+        let setup = self.inner.setup.load();
+        setup.has_source() && !setup.writer.as_ref().is_some_and(Writer::is_behind)
+    }
+}
+
+/// One call on its way to the owner of its key.
+struct Trip<'a> {
+    keyspace: &'a Keyspace,
+    part: Arc<Part>,
+    ask: Ask<'a>,
+    ends_at: Instant,
+    began: Stopwatch,
+    pause: Duration,
+}
+
+/// What one try comes to.
+enum Step {
+    Over(Result<Told, Error>),
+    /// To try again; and the error, if there is no time left for that.
+    Again(Error),
+}
+
+impl Trip<'_> {
+    async fn run(mut self) -> Result<Told, Error> {
+        loop {
+            let step = match self.whose(false) {
+                Whose::Ours => self.here().await,
+                Whose::Theirs(owner) => self.there(&owner).await,
+                Whose::Nobody => self.nowhere().await,
+            };
+            let error = match step {
+                Step::Over(outcome) => return outcome,
+                Step::Again(error) => error,
+            };
+            let left = Deadline::at(self.ends_at).remaining();
+            if left.is_zero() {
+                return Err(error);
+            }
+            self.part.pause(self.pause.min(left)).await;
+            self.pause = (self.pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Who owns the key; or who would, if the owner were gone.
+    fn whose(&self, but_the_owner: bool) -> Whose {
+        let (cache, key) = (&self.keyspace.inner.cache, self.ask.key());
+        match self.part.holding() {
+            Some(holding) if but_the_owner => holding.successor(cache, key),
+            Some(holding) => holding.owner(cache, key),
+            None => Whose::Nobody,
+        }
+    }
+
+    async fn here(&self) -> Step {
+        match self.keyspace.here_async(self.ask).await {
+            Err(error) if error.is_elsewhere() => {
+                let waits = self.part.holding().is_some_and(|holding| {
+                    holding.without_lease_for().is_none_or(|time| time < PASS_AFTER)
+                });
+                if waits && self.began.elapsed() < PASS_AFTER {
+                    return Step::Again(Error::NoLease);
+                }
+                self.nowhere().await
+            }
+            outcome => Step::Over(outcome),
+        }
+    }
+
+    /// Nobody may answer from a cache.
+    async fn nowhere(&self) -> Step {
+        match self.ask {
+            Ask::Get { key } if self.keyspace.may_pass() => Step::Over(self.pass(key).await),
+            _ => Step::Again(Error::NoLease),
+        }
+    }
+
+    async fn there(&self, owner: &Address) -> Step {
+        let request = operation(self.ask, self.keyspace.name());
+        match self.part.call(owner, request, self.ends_at).await {
+            Ok(reply) => self.heard(owner, reply),
+            Err(CallFailed::NotSent(error)) => self.not_sent(owner, error).await,
+            Err(CallFailed::Unknown(why)) if self.ask.is_read() => self.around(owner, &why).await,
+            Err(CallFailed::Unknown(why)) => Step::Over(Err(Error::outcome_unknown(owner, &why))),
+        }
+    }
+
+    async fn not_sent(&self, owner: &Address, error: NotSent) -> Step {
+        match error {
+            NotSent::Closed => Step::Over(Err(CacheError::Closed.into())),
+            NotSent::CallsFull { .. } | NotSent::BytesFull { .. } | NotSent::WaitsFull => {
+                Step::Over(Err(CacheError::Busy.into()))
+            }
+            NotSent::TooLong(too_long) => {
+                let (bytes, max) = (too_long.bytes as u64, too_long.max as u64);
+                Step::Over(Err(CacheError::ValueTooLarge { bytes, max }.into()))
+            }
+            other => self.around(owner, &other).await,
+        }
+    }
+
+    fn heard(&self, member: &Address, reply: Reply) -> Step {
+        match heard(self.keyspace.name(), member, reply) {
+            Heard::Moved => Step::Again(Error::NoLease),
+            Heard::Failed(error) => Step::Over(Err(error)),
+            Heard::Answer(outcome) => {
+                let told = told(&self.keyspace.inner, self.ask, outcome);
+                Step::Over(told.unwrap_or_else(|| Err(Error::not_understood(member))))
+            }
+        }
+    }
+
+    /// The owner cannot be reached. What can be loaded is loaded where its next owner
+    /// would be, so that all who ask share one load. Nothing of it is kept:
+    ///
+    /// 1. A cannot reach B, who owns a key; others can.
+    /// 2. A loads the key, and keeps it. It is put at B.
+    /// 3. A reader at A gets what A has.
+    async fn around(&self, owner: &Address, why: &(dyn fmt::Display + Sync)) -> Step {
+        let key = match self.ask {
+            Ask::Get { key } if self.keyspace.may_pass() => key,
+            _ => return Step::Again(Error::unreachable(owner, why)),
+        };
+        let Whose::Theirs(successor) = self.whose(true) else {
+            return Step::Over(self.pass(key).await);
+        };
+        let request = Operation::Get(Get {
+            keyspace: self.keyspace.name().to_owned(),
+            key: bytes::Bytes::copy_from_slice(key),
+            passes: true,
+            began_ago_ms: ms(self.began.elapsed()),
+        });
+        match self.part.call(&successor, request, self.ends_at).await {
+            Ok(reply) => self.heard(&successor, reply),
+            Err(_nobody_else) => Step::Over(self.pass(key).await),
+        }
+    }
+
+    async fn pass(&self, key: &[u8]) -> Result<Told, Error> {
+        let read = self.keyspace.pass(key, self.began.elapsed(), self.ends_at).await;
+        read.map(Told::Read)
+    }
+}

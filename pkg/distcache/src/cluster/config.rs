@@ -1,0 +1,124 @@
+//! How an engine is one of a cluster.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_cluster::Discovery;
+use distcache_cluster::agreement::{OnMinority, Settings};
+use distcache_cluster::discovery::Pace;
+pub use distcache_cluster::discovery::{DiscoveryFailed, Dns, Standalone, Static};
+use distcache_cluster::wire::Tls;
+
+/// How an engine is one of a cluster. Every setting but where it listens has a default.
+///
+/// ```
+/// use distcache::ClusterConfig;
+///
+/// let cluster = ClusterConfig::new("127.0.0.1:7001")
+///     .members(["127.0.0.1:7001", "127.0.0.1:7002", "127.0.0.1:7003"]);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ClusterConfig {
+    pub(super) listen: String,
+    pub(super) advertise: Option<String>,
+    pub(super) discovery: Arc<dyn Discovery>,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) is_insecure: bool,
+    pub(super) pace: Pace,
+    /// Its address is filled in when it is known.
+    pub(super) agreement: Settings,
+}
+
+impl ClusterConfig {
+    /// One that listens for others at `HOST:PORT`; with port 0 the system chooses one.
+    pub fn new(listen: impl Into<String>) -> Self {
+        Self {
+            listen: listen.into(),
+            advertise: None,
+            discovery: Arc::new(Standalone),
+            tls: None,
+            is_insecure: false,
+            pace: Pace::default(),
+            agreement: Settings::new(""),
+        }
+    }
+
+    /// The cluster's name: engines with another one are refused. Default `distcache`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.agreement.name = name.into();
+        self
+    }
+
+    /// Where the others reach it, if that is not where it listens: `HOST:PORT`.
+    pub fn advertise(mut self, address: impl Into<String>) -> Self {
+        self.advertise = Some(address.into());
+        self
+    }
+
+    /// Who tells where members might be. Default: nobody, for a cluster of one. What is
+    /// listed is the electorate: a majority of it is needed to found a cluster, and to
+    /// serve from the cache.
+    pub fn discovery(mut self, discovery: impl Discovery) -> Self {
+        self.discovery = Arc::new(discovery);
+        self
+    }
+
+    /// All members, itself included, by the addresses at which they are reached.
+    pub fn members<A: Into<String>>(self, addresses: impl IntoIterator<Item = A>) -> Self {
+        self.discovery(Static(addresses.into_iter().map(Into::into).collect()))
+    }
+
+    /// How often discovery is asked. Default 5 s.
+    pub fn discover_every(mut self, every: Duration) -> Self {
+        self.pace.every = every;
+        self
+    }
+
+    /// How many processes make up the electorate. Default: as many as discovery lists.
+    pub fn expect(mut self, members: usize) -> Self {
+        self.agreement.expect = Some(members);
+        self
+    }
+
+    /// How long a lease lasts, and so how long the keys of a member that died have no
+    /// owner. Default 2 s; at least 200 ms, recommended 1 s to 10 s. Round trips between
+    /// members must be well below a sixteenth of it.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.agreement.lease = lease;
+        self
+    }
+
+    /// What to do when the majority is lost. Default: to read from the source, and to
+    /// keep nothing.
+    pub fn on_minority(mut self, on_minority: OnMinority) -> Self {
+        self.agreement.on_minority = on_minority;
+        self
+    }
+
+    /// How much of the keys it owns beside the others. Default 1; at most 16.
+    pub fn weight(mut self, weight: NonZeroU32) -> Self {
+        self.agreement.weight = weight;
+        self
+    }
+
+    /// Where it stands: a rack, a data centre. Default: nobody knows.
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.agreement.zone = Some(zone.into());
+        self
+    }
+
+    /// Mutual TLS between the members. Default: none, on loopback only.
+    pub fn tls(mut self, tls: Arc<Tls>) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Lets it listen elsewhere than on loopback without TLS: whoever reaches it is
+    /// believed.
+    pub fn insecure(mut self) -> Self {
+        self.is_insecure = true;
+        self
+    }
+}

@@ -1,0 +1,57 @@
+//! Why an engine does not become a member.
+
+use std::io;
+
+use distcache_cluster::agreement::SettingsInvalid;
+use distcache_cluster::wire::{ListenFailed, NotAnAddress};
+use distcache_manager::codes::{self, Code};
+
+/// An engine cannot become a member by its settings. Nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// An address is none.
+    #[error(transparent)]
+    NotAnAddress(#[from] NotAnAddress),
+    /// Nobody would reach the engine where it says.
+    #[error(
+        "{address} is where the engine listens, and nowhere where others could reach it: say so \
+         by ClusterConfig::advertise"
+    )]
+    NotReachable {
+        /// Where it listens.
+        address: String,
+    },
+    /// Others could read and change everything.
+    #[error(
+        "{address} is no loopback address, and the members have no TLS: give them some, or say \
+         ClusterConfig::insecure"
+    )]
+    Insecure {
+        /// Where it listens.
+        address: String,
+    },
+    /// Its address cannot be used.
+    #[error(transparent)]
+    Listen(#[from] ListenFailed),
+    /// How it is to agree with others does not go together.
+    #[error(transparent)]
+    Settings(#[from] SettingsInvalid),
+    /// The system gives it no threads, or no random numbers.
+    #[error("the system does not give what a member needs: {0}")]
+    System(#[from] io::Error),
+    /// The cache under it does not take part.
+    #[error(transparent)]
+    Cache(#[from] distcache_manager::Error),
+}
+
+impl ClusterError {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Cache(error) => error.code(),
+            Self::System(_) => codes::SPAWN_FAILED,
+            _ => codes::CLUSTER_REFUSED,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Calls about many keys, some of them another member's: one request for each owner.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use distcache_bus::{Deadline, block_on};
+use distcache_cluster::Whose;
+use distcache_cluster::links::CallFailed;
+use distcache_cluster::proto::reply::Outcome;
+use distcache_cluster::proto::request::Operation;
+use distcache_cluster::proto::{
+    DeleteMany, GetMany, PutMany, Reply, many_forgotten, many_read, many_written,
+};
+use distcache_cluster::wire::Address;
+use futures_util::future::{BoxFuture, join_all};
+
+use super::start::Part;
+use super::words::{Heard, heard, item_to, told, understood};
+use crate::keyspace::ask::{Asks, FromTold, Told};
+use crate::{Error, Keyspace};
+
+/// Keys of one request. More make several, on their way at once.
+pub(super) const KEYS_A_REQUEST: usize = 1_000;
+
+/// Bytes of one request's keys and values, if it has more than one: well below a frame.
+const BYTES_A_REQUEST: usize = 4 << 20;
+
+/// Keys that go to one owner in one request, by their places in the batch.
+struct Parcel {
+    to: Address,
+    places: Vec<usize>,
+}
+
+/// What became of one key of a parcel.
+enum Sorted {
+    Told(Result<Told, Error>),
+    /// It is to be asked about by itself.
+    Alone,
+}
+
+impl Keyspace {
+    /// Asks others about those keys of a batch that are theirs.
+    pub(crate) fn afar_many<T: FromTold>(&self, answers: &mut [Result<T, Error>], asks: Asks<'_>) {
+        if self.inner.away.is_open() && answers.iter().any(is_elsewhere) {
+            block_on(self.ask_others(answers, asks));
+        }
+    }
+
+    /// As [`afar_many`](Self::afar_many), for a task.
+    pub(crate) async fn afar_many_async<T: FromTold>(
+        &self,
+        answers: &mut [Result<T, Error>],
+        asks: Asks<'_>,
+    ) {
+        if self.inner.away.is_open() && answers.iter().any(is_elsewhere) {
+            self.ask_others(answers, asks).await;
+        }
+    }
+
+    async fn ask_others<T: FromTold>(&self, answers: &mut [Result<T, Error>], asks: Asks<'_>) {
+        let Some(part) = self.inner.away.part() else { return };
+        let places = (0..answers.len()).filter(|&at| is_elsewhere(&answers[at]));
+        let (parcels, mut alone) = self.pack(&part, places, asks);
+        let ends_at = Deadline::within(self.patience(asks.are_reads())).instant();
+        let calls = parcels.iter().map(|parcel| (&parcel.to, self.request(parcel, asks)));
+        let replies = part.call_all(calls.collect(), ends_at).await;
+        for (parcel, reply) in parcels.iter().zip(replies) {
+            let sorted = self.sorted(parcel, asks, reply);
+            for (&at, sorted) in parcel.places.iter().zip(sorted) {
+                match sorted {
+                    Sorted::Told(told) => answers[at] = told.and_then(T::from_told),
+                    Sorted::Alone => alone.push(at),
+                }
+            }
+        }
+        // Their owner has changed, or is not there: each finds its own way.
+        let mut trips: Vec<BoxFuture<'_, _>> = Vec::with_capacity(alone.len());
+        for &at in &alone {
+            trips.push(Box::pin(self.afar_async(asks.one(at))));
+        }
+        let told = join_all(trips).await;
+        for (&at, told) in alone.iter().zip(told) {
+            answers[at] = told.and_then(T::from_told);
+        }
+    }
+
+    /// Sorts keys by their owners; those without one are left over.
+    fn pack(
+        &self,
+        part: &Part,
+        places: impl Iterator<Item = usize>,
+        asks: Asks<'_>,
+    ) -> (Vec<Parcel>, Vec<usize>) {
+        let (mut parcels, mut left_over) = (Vec::new(), Vec::new());
+        let holding = part.holding();
+        let mut open: HashMap<Address, (Vec<usize>, usize)> = HashMap::new();
+        for at in places {
+            let owner = |key| holding.as_ref().map(|one| one.owner(&self.inner.cache, key));
+            let Some(Whose::Theirs(owner)) = owner(asks.key(at)) else {
+                left_over.push(at);
+                continue;
+            };
+            let (packed, bytes) = open.entry(owner.clone()).or_default();
+            let more = asks.bytes(at);
+            let is_full = packed.len() == KEYS_A_REQUEST || BYTES_A_REQUEST < *bytes + more;
+            if is_full && !packed.is_empty() {
+                parcels.push(Parcel { to: owner, places: std::mem::take(packed) });
+                *bytes = 0;
+            }
+            packed.push(at);
+            *bytes += more;
+        }
+        parcels.extend(open.into_iter().map(|(to, (places, _))| Parcel { to, places }));
+        (parcels, left_over)
+    }
+
+    fn request(&self, parcel: &Parcel, asks: Asks<'_>) -> Operation {
+        let keyspace = self.name().to_owned();
+        let keys = |all: &[&[u8]]| -> Vec<Bytes> {
+            parcel.places.iter().map(|&at| Bytes::copy_from_slice(all[at])).collect()
+        };
+        match asks {
+            Asks::Get(all) => Operation::GetMany(GetMany { keyspace, keys: keys(all) }),
+            Asks::Delete(all) => Operation::DeleteMany(DeleteMany { keyspace, keys: keys(all) }),
+            Asks::Put(all) => {
+                let items = parcel.places.iter().map(|&at| item_to(&all[at])).collect();
+                Operation::PutMany(PutMany { keyspace, items })
+            }
+        }
+    }
+
+    /// What one owner says of its keys.
+    fn sorted(
+        &self,
+        parcel: &Parcel,
+        asks: Asks<'_>,
+        reply: Result<Reply, CallFailed>,
+    ) -> Vec<Sorted> {
+        let each = |sorted: &dyn Fn() -> Sorted| parcel.places.iter().map(|_| sorted()).collect();
+        let failed = |error: &Error| each(&|| Sorted::Told(Err(error.clone())));
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(CallFailed::Unknown(why)) if !asks.are_reads() => {
+                return failed(&Error::outcome_unknown(&parcel.to, &why));
+            }
+            Err(_not_done) => return each(&|| Sorted::Alone),
+        };
+        let outcome = match heard(self.name(), &parcel.to, reply) {
+            Heard::Moved => return each(&|| Sorted::Alone),
+            Heard::Failed(error) => return failed(&error),
+            Heard::Answer(outcome) => outcome,
+        };
+        let said = Said::of(outcome).filter(|said| said.0.len() == parcel.places.len());
+        let Some(said) = said else {
+            return failed(&Error::not_understood(&parcel.to));
+        };
+        let sort = |(one, &at): (One, &usize)| match one {
+            One::Moved => Sorted::Alone,
+            One::Failed(failure) => Sorted::Told(Err(understood(self.name(), failure))),
+            One::Done(outcome) => Sorted::Told(
+                told(&self.inner, asks.one(at), outcome)
+                    .unwrap_or_else(|| Err(Error::not_understood(&parcel.to))),
+            ),
+        };
+        said.0.into_iter().zip(&parcel.places).map(sort).collect()
+    }
+}
+
+fn is_elsewhere<T>(answer: &Result<T, Error>) -> bool {
+    answer.as_ref().is_err_and(Error::is_elsewhere)
+}
+
+/// What is said of many keys, each as it would be said of one.
+struct Said(Vec<One>);
+
+enum One {
+    Moved,
+    Failed(distcache_cluster::proto::Failure),
+    Done(Outcome),
+}
+
+impl Said {
+    /// `None` if it is not understood.
+    fn of(outcome: Outcome) -> Option<Self> {
+        macro_rules! each {
+            ($results:expr, $kind:path, $done:path => $as_one:path) => {{
+                use $kind as Kind;
+                let one = |result: Option<Kind>| {
+                    Some(match result? {
+                        Kind::Moved(_) => One::Moved,
+                        Kind::Failure(failure) => One::Failed(failure),
+                        $done(done) => One::Done($as_one(done)),
+                    })
+                };
+                $results.into_iter().map(|result| one(result.result)).collect::<Option<_>>()
+            }};
+        }
+        let said = match outcome {
+            Outcome::GetMany(many) => {
+                each!(many.results, many_read::result::Result, Kind::Read => Outcome::Get)
+            }
+            Outcome::PutMany(many) => {
+                each!(many.results, many_written::result::Result, Kind::Written => Outcome::Put)
+            }
+            Outcome::DeleteMany(many) => each!(
+                many.results,
+                many_forgotten::result::Result,
+                Kind::Forgotten => Outcome::Delete
+            ),
+            _ => None,
+        };
+        said.map(Self)
+    }
+}

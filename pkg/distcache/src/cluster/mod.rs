@@ -1,0 +1,39 @@
+//! The other members of the cluster.
+//!
+//! ```text
+//!   Keyspace::get ── Elsewhere ──► afar ──► Away ──► Cluster::call_by ──► the owner's Service
+//!                                   │                                          │
+//!                                   │ nobody answers for the key               ▼
+//!                                   ▼                                Keyspace::here_async
+//!                                Passing: loads, and keeps nothing
+//! ```
+//!
+//! A call is tried here first: a key of this process costs no more than its claim. Only
+//! what the cache refuses because it is another's (`Elsewhere`) comes here.
+
+mod afar;
+mod away;
+mod config;
+mod error;
+mod everywhere;
+mod keyspaces;
+mod many;
+mod member;
+mod passing;
+mod service;
+mod shared_keyspace;
+mod start;
+mod words;
+
+pub(crate) use away::Away;
+pub use config::{ClusterConfig, DiscoveryFailed, Dns, Standalone, Static};
+pub use error::ClusterError;
+pub(crate) use everywhere::Order;
+pub(crate) use keyspaces::{Agreed, Turn};
+pub use member::{Member, MemberState, Members};
+pub(crate) use passing::Passing;
+pub(crate) use shared_keyspace::SharedKeyspace;
+
+pub use distcache_cluster::agreement::OnMinority;
+pub use distcache_cluster::wire::{Certificates, Tls, TlsError};
+pub use distcache_cluster::{ClusterId, Discovery, MemberId};

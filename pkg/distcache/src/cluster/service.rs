@@ -1,0 +1,266 @@
+//! What other members ask, answered by this process alone: nothing is passed on.
+
+use std::fmt;
+use std::future::ready;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use distcache_bus::Deadline;
+use distcache_cluster::links::{MemberId, Serve, Serving};
+use distcache_cluster::proto::reply::Outcome;
+use distcache_cluster::proto::request::Operation;
+use distcache_cluster::proto::{
+    self, Failure, Forgotten, ManyForgotten, ManyRead, ManyWritten, Moved, Nothing, Read, Reply,
+    Request, Written, many_forgotten, many_read, many_written,
+};
+use distcache_cluster::{Tenant, View};
+use distcache_manager::{CacheManager, Error as CacheError, codes};
+use futures_util::future::BoxFuture;
+
+use super::everywhere::{Order, Scan};
+use super::many::KEYS_A_REQUEST;
+use super::words::{OwnItem, Question, failure, found_to, outcome};
+use crate::engine::Shared;
+use crate::keyspace::ask::Ask;
+use crate::{Error, Item, Keyspace};
+
+/// Answers other members from the keyspaces of this process.
+pub(super) struct Service {
+    keyspaces: Arc<ArcSwap<Vec<Keyspace>>>,
+    manager: Arc<CacheManager>,
+    /// It ends when its users let go of it, whatever others ask meanwhile.
+    engine: Weak<Shared>,
+}
+
+/// Bytes of the values in one reply: well below a frame.
+const BYTES_A_REPLY: usize = 8 << 20;
+
+/// A reply on its way.
+type Replying = BoxFuture<'static, Reply>;
+
+impl Service {
+    pub(super) fn of(engine: &Arc<Shared>) -> Self {
+        let (keyspaces, manager) = (engine.keyspaces.clone(), engine.manager.clone());
+        Self { keyspaces, manager, engine: Arc::downgrade(engine) }
+    }
+
+    /// Does `work` in a keyspace of this process, whose reads end when the sender's
+    /// patience does.
+    fn within<F>(
+        &self,
+        name: &str,
+        time_left: Duration,
+        work: impl FnOnce(Keyspace) -> F,
+    ) -> Replying
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let keyspaces = self.keyspaces.load();
+        match keyspaces.iter().find(|keyspace| keyspace.name() == name) {
+            Some(keyspace) => self.replying(work(keyspace.within(time_left))),
+            None => self.replying(ready(failed(&Error::keyspace_unknown(name)))),
+        }
+    }
+
+    /// The reply that says what `work` comes to, and by which view.
+    fn replying(&self, work: impl Future<Output = Outcome> + Send + 'static) -> Replying {
+        let manager = self.manager.clone();
+        Box::pin(async move {
+            let outcome = work.await;
+            // Afterwards: it is by this view, or a later one, that it was done.
+            let epoch = manager.epoch().view();
+            Reply { epoch, outcome: Some(outcome), ..Reply::default() }
+        })
+    }
+
+    fn begin(&self, operation: Operation, time_left: Duration) -> Replying {
+        if let Operation::Get(proto::Get { keyspace, key, passes: true, began_ago_ms }) = operation
+        {
+            let began_ago = Duration::from_millis(began_ago_ms);
+            return self.within(&keyspace, time_left, |keyspace| {
+                passed(keyspace, key, began_ago, time_left)
+            });
+        }
+        let operation = match Question::of(operation) {
+            Ok((keyspace, question)) => {
+                return self.within(&keyspace, time_left, |keyspace| one(keyspace, question));
+            }
+            Err(operation) => *operation,
+        };
+        match operation {
+            Operation::GetMany(proto::GetMany { keyspace, keys }) if fits(keys.len()) => {
+                self.within(&keyspace, time_left, |keyspace| get_many(keyspace, keys))
+            }
+            Operation::PutMany(proto::PutMany { keyspace, items }) if fits(items.len()) => {
+                self.within(&keyspace, time_left, |keyspace| put_many(keyspace, items))
+            }
+            Operation::DeleteMany(proto::DeleteMany { keyspace, keys }) if fits(keys.len()) => {
+                self.within(&keyspace, time_left, |keyspace| delete_many(keyspace, keys))
+            }
+            Operation::GetMany(_) | Operation::PutMany(_) | Operation::DeleteMany(_) => {
+                self.replying(ready(too_many()))
+            }
+            Operation::Scan(scan) => {
+                let scan = Scan::from(scan);
+                self.within(&scan.keyspace.clone(), time_left, |keyspace| async move {
+                    scan.answered(&keyspace).await.unwrap_or_else(|error| failed(&error))
+                })
+            }
+            other => match Order::of(other) {
+                Some((keyspace, order)) => {
+                    self.within(&keyspace, time_left, |keyspace| async move {
+                        order.answered(&keyspace).await.unwrap_or_else(|error| failed(&error))
+                    })
+                }
+                None => self.replying(ready(Outcome::Unsupported(Nothing {}))),
+            },
+        }
+    }
+}
+
+impl Serve for Service {
+    fn serve(&self, _from: MemberId, request: Request) -> Serving {
+        let time_left = Duration::from_millis(request.time_left_ms.into());
+        let mut replying = match request.operation {
+            Some(operation) => self.begin(operation, time_left),
+            None => self.replying(ready(Outcome::Unsupported(Nothing {}))),
+        };
+        // A hit is there at once, and needs no task.
+        match replying.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(reply) => Serving::Now(reply),
+            Poll::Pending => Serving::Later(replying),
+        }
+    }
+}
+
+impl Tenant for Service {
+    fn settled(&self, view: &Arc<View>) {
+        let Some(engine) = self.engine.upgrade() else { return };
+        engine.conform(view.keyspaces());
+        engine.end_writes_of_before();
+    }
+}
+
+fn failed(error: &Error) -> Outcome {
+    if error.is_elsewhere() { Outcome::Moved(Moved {}) } else { Outcome::Failure(failure(error)) }
+}
+
+fn fits(keys: usize) -> bool {
+    keys <= KEYS_A_REQUEST
+}
+
+fn too_many() -> Outcome {
+    Outcome::Failure(Failure {
+        code: codes::NOT_UNDERSTOOD.number().into(),
+        message: format!("a request between members has {KEYS_A_REQUEST} keys at most"),
+        ..Failure::default()
+    })
+}
+
+async fn one(keyspace: Keyspace, question: Question) -> Outcome {
+    match question {
+        Question::Get(key) => asked(&keyspace, Ask::Get { key: &key }).await,
+        Question::Peek(key) => asked(&keyspace, Ask::Peek { key: &key }).await,
+        Question::Trace(key) => asked(&keyspace, Ask::Trace { key: &key }).await,
+        Question::Put(item) => asked(&keyspace, Ask::Put(&item.item())).await,
+        Question::Delete { key, condition, is_invalidation } => {
+            asked(&keyspace, Ask::Delete { key: &key, condition, is_invalidation }).await
+        }
+        Question::Touch { key, until } => asked(&keyspace, Ask::Touch { key: &key, until }).await,
+        Question::Increment { key, by } => asked(&keyspace, Ask::Increment { key: &key, by }).await,
+    }
+}
+
+async fn asked(keyspace: &Keyspace, ask: Ask<'_>) -> Outcome {
+    match keyspace.here_async(ask).await {
+        Ok(told) => outcome(&keyspace.inner, ask, told),
+        Err(error) => failed(&error),
+    }
+}
+
+/// A read whose owner the sender cannot reach.
+async fn passed(
+    keyspace: Keyspace,
+    key: Bytes,
+    began_ago: Duration,
+    time_left: Duration,
+) -> Outcome {
+    let ends_at = Deadline::within(time_left).instant();
+    let ask = Ask::Get { key: &key };
+    match keyspace.here_async(ask).await {
+        Err(error) if error.is_elsewhere() && keyspace.may_pass() => {}
+        Err(error) => return failed(&error),
+        Ok(told) => return outcome(&keyspace.inner, ask, told),
+    }
+    match keyspace.pass(&key, began_ago, ends_at).await {
+        Ok(found) => Outcome::Get(read(&keyspace, found)),
+        Err(error) => failed(&error),
+    }
+}
+
+fn read(keyspace: &Keyspace, found: Option<crate::Found>) -> Read {
+    Read { found: found.map(|found| found_to(&keyspace.inner, &found)) }
+}
+
+/// One answer of many.
+macro_rules! each {
+    ($kind:path, $answer:expr, $done:expr) => {{
+        use $kind as Kind;
+        match $answer {
+            Ok(done) => $done(done),
+            Err(error) if error.is_elsewhere() => Kind::Moved(Moved {}),
+            Err(error) => Kind::Failure(failure(&error)),
+        }
+    }};
+}
+
+async fn get_many(keyspace: Keyspace, keys: Vec<Bytes>) -> Outcome {
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+    let answers = keyspace.get_many_here_async(&keys).await;
+    let mut bytes = 0;
+    // What has no room in a frame is asked for by itself.
+    let fitting = |answer: Result<Option<crate::Found>, Error>| {
+        bytes += answer.iter().flatten().map(|found| found.len()).sum::<usize>();
+        if BYTES_A_REPLY < bytes { Err(CacheError::Elsewhere.into()) } else { answer }
+    };
+    let answers = answers.into_iter().map(fitting);
+    let result = |answer: Result<_, Error>| {
+        let done = |found| many_read::result::Result::Read(read(&keyspace, found));
+        let result = Some(each!(many_read::result::Result, answer, done));
+        many_read::Result { result }
+    };
+    Outcome::GetMany(ManyRead { results: answers.map(result).collect() })
+}
+
+async fn put_many(keyspace: Keyspace, items: Vec<proto::Item>) -> Outcome {
+    let items: Vec<OwnItem> = items.into_iter().map(OwnItem::from).collect();
+    let items: Vec<Item<'_>> = items.iter().map(OwnItem::item).collect();
+    let answers = keyspace.put_many_here_async(&items).await;
+    let result = |answer: Result<distcache_manager::Version, Error>| {
+        let written = |version: distcache_manager::Version| Written { version: version.get() };
+        let done = |version| many_written::result::Result::Written(written(version));
+        let result = Some(each!(many_written::result::Result, answer, done));
+        many_written::Result { result }
+    };
+    Outcome::PutMany(ManyWritten { results: answers.into_iter().map(result).collect() })
+}
+
+async fn delete_many(keyspace: Keyspace, keys: Vec<Bytes>) -> Outcome {
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+    let answers = keyspace.delete_many_here_async(&keys).await;
+    let result = |answer: Result<_, Error>| {
+        let done = |was_there| many_forgotten::result::Result::Forgotten(Forgotten { was_there });
+        let result = Some(each!(many_forgotten::result::Result, answer, done));
+        many_forgotten::Result { result }
+    };
+    Outcome::DeleteMany(ManyForgotten { results: answers.into_iter().map(result).collect() })
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,11 @@
+//! Engines of one cluster: each answers for every key.
+
+mod batches;
+mod calls;
+mod embedded;
+mod fleet;
+mod herd;
+mod keyspaces;
+mod outages;
+mod stores;
+mod walks;

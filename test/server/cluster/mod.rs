@@ -1,0 +1,11 @@
+//! Three servers that are one cache: real processes, sockets and signals.
+
+mod ends;
+mod fleet;
+mod page;
+mod reads;
+mod refusals;
+#[cfg(feature = "certs")]
+mod tls;
+
+use fleet::Fleet;
