@@ -167,7 +167,8 @@ impl Cluster {
 
     /// Leaves in good order, within so long: lets the others have its keys, hands them
     /// its entries, and [closes](Self::close). Until the others have agreed that it is
-    /// gone it answers for its keys; after that it gives what they ask for.
+    /// gone it answers for its keys; after that it gives what they ask for. What they
+    /// have asked before it parts from them is answered.
     ///
     /// # Errors
     /// [`NotAgreed::Late`] if they did not agree in time. It is closed all the same, and is
@@ -178,6 +179,7 @@ impl Cluster {
         if departed.is_ok() {
             self.handover.given(deadline).await;
         }
+        self.links.part(deadline).await;
         self.close().await;
         departed
     }

@@ -15,20 +15,20 @@ use crate::proto::frame::Kind;
 use crate::wire::{Incoming, Listener, Opening, Pipe};
 
 impl Hub {
-    /// Accepts others until the links close.
+    /// Accepts others until we leave.
     pub(super) async fn accept(self: Arc<Self>, mut listener: Box<dyn Listener>) {
         let room = Arc::new(Semaphore::new(self.shared.settings.openings_max));
-        let closing = self.closing.clone();
+        let parting = self.parting.clone();
         let mut next = async || {
             let place = room.clone().acquire_owned().await.expect("it is never closed");
             (place, listener.accept().await)
         };
-        while let Some((place, accepted)) = closing.run_until_cancelled(next()).await {
+        while let Some((place, accepted)) = parting.run_until_cancelled(next()).await {
             match accepted {
                 Ok(opening) => {
                     let hub = self.clone();
                     self.spawn(async move {
-                        hub.closing.run_until_cancelled(hub.open(opening)).await;
+                        hub.parting.run_until_cancelled(hub.open(opening)).await;
                         drop(place);
                     });
                 }
@@ -58,8 +58,7 @@ impl Hub {
         };
         match heard {
             Ok(Kind::Hello(hello)) => self.admit(&hello, pipe).await,
-            Ok(Kind::Refusal(_) | Kind::Request(_) | Kind::Reply(_) | Kind::KeepAlive(_))
-            | Err(Ended::NotUnderstood) => self.refuse(pipe, &no_hello()).await,
+            Ok(_) | Err(Ended::NotUnderstood) => self.refuse(pipe, &no_hello()).await,
             Err(ended) => Err(ended.to_string()),
         }
     }

@@ -24,7 +24,7 @@ impl Hub {
         // Hence the try fails in any case; after a success that does nothing.
         let _end = FailOnDrop(&self.shared.settings, &peer, this_try);
         let connected = tokio::select! {
-            () = self.closing.cancelled() => Err(NotSent::Closed),
+            () = self.parting.cancelled() => Err(NotSent::Closed),
             connected = self.connect(&peer, this_try) => connected,
         };
         if let Err(why) = connected {
@@ -70,9 +70,7 @@ impl Hub {
         let theirs = match first(pipe.incoming.as_mut()).await.map_err(lost)? {
             Kind::Hello(hello) => hello,
             Kind::Refusal(refusal) => return Err(Refused::heard(&refusal).into()),
-            Kind::Request(_) | Kind::Reply(_) | Kind::KeepAlive(_) => {
-                return Err(no_hello().into());
-            }
+            _ => return Err(no_hello().into()),
         };
         let other = hello::judge(settings, &theirs, &pipe.identity)?;
         let link = Link::new(&self.shared, &other, (settings.member, dial), pipe.outgoing, None);

@@ -42,6 +42,10 @@ pub(super) fn keep_alive() -> Bytes {
     encode(&Kind::KeepAlive(Nothing {}))
 }
 
+pub(super) fn farewell() -> Bytes {
+    encode(&Kind::Farewell(Nothing {}))
+}
+
 fn reply(number: u64, outcome: Outcome) -> Bytes {
     encode(&Kind::Reply(Reply { number, epoch: 0, outcome: Some(outcome) }))
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use distcache_bus::{Waiter, reply_slot};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +49,8 @@ pub(super) struct Link {
     next_number: AtomicU64,
     /// Frames that were read.
     pub(super) heard: AtomicU64,
+    /// Wakes what parts the two members.
+    pub(super) parts: Notify,
     /// Requests that are served as tasks now.
     pub(super) laters: AtomicUsize,
 }
@@ -73,6 +75,7 @@ impl Link {
             over: CancellationToken::new(),
             next_number: AtomicU64::new(1),
             heard: AtomicU64::new(0),
+            parts: Notify::new(),
             laters: AtomicUsize::new(0),
         })
     }
@@ -112,6 +115,10 @@ impl Link {
             Ok(turn) => self.take(turn),
             Err(why) => self.cut(&why),
         }
+    }
+
+    pub(super) fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock()
     }
 
     /// Bytes of replies that may be sent.

@@ -25,6 +25,7 @@ mod accept;
 mod counts;
 mod dial;
 mod failed;
+mod farewell;
 pub mod frames;
 mod hello;
 mod link;
@@ -80,6 +81,9 @@ struct Hub {
     dials: AtomicU64,
     runtime: Handle,
     tasks: TaskTracker,
+    /// Cancelled when we leave: no connection is begun or taken any more.
+    parting: CancellationToken,
+    /// Cancelled when all links end.
     closing: CancellationToken,
 }
 
@@ -119,6 +123,7 @@ impl Links {
             dials: AtomicU64::new(0),
             runtime: Handle::current(),
             tasks: TaskTracker::new(),
+            parting: CancellationToken::new(),
             closing: CancellationToken::new(),
         });
         hub.spawn(hub.clone().accept(listener));
@@ -222,6 +227,13 @@ impl Links {
         self.hub.shared.counters.told()
     }
 
+    /// Parts from all others: neither side asks the other anything more, what was asked
+    /// is answered, and the connections end. From now on calls fail as not sent.
+    /// Connections that are left at the deadline stay: [`close`](Self::close) them.
+    pub async fn part(&self, deadline: Instant) {
+        self.hub.part(deadline).await;
+    }
+
     /// Ends all connections, and waits until every task has ended. Calls that wait
     /// fail; requests that are served as tasks are dropped.
     pub async fn close(&self) {
@@ -248,7 +260,7 @@ impl Hub {
         Ok(match asked {
             Asked::Linked(link) => Ok(link),
             Asked::Waits(waiter) => Err(waiter),
-            Asked::Dials(this_try, _) if self.closing.is_cancelled() => {
+            Asked::Dials(this_try, _) if self.parting.is_cancelled() => {
                 peer.fail(this_try, &NotSent::Closed, settings);
                 return Err(NotSent::Closed);
             }
@@ -282,6 +294,7 @@ impl Hub {
     }
 
     fn end(&self) {
+        self.parting.cancel();
         self.closing.cancel();
         self.tasks.close();
         for link in self.peers.links() {

@@ -6,6 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use distcache_bus::Replier;
 
+use super::farewell::Parting;
 use super::{CallFailed, Ended, Lost, NotSent, Settings};
 use crate::proto::Reply;
 use crate::wire::Outgoing;
@@ -39,6 +40,7 @@ pub(super) struct Outbox {
     taken: u64,
     /// Calls that wait for their reply, by number.
     waiting: HashMap<u64, Waiting>,
+    pub(super) parting: Parting,
     ended: Option<Ended>,
 }
 
@@ -111,6 +113,7 @@ impl Outbox {
             reply_bytes,
             taken: 0,
             waiting: HashMap::new(),
+            parting: Parting::No,
             ended: None,
         }
     }
@@ -126,6 +129,7 @@ impl Outbox {
         if let Some(ended) = &self.ended {
             return Err(NotSent::Lost(ended.clone()));
         }
+        self.parting.may_ask().map_err(NotSent::Lost)?;
         if settings.calls_max <= self.waiting.len() {
             return Err(NotSent::CallsFull { max: settings.calls_max });
         }

@@ -1,20 +1,22 @@
-//! The task of a link that writes, and says now and then that we are there.
+//! The task of a link that writes, says now and then that we are there, and parts.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::farewell::part;
 use super::link::Link;
 use super::outbox::Company;
 use super::{Ended, frames};
 
-/// Writes, and keeps the link alive, until it has ended.
+/// Writes, keeps the link alive, and parts from the other, until it has ended.
 pub(super) async fn run(link: Arc<Link>) {
     tokio::select! {
         () = link.over.cancelled() => {}
         why = write(&link) => link.cut(&why),
         why = keep(&link) => link.cut(&why),
+        why = part(&link) => link.cut(&why),
     }
 }
 

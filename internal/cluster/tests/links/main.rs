@@ -4,6 +4,7 @@
 mod bounds;
 mod calls;
 mod crossing;
+mod farewell;
 mod faults;
 mod hostile;
 mod introductions;
