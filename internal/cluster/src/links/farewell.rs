@@ -133,7 +133,9 @@ impl Hub {
             loop {
                 // Some may have come to be since the last look.
                 let links = self.peers.links();
-                links.iter().for_each(|link| link.say_farewell());
+                for link in &links {
+                    link.say_farewell();
+                }
                 if links.is_empty() {
                     return;
                 }
