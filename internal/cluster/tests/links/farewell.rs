@@ -29,9 +29,9 @@ async fn both_are_answered(leaves: Member, stays: Member) {
     assert!(!parted.is_finished(), "two calls are on their way");
     stays.echo.may.add_permits(1);
     leaves.echo.may.add_permits(1);
-    parted.await.unwrap();
+    parted.await.expect("it parts");
     for call in calls {
-        assert_eq!(call.await.unwrap().unwrap(), "later");
+        assert_eq!(call.await.expect("no panic").expect("a reply"), "later");
     }
     assert!(leaves.links.linked().is_empty());
     until("the other has seen the end", || stays.links.linked().is_empty()).await;
