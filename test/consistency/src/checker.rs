@@ -183,11 +183,12 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.operation)?;
         match self.why {
-            Wrong::Stale { shown } => write!(f, "version {shown:x} was shown before"),
+            Wrong::Stale { shown } | Wrong::NotAbove { shown } => {
+                write!(f, "version {shown:x} was shown before")
+            }
             Wrong::Resurrected { deleted } => {
                 write!(f, "all up to version {deleted:x} was deleted before")
             }
-            Wrong::NotAbove { shown } => write!(f, "version {shown:x} was shown before"),
             Wrong::NeverWritten => f.write_str("nobody had begun to write that"),
             Wrong::TwoOfOne { before: Found { value, version } } => {
                 write!(f, "{value} was version {version:x} before")

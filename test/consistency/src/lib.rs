@@ -1,4 +1,5 @@
-//! Whole clusters under faults, and whether their clients ever saw something older than
-//! they might.
+//! Whether what the clients of a cluster saw is what they may see. The program beside it
+//! runs the clusters: `cargo run --release -p distcache-consistency -- --help`.
+
 pub mod checker;
 pub mod operation;

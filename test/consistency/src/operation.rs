@@ -60,10 +60,10 @@ impl Operation {
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |nanos: Nanos| nanos as f64 / 1e6;
-        write!(f, "key {} at member {}, {:.3} ms to ", self.key, self.member, ms(self.began))?;
+        let us = |nanos: Nanos| nanos / 1000;
+        write!(f, "key {} at member {}, {} us to ", self.key, self.member, us(self.began))?;
         match self.ended {
-            Some(ended) => write!(f, "{:.3} ms: ", ms(ended))?,
+            Some(ended) => write!(f, "{} us: ", us(ended))?,
             None => f.write_str("an unknown time: ")?,
         }
         match self.what {
