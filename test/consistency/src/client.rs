@@ -64,10 +64,15 @@ impl Client {
             .header(HOST, self.address.to_string())
             .body(Full::from(body.to_owned()))
             .expect("paths are made here");
-        let mut sender = match self.sender.take() {
-            // One that was closed while nobody asked has sent nothing of this.
-            Some(sender) if !sender.is_closed() => sender,
-            _ => self.connect().await?,
+        let mut held = self.sender.take();
+        let is_ready = match &mut held {
+            Some(sender) => sender.ready().await.is_ok(),
+            None => false,
+        };
+        // One that was closed while nobody asked has sent nothing of this.
+        let mut sender = match held.filter(|_| is_ready) {
+            Some(sender) => sender,
+            None => self.connect().await?,
         };
         let asked = async {
             let answer = sender.send_request(request).await.ok()?;

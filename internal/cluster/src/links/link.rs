@@ -49,7 +49,7 @@ pub(super) struct Link {
     next_number: AtomicU64,
     /// Frames that were read.
     pub(super) heard: AtomicU64,
-    /// Wakes what parts the two members.
+    /// Wakes what says farewell to one that leaves.
     pub(super) parts: Notify,
     /// Requests that are served as tasks now.
     pub(super) laters: AtomicUsize,

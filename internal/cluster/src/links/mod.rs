@@ -227,9 +227,9 @@ impl Links {
         self.hub.shared.counters.told()
     }
 
-    /// Parts from all others: neither side asks the other anything more, what was asked
-    /// is answered, and the connections end. From now on calls fail as not sent.
-    /// Connections that are left at the deadline stay: [`close`](Self::close) them.
+    /// Parts from all others, before [`close`](Self::close): they ask us nothing more, and
+    /// what was asked is answered, both ways. Calls of ours are made until they wait for
+    /// nothing, and fail as not sent then. It returns at the deadline in any case.
     pub async fn part(&self, deadline: Instant) {
         self.hub.part(deadline).await;
     }

@@ -113,7 +113,7 @@ impl Outbox {
             reply_bytes,
             taken: 0,
             waiting: HashMap::new(),
-            parting: Parting::No,
+            parting: Parting::default(),
             ended: None,
         }
     }

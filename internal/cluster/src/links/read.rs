@@ -109,6 +109,7 @@ impl Reader {
             Ok(Kind::Reply(reply)) => self.link.complete(reply),
             Ok(Kind::Request(request)) => self.serve(request, answers),
             Ok(Kind::KeepAlive(_)) => {}
+            Ok(Kind::Leaving(_)) => self.link.hear_leaving(),
             Ok(Kind::Farewell(_)) => self.link.hear_farewell(),
             Ok(Kind::Hello(_) | Kind::Refusal(_)) => return Err(Ended::SecondHello),
             Err(not_understood) => {
