@@ -11,6 +11,8 @@
 //! It asks until the end because others may wait for what it has to ask for: to answer
 //! one request it may need another member.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,37 +28,57 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// How far two members have come in parting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Parting {
+    we: We,
+    they: They,
+    /// They wait for no reply of ours any more, and ask nothing.
+    is_let_go: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum We {
+    #[default]
+    Stay,
     /// We have said that we leave.
-    we_leave: bool,
+    Leave,
+    /// We ask nothing more.
+    AreSilent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum They {
+    #[default]
+    Stay,
     /// They have said that they leave.
-    they_leave: bool,
-    /// They wait for no reply of ours any more.
-    have_heard_farewell: bool,
-    /// And we wait for none of theirs.
-    have_said_farewell: bool,
-    /// We leave, and ask nothing more.
-    is_over: bool,
+    Leave,
+    /// And we have said farewell.
+    AreLetGo,
 }
 
 impl Parting {
     /// Whether requests may be sent.
-    pub(super) fn may_ask(&self) -> Result<(), Ended> {
-        match self {
-            Self { they_leave: true, .. } => Err(Ended::Left),
-            Self { is_over: true, .. } => Err(Ended::Closed),
-            _ => Ok(()),
+    pub(super) fn may_ask(self) -> Result<(), Ended> {
+        match (self.we, self.they) {
+            (We::Stay | We::Leave, They::Stay) => Ok(()),
+            (We::AreSilent, They::Stay) => Err(Ended::Closed),
+            (_, They::Leave | They::AreLetGo) => Err(Ended::Left),
         }
     }
 
     /// Returns whether it is to be said that we leave.
     fn leave(&mut self) -> bool {
-        !std::mem::replace(&mut self.we_leave, true)
+        let is_new = self.we == We::Stay;
+        if is_new {
+            self.we = We::Leave;
+        }
+        is_new
     }
 
     /// Returns whether farewell is to be said, when so many replies are waited for.
     fn farewell(&mut self, waiting: usize) -> bool {
-        let is_due = self.they_leave && waiting == 0 && !self.have_said_farewell;
-        self.have_said_farewell |= is_due;
+        let is_due = self.they == They::Leave && waiting == 0;
+        if is_due {
+            self.they = They::AreLetGo;
+        }
         is_due
     }
 }
@@ -70,17 +92,21 @@ impl Link {
 
     /// The other leaves.
     pub(super) fn hear_leaving(&self) {
-        self.outbox().parting.they_leave = true;
+        let mut outbox = self.outbox();
+        if outbox.parting.they == They::Stay {
+            outbox.parting.they = They::Leave;
+        }
+        drop(outbox);
         self.parts.notify_one();
     }
 
     /// The other waits for no reply of ours, and asks nothing more.
     pub(super) fn hear_farewell(&self) {
-        self.outbox().parting.have_heard_farewell = true;
+        self.outbox().parting.is_let_go = true;
     }
 
-    /// Says farewell to one that leaves, if it is time.
-    fn part_on(&self) {
+    /// Says farewell to one that leaves, if it is time. Returns whether it was.
+    fn let_go(&self) -> bool {
         let is_due = {
             let mut outbox = self.outbox();
             let waiting = outbox.waiting();
@@ -89,28 +115,30 @@ impl Link {
         if is_due {
             self.post(std::iter::once(frames::farewell()), Company::Alone);
         }
+        is_due
     }
 
     /// Whether the other waits for no reply of ours.
     fn is_let_go(&self) -> bool {
-        self.outbox().parting.have_heard_farewell
+        self.outbox().parting.is_let_go
     }
 
     /// Sends no more requests. Returns whether it waits for no reply.
     fn is_silent(&self) -> bool {
         let mut outbox = self.outbox();
-        outbox.parting.is_over = true;
+        outbox.parting.we = We::AreSilent;
         outbox.waiting() == 0
     }
 }
 
 /// Says farewell when the other leaves and has answered all; for the task that writes.
-pub(super) async fn part(link: &Link) {
+pub(super) async fn part(link: &Link) -> Infallible {
     link.parts.notified().await;
-    loop {
-        link.part_on();
+    while !link.let_go() {
         sleep(PAUSE).await;
     }
+    // The other ends the link.
+    pending().await
 }
 
 impl Hub {
@@ -149,13 +177,12 @@ mod tests {
     fn who_leaves_asks_until_the_end_and_the_other_no_more() {
         let (mut leaves, mut other) = (Parting::default(), Parting::default());
         assert!(leaves.leave() && !leaves.leave());
-        other.they_leave = true;
+        other.they = They::Leave;
         assert!(leaves.may_ask().is_ok());
         assert!(matches!(other.may_ask(), Err(Ended::Left)));
         assert!(!other.farewell(1), "it waits for a reply");
         assert!(other.farewell(0) && !other.farewell(0));
-        leaves.have_heard_farewell = true;
-        leaves.is_over = true;
+        leaves.we = We::AreSilent;
         assert!(matches!(leaves.may_ask(), Err(Ended::Closed)));
     }
 }
