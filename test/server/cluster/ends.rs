@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::Fleet;
-use super::fleet::{Read, put, put_at_last, read, read_at_last};
-use crate::support::{Server, eventually};
+use super::fleet::{Read, members, put, put_at_last, read, read_at_last};
+use crate::support::{Client, Server, eventually, head};
 
 /// Enough that each of three owns some.
 const KEYS: u64 = 48;
@@ -44,6 +44,10 @@ fn one_leaves_and_no_request_to_the_others_fails() {
         put(fleet.server(0), &key(n), 1);
     }
     let leaving = fleet.take(0);
+    let id = members(&leaving)["me"].as_str().expect("it is one").to_owned();
+    let mut events = Client::connect(fleet.server(1).address());
+    events.send(head("GET", "/v1/events", "", 0));
+    events.line_of("event: open");
     let has_left = AtomicBool::new(false);
     thread::scope(|scope| {
         for (at, server) in fleet.servers().enumerate() {
@@ -54,6 +58,9 @@ fn one_leaves_and_no_request_to_the_others_fails() {
         has_left.store(true, Ordering::Relaxed);
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     });
+    events.line_of("event: member_left");
+    let told = events.line_of("data: ");
+    assert!(told.contains(&id), "{told}");
     fleet.settle();
 }
 

@@ -104,6 +104,18 @@ impl Client {
         }
     }
 
+    /// Reads a stream until a line begins so; that line.
+    pub(crate) fn line_of(&mut self, beginning: &str) -> String {
+        loop {
+            let mut line = String::new();
+            let bytes = self.stream.read_line(&mut line).expect("it comes in time");
+            assert_ne!(bytes, 0, "the stream has ended before {beginning:?}");
+            if line.starts_with(beginning) {
+                return line.trim_end().to_owned();
+            }
+        }
+    }
+
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         if self.stream.read_line(&mut line).ok()? == 0 {

@@ -1,3 +1,5 @@
+//! Hand-made histories, right and wrong, and the search of all orders of small ones.
+
 use proptest::prelude::*;
 
 use super::*;
