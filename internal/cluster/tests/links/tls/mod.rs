@@ -19,7 +19,7 @@ use crate::support::{Member, address, until};
 const HOST: &str = "127.0.0.1";
 
 /// A timeout that is the point of a test, and one that must not be.
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_secs(1);
 const NEVER: Duration = Duration::from_mins(10);
 
 /// Two members of one authority.

@@ -10,7 +10,7 @@ use distcache_cluster::proto::frame::Kind;
 use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{GetMany, Nothing, Peek, Request, Scan, Stats, Trace};
 
-use super::stranger::{Stranger, framed, get, request};
+use super::stranger::{Stranger, found, framed, get, hello, request};
 use super::{Entries, KEYSPACE, address, entries, filled};
 
 /// Frames that are sent before the replies are read.
@@ -173,6 +173,15 @@ impl Siege<'_> {
     }
 }
 
+fn flipped(frame: &[u8], dice: &mut Dice) -> Bytes {
+    let mut frame = frame.to_vec();
+    for _ in 0..=dice.below(4) {
+        let at = dice.below(frame.len());
+        frame[at] ^= 1 << dice.below(8);
+    }
+    frame.into()
+}
+
 /// So many frames, of one bit to four that are flipped.
 fn flip(count: u32) {
     let (fleet, space) = filled();
@@ -183,29 +192,47 @@ fn flip(count: u32) {
     let (batch, asked, cuts, changes) = (Vec::new(), 0, 0, 0);
     let mut siege = Siege { space: &space, to, expected, stranger, batch, asked, cuts, changes };
     for number in 1..=count {
-        let mut frame = recorded[dice.below(recorded.len())].to_vec();
-        for _ in 0..=dice.below(4) {
-            let at = dice.below(frame.len());
-            frame[at] ^= 1 << dice.below(8);
-        }
-        siege.take(&frame.into());
+        let frame = &recorded[dice.below(recorded.len())];
+        siege.take(&flipped(frame, &mut dice));
         if number % 10_000 == 0 {
             siege.assert_unchanged();
         }
     }
     siege.assert_unchanged();
     let count = u64::from(count);
-    assert!(count / 100 < siege.cuts && siege.cuts < count / 2, "{} were none", siege.cuts);
+    assert!(count / 100 < siege.cuts && siege.cuts < count, "{} end a connection", siege.cuts);
     assert!(count / 10_000 < siege.changes && siege.changes < count / 10, "{}", siege.changes);
 }
 
 #[test]
 fn flipped_bits_in_recorded_reads_change_nothing_but_what_a_request_then_asks() {
-    flip(50_000);
+    flip(100_000);
 }
 
 #[test]
 #[ignore = "long: a million frames"]
 fn a_million_frames_of_flipped_bits_change_nothing_but_what_a_request_then_asks() {
     flip(1_000_000);
+}
+
+#[test]
+fn flipped_bits_in_a_recorded_hello_are_a_welcome_or_a_refusal() {
+    let (fleet, space) = filled();
+    let to = address(&fleet.engines[0]);
+    let (before, mut dice) = (entries(&space), Dice(2));
+    let (mut welcome, mut refused) = (0, 0);
+    for _ in 0..300 {
+        let mut stranger = Stranger::connect(&to);
+        let recorded = frames::encode(&Kind::Hello(hello()));
+        assert!(stranger.send(&framed(&flipped(&recorded, &mut dice))));
+        match stranger.hears() {
+            Some(Kind::Hello(_)) => welcome += 1,
+            Some(Kind::Refusal(_)) => refused += 1,
+            heard => panic!("{heard:?}"),
+        }
+    }
+    assert!(0 < welcome && 100 < refused, "{welcome} {refused}");
+    assert_eq!(entries(&space), before);
+    let reply = Stranger::linked(&to).asks(request(get(b"key-0")));
+    assert_eq!(found(&reply).unwrap(), "secret 0");
 }
