@@ -2,8 +2,8 @@
 //!
 //! 1. A stranger sends 16 MiB: eight million items to be put, of two bytes each, since
 //!    nothing is in them.
-//! 2. Each becomes a struct of some 170 bytes: 1.4 GiB, and as much again while the list
-//!    grows. They are counted, refused and freed; but the process is gone by then.
+//! 2. Each becomes a struct of 144 bytes: more than a gibibyte, and half of that again while
+//!    the list grows. They are refused then; but the process may be gone by that time.
 //!
 //! Hence the fields of a frame are counted first, those of its lists above all: that
 //! takes no memory. Values are passed over by their length, so that a frame with a large

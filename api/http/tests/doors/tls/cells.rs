@@ -8,7 +8,7 @@ use std::sync::Arc;
 use distcache_http::Limits;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
 use rustls::crypto::cipher::{MessageEncrypter, OutboundChunks, OutboundPlainMessage};
-use rustls::crypto::ring::cipher_suite::TLS12_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
+use rustls::crypto::ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::version::{TLS12, TLS13};
@@ -122,7 +122,7 @@ struct ByHand {
 
 impl ByHand {
     fn connect(door: &Secured) -> Self {
-        let suite = TLS12_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
+        let suite = TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
         let provider = CryptoProvider { cipher_suites: vec![suite], ..ring::default_provider() };
         let roots = door.authority.roots();
         let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
