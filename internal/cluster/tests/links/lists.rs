@@ -217,10 +217,3 @@ async fn a_request_that_the_other_would_not_read_is_not_sent() {
     let reply = one.links.call(&other.address, get(b"a"), patient()).await;
     assert!(reply.is_ok() && one.links.counts().ended == 0);
 }
-
-#[test]
-fn zz_measure() {
-    let n = longest();
-    let kind = Frame::decode(n).unwrap().kind;
-    eprintln!("{}", kind.is_some());
-}

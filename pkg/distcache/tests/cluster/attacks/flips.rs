@@ -206,7 +206,7 @@ fn flip(count: u32) {
 
 #[test]
 fn flipped_bits_in_recorded_reads_change_nothing_but_what_a_request_then_asks() {
-    flip(100_000);
+    flip(250_000);
 }
 
 #[test]
