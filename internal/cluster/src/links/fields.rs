@@ -45,8 +45,7 @@ impl Message {
             (Self::Frame, 4) => Some(Self::Reply),
             (Self::Request, 12 | 19) => Some(Self::Put),
             // Field 10 is `agreement`, which is bytes.
-            (Self::Request | Self::Reply, 11..) => Some(Self::Flat),
-            (Self::Put, 2) => Some(Self::Flat),
+            (Self::Request | Self::Reply, 11..) | (Self::Put, 2) => Some(Self::Flat),
             _ => None,
         }
     }

@@ -69,7 +69,9 @@ fn host(
 ) -> (Address, thread::JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let at = listener.local_addr().expect("it listens").into();
-    (at, thread::spawn(move || serve(listener.accept().expect("one comes").0)))
+    let accept = move || serve(listener.accept().expect("one comes").0);
+    let thread = thread::Builder::new().name("host".to_owned()).spawn(accept);
+    (at, thread.expect("a thread"))
 }
 
 /// One that speaks no later version, and is otherwise as a member is.

@@ -141,11 +141,11 @@ pub(super) fn heard_of_second_greeting(
     let suite = connection.negotiated_cipher_suite();
     let Some(SupportedCipherSuite::Tls13(suite)) = suite else { panic!("{suite:?}") };
     let (number, secrets) = connection.dangerous_extract_secrets().expect("they may be had").tx;
-    let (key, iv) = match secrets {
-        ConnectionTrafficSecrets::Aes128Gcm { key, iv }
-        | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
-        | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
-        _ => panic!("keys of a kind that is not known here"),
+    let (ConnectionTrafficSecrets::Aes128Gcm { key, iv }
+    | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
+    | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv }) = secrets
+    else {
+        panic!("keys of a kind that is not known here")
     };
     // Without the head of its record, which is made anew.
     let payload = OutboundChunks::Single(&greeting[5..]);

@@ -4,7 +4,7 @@ use distcache_cluster::links::frames::FIELDS_MAX;
 use distcache_cluster::proto::frame::Kind;
 use distcache_cluster::proto::refusal::Reason;
 use distcache_cluster::proto::request::Operation;
-use distcache_cluster::proto::{InvalidateTag, PutMany};
+use distcache_cluster::proto::{InvalidateTag, Item, PutMany};
 use distcache_cluster::wire::FRAME_BYTES_MAX;
 
 use super::stranger::{Stranger, found, get, request};
@@ -13,7 +13,7 @@ use super::{KEYSPACE, address, entries, filled};
 /// Announces a frame, and sends it until it is cut off. Whether that is before twice as
 /// much has gone out as a frame may have.
 fn is_cut_off_early(stranger: &mut Stranger, length: u32) -> bool {
-    let follows = [0; 1 << 16];
+    let follows = vec![0; 1 << 16];
     let pieces = 2 * FRAME_BYTES_MAX / follows.len();
     stranger.send(&length.to_be_bytes());
     (0..pieces).any(|_| !stranger.send(&follows)) && stranger.is_cut_off()
@@ -50,7 +50,7 @@ fn who_sends_a_frame_that_is_all_list_is_cut_off() {
     let (fleet, space) = filled();
     let to = address(&fleet.engines[0]);
     let before = entries(&space);
-    let (keyspace, items) = (KEYSPACE.to_owned(), vec![Default::default(); FIELDS_MAX]);
+    let (keyspace, items) = (KEYSPACE.to_owned(), vec![Item::default(); FIELDS_MAX]);
     let tags = vec![String::new(); FIELDS_MAX];
     let cells = [
         Operation::PutMany(PutMany { keyspace: keyspace.clone(), items }),
