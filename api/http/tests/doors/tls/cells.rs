@@ -46,13 +46,15 @@ fn heard_after(door: &Secured, sent: &[u8]) -> Vec<u8> {
     rest(&mut socket)
 }
 
+/// A name, what is sent, and whether what is heard is right.
+type Cell<'a> = (String, Vec<u8>, &'a dyn Fn(&[u8]) -> bool);
+
 #[test]
 fn who_speaks_something_else_hears_an_alert_or_a_refusal_and_nothing_of_the_cache() {
     let door = filled(&Limits::default());
     let greeting = hello(&door);
     let alert = |heard: &[u8]| heard.first().is_none_or(|kind| *kind == ALERT);
     let refusal = |heard: &[u8]| heard.starts_with(b"HTTP/1.1 400 ");
-    type Cell<'a> = (String, Vec<u8>, &'a dyn Fn(&[u8]) -> bool);
     let mut cells: Vec<Cell<'_>> = vec![
         ("TLS 1.0".to_owned(), old_hello(1), &alert),
         ("TLS 1.1".to_owned(), old_hello(2), &alert),
