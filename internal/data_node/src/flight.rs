@@ -112,7 +112,7 @@ impl Flight {
     /// A load that no node knows: what it brings is handed to those who wait, and never
     /// kept.
     pub fn apart(key: &[u8], hash: u64, overdue: Tick) -> Lead {
-        let (lease, stale, waiters) = (Version::ZERO, None, Mutex::default());
+        let (lease, stale, waiters) = (Version::ZERO, None, Mutex::new(Waiters::default()));
         Lead(Arc::new(Self { key: key.into(), hash, lease, overdue, stale, waiters }))
     }
 

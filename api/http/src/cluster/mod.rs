@@ -1,8 +1,7 @@
 //! The cluster that the engine is one of, if it is.
 
 mod view;
-use view::Member;
-pub(crate) use view::Members;
+pub(crate) use view::{Member, Members};
 
 use distcache::{Engine, MemberState};
 
@@ -22,9 +21,9 @@ pub(crate) fn tagger(engine: &Engine) -> Option<Tagger> {
     Some(Tagger::of(u64::from_be_bytes(upper)))
 }
 
-impl Members {
-    fn of(members: distcache::Members) -> Self {
-        let member = |member: distcache::Member| Member {
+impl From<distcache::Member> for Member {
+    fn from(member: distcache::Member) -> Self {
+        Self {
             id: member.id.to_string(),
             address: member.address,
             state: match member.state {
@@ -34,7 +33,12 @@ impl Members {
             },
             weight: member.weight.get(),
             zone: member.zone,
-        };
+        }
+    }
+}
+
+impl Members {
+    fn of(members: distcache::Members) -> Self {
         Self {
             mode: "node",
             cluster: members.cluster.map(|id| id.to_string()),
@@ -44,7 +48,7 @@ impl Members {
             leader: members.leader.map(|id| id.to_string()),
             has_lease: members.has_lease,
             weighs: members.weighs,
-            all: members.members.into_iter().map(member).collect(),
+            all: members.members.into_iter().map(Member::from).collect(),
         }
     }
 }

@@ -46,7 +46,7 @@ impl Event {
     }
 
     /// `None` for what is not told here yet.
-    pub(super) fn of_keyspace(event: distcache::Event) -> Option<Self> {
+    pub(super) fn of_engine(event: distcache::Event) -> Option<Self> {
         use distcache::Event as Of;
         let (name, data) = match event {
             Of::KeyspaceAdded { name } => ("keyspace_added", json!({"keyspace": name})),
@@ -55,6 +55,12 @@ impl Event {
             Of::KeyspaceWarmed { name, loaded, failed } => {
                 ("keyspace_warmed", json!({"keyspace": name, "loaded": loaded, "failed": failed}))
             }
+            #[cfg(feature = "cluster")]
+            Of::MemberJoined { member } => ("member_joined", of_member(member)),
+            #[cfg(feature = "cluster")]
+            Of::MemberChanged { member } => ("member_changed", of_member(member)),
+            #[cfg(feature = "cluster")]
+            Of::MemberLeft { member } => ("member_left", of_member(member)),
             _ => return None,
         };
         Some(Self { name, data })
@@ -97,4 +103,10 @@ impl Event {
         let (key_hash, node) = (format!("{key_hash:016x}"), node.to_string());
         Self { name: "invalidation", data: json!({"key_hash": key_hash, "node": node}) }
     }
+}
+
+/// A member, as `/v1/members` tells of it.
+#[cfg(feature = "cluster")]
+fn of_member(member: distcache::Member) -> Value {
+    json!(crate::cluster::Member::from(member))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Select, TryRecvError, tick};
-use distcache::{Engine, Event as OfKeyspace, Invalidation, Received, RingChange, Subscription};
+use distcache::{Engine, Event as OfEngine, Invalidation, Received, RingChange, Subscription};
 
 use super::Shared;
 use super::frame::Event;
@@ -16,7 +16,7 @@ const INVALIDATIONS_MAX: usize = 8_192;
 /// What the pump listens to.
 #[derive(Debug, Clone)]
 pub(super) struct Sources {
-    keyspaces: Arc<Subscription<OfKeyspace>>,
+    engine: Arc<Subscription<OfEngine>>,
     ring: Arc<Subscription<RingChange>>,
     /// Only while a client wants them: there are as many as deletes.
     invalidations: Option<Arc<Subscription<Invalidation>>>,
@@ -25,7 +25,7 @@ pub(super) struct Sources {
 impl Sources {
     pub(super) fn of(engine: &Engine) -> Self {
         Self {
-            keyspaces: Arc::new(engine.events(CHANGES_MAX)),
+            engine: Arc::new(engine.events(CHANGES_MAX)),
             ring: Arc::new(engine.topics().ring_change.subscribe(CHANGES_MAX)),
             invalidations: None,
         }
@@ -52,7 +52,7 @@ pub(super) fn run(shared: &Shared) {
         let mut select = Select::new();
         select.recv(&shared.nudged);
         select.recv(&ticks);
-        sources.keyspaces.watch(&mut select);
+        sources.engine.watch(&mut select);
         sources.ring.watch(&mut select);
         if let Some(invalidations) = &sources.invalidations {
             invalidations.watch(&mut select);
@@ -74,9 +74,9 @@ pub(super) fn run(shared: &Shared) {
 struct Ended;
 
 fn hand_over(shared: &Shared, sources: &Sources) -> Result<(), Ended> {
-    drain(&sources.keyspaces, CHANGES_MAX, |received| match received {
+    drain(&sources.engine, CHANGES_MAX, |received| match received {
         Received::Message(event) => {
-            if let Some(event) = Event::of_keyspace(event) {
+            if let Some(event) = Event::of_engine(event) {
                 shared.tell(&event);
             }
         }

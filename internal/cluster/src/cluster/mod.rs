@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_bus::Timer;
-use distcache_manager::{CacheManager, Keyspace};
+use distcache_manager::{Bound, CacheManager, Keyspace};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -187,6 +187,11 @@ impl Cluster {
     async fn depart(&self, deadline: Instant) -> Result<(), NotAgreed> {
         self.agreement.leave(handover::left(deadline)).await?;
         self.agreement.depart(handover::left(deadline)).await
+    }
+
+    /// The bounds of its links, and how far they were ever filled.
+    pub fn bounds(&self) -> Vec<Bound> {
+        self.links.bounds()
     }
 
     /// What was handed over to this process, and from it, since it began.

@@ -1,13 +1,18 @@
-//! How two members part without a call between them lost.
+//! How a member leaves without a call between it and the others lost.
 //!
 //! ```text
-//!  who leaves                              the other
-//!      ── farewell ─────────────────────────►  asks nothing more
-//!      ◄─────────────── replies, both ways ─►
-//!      ◄──────────────────────── farewell ──   when it waits for none
-//!  ends the link, when it waits for none
+//!  who leaves                                 the others
+//!      ── leaving ───────────────────────────►   ask it nothing more
+//!      ◄─────────── requests, replies ───────►   only it still asks
+//!      ◄────────────────────────── farewell ──   when they wait for no reply of it
+//!  asks nothing more, and ends the links when it waits for no reply
 //! ```
+//!
+//! It asks until the end because others may wait for what it has to ask for: to answer
+//! one request it may need another member.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,105 +25,120 @@ use super::{Ended, Hub, frames};
 /// Between two looks whether all is answered.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// How far two members have come in parting. Whoever has said farewell, or heard it,
-/// sends no more requests.
+/// How far two members have come in parting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Parting {
-    /// Nobody leaves.
-    #[default]
-    No,
-    /// We leave; the other has not answered that.
-    Said,
-    /// The other leaves, and waits for us to say the same.
-    Heard,
-    /// The other leaves, and we have said the same: it is to end the link.
-    Answered,
-    /// Both have said it, and we are to end the link.
-    Both,
+pub(super) struct Parting {
+    we: We,
+    they: They,
+    /// They wait for no reply of ours any more, and ask nothing.
+    is_let_go: bool,
 }
 
-/// What is to be done now by who parts.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Wait,
-    Say,
-    End,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum We {
+    #[default]
+    Stay,
+    /// We have said that we leave.
+    Leave,
+    /// We ask nothing more.
+    AreSilent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum They {
+    #[default]
+    Stay,
+    /// They have said that they leave.
+    Leave,
+    /// And we have said farewell.
+    AreLetGo,
 }
 
 impl Parting {
     /// Whether requests may be sent.
     pub(super) fn may_ask(self) -> Result<(), Ended> {
-        match self {
-            Self::No => Ok(()),
-            Self::Said => Err(Ended::Closed),
-            Self::Heard | Self::Answered | Self::Both => Err(Ended::Left),
+        match (self.we, self.they) {
+            (We::Stay | We::Leave, They::Stay) => Ok(()),
+            (We::AreSilent, They::Stay) => Err(Ended::Closed),
+            (_, They::Leave | They::AreLetGo) => Err(Ended::Left),
         }
     }
 
-    /// Returns whether it is to be said.
-    pub(super) fn say(&mut self) -> bool {
-        let is_first = *self == Self::No;
-        if is_first {
-            *self = Self::Said;
+    /// Returns whether it is to be said that we leave.
+    fn leave(&mut self) -> bool {
+        let is_new = self.we == We::Stay;
+        if is_new {
+            self.we = We::Leave;
         }
-        is_first
+        is_new
     }
 
-    pub(super) fn hear(&mut self) {
-        match self {
-            Self::No => *self = Self::Heard,
-            Self::Said => *self = Self::Both,
-            Self::Heard | Self::Answered | Self::Both => {}
+    /// Returns whether farewell is to be said, when so many replies are waited for.
+    fn farewell(&mut self, waiting: usize) -> bool {
+        let is_due = self.they == They::Leave && waiting == 0;
+        if is_due {
+            self.they = They::AreLetGo;
         }
-    }
-
-    /// What comes next, by whether we wait for no reply. The other's own calls are its
-    /// affair: it says farewell, or ends the link, when it waits for none.
-    pub(super) fn step(&mut self, is_answered: bool) -> Step {
-        match self {
-            Self::Heard if is_answered => {
-                *self = Self::Answered;
-                Step::Say
-            }
-            Self::Both if is_answered => Step::End,
-            _ => Step::Wait,
-        }
+        is_due
     }
 }
 
 impl Link {
-    /// Sends no more requests, and lets the other know.
-    fn say_farewell(&self) {
-        if self.outbox().parting.say() {
-            self.post(std::iter::once(frames::farewell()), Company::Alone);
-            self.parts.notify_one();
+    fn say_leaving(&self) {
+        if self.outbox().parting.leave() {
+            self.post(std::iter::once(frames::leaving()), Company::Alone);
         }
     }
 
-    /// The other has said so.
-    pub(super) fn hear_farewell(&self) {
-        self.outbox().parting.hear();
+    /// The other leaves.
+    pub(super) fn hear_leaving(&self) {
+        let mut outbox = self.outbox();
+        if outbox.parting.they == They::Stay {
+            outbox.parting.they = They::Leave;
+        }
+        drop(outbox);
         self.parts.notify_one();
     }
 
-    fn part_on(&self) -> Step {
+    /// The other waits for no reply of ours, and asks nothing more.
+    pub(super) fn hear_farewell(&self) {
+        self.outbox().parting.is_let_go = true;
+    }
+
+    /// Says farewell to one that leaves, if it is time. Returns whether it was.
+    fn let_go(&self) -> bool {
+        let is_due = {
+            let mut outbox = self.outbox();
+            let waiting = outbox.waiting();
+            outbox.parting.farewell(waiting)
+        };
+        if is_due {
+            self.post(std::iter::once(frames::farewell()), Company::Alone);
+        }
+        is_due
+    }
+
+    /// Whether the other waits for no reply of ours.
+    fn is_let_go(&self) -> bool {
+        self.outbox().parting.is_let_go
+    }
+
+    /// Sends no more requests. Returns whether it waits for no reply.
+    fn is_silent(&self) -> bool {
         let mut outbox = self.outbox();
-        let is_answered = outbox.waiting() == 0;
-        outbox.parting.step(is_answered)
+        outbox.parting.we = We::AreSilent;
+        outbox.waiting() == 0
     }
 }
 
-/// Does what parting needs, when it has begun; for the task that writes.
-pub(super) async fn part(link: &Link) -> Ended {
+/// Says farewell when the other leaves and has answered all; for the task that writes.
+pub(super) async fn part(link: &Link) -> Infallible {
     link.parts.notified().await;
-    loop {
-        match link.part_on() {
-            Step::Wait => {}
-            Step::Say => link.post(std::iter::once(frames::farewell()), Company::Alone),
-            Step::End => return Ended::Left,
-        }
+    while !link.let_go() {
         sleep(PAUSE).await;
     }
+    // The other ends the link.
+    pending().await
 }
 
 impl Hub {
@@ -130,19 +150,22 @@ impl Hub {
     pub(super) async fn part(self: &Arc<Self>, deadline: Instant) {
         self.parting.cancel();
         let all = async {
-            loop {
-                // Some may have come to be since the last look.
-                let links = self.peers.links();
-                for link in &links {
-                    link.say_farewell();
-                }
-                if links.is_empty() {
-                    return;
-                }
-                sleep(PAUSE).await;
-            }
+            // Some may have come to be since the last look.
+            self.until_all(|link| {
+                link.say_leaving();
+                link.is_let_go()
+            })
+            .await;
+            self.until_all(Link::is_silent).await;
         };
         let _those_left_are_cut = timeout_at(deadline, all).await;
+    }
+
+    async fn until_all(&self, is_so: impl Fn(&Link) -> bool) {
+        // Each is looked at: none is to wait for another.
+        while self.peers.links().iter().filter(|link| !is_so(link)).count() != 0 {
+            sleep(PAUSE).await;
+        }
     }
 }
 
@@ -151,23 +174,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_leaves_ends_the_link_when_both_are_done() {
-        let (mut leaves, mut other) = (Parting::No, Parting::No);
-        assert!(leaves.say() && !leaves.say());
-        other.hear();
-        assert!(leaves.may_ask().is_err() && other.may_ask().is_err());
-        assert_eq!((leaves.step(true), other.step(false)), (Step::Wait, Step::Wait));
-        assert_eq!((other.step(true), other.step(true)), (Step::Say, Step::Wait));
-        leaves.hear();
-        assert_eq!((leaves.step(false), leaves.step(true)), (Step::Wait, Step::End));
-    }
-
-    #[test]
-    fn of_two_who_leave_at_once_each_may_end_the_link_when_it_is_done() {
-        let mut one = Parting::No;
-        assert!(one.say());
-        one.hear();
-        assert!(!one.say());
-        assert_eq!((one.step(false), one.step(true)), (Step::Wait, Step::End));
+    fn who_leaves_asks_until_the_end_and_the_other_no_more() {
+        let (mut leaves, mut other) = (Parting::default(), Parting::default());
+        assert!(leaves.leave() && !leaves.leave());
+        other.they = They::Leave;
+        assert!(leaves.may_ask().is_ok());
+        assert!(matches!(other.may_ask(), Err(Ended::Left)));
+        assert!(!other.farewell(1), "it waits for a reply");
+        assert!(other.farewell(0) && !other.farewell(0));
+        leaves.we = We::AreSilent;
+        assert!(matches!(leaves.may_ask(), Err(Ended::Closed)));
     }
 }

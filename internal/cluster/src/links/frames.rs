@@ -48,6 +48,10 @@ pub(super) fn keep_alive() -> Bytes {
     encode(&Kind::KeepAlive(Nothing {}))
 }
 
+pub(super) fn leaving() -> Bytes {
+    encode(&Kind::Leaving(Nothing {}))
+}
+
 pub(super) fn farewell() -> Bytes {
     encode(&Kind::Farewell(Nothing {}))
 }

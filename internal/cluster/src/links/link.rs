@@ -11,6 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::bounds::{Filled, Marks};
 use super::counts::Counters;
 use super::hello::Introduced;
 use super::outbox::{Company, Outbox, Outcome, Turn, Writer};
@@ -28,6 +29,7 @@ const ROUNDS_OF_CALLER_MAX: usize = 2;
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) counters: Counters,
+    pub(super) marks: Marks,
     pub(super) frame_bytes_max: usize,
 }
 
@@ -49,7 +51,7 @@ pub(super) struct Link {
     next_number: AtomicU64,
     /// Frames that were read.
     pub(super) heard: AtomicU64,
-    /// Wakes what parts the two members.
+    /// Wakes what says farewell to one that leaves.
     pub(super) parts: Notify,
     /// Requests that are served as tasks now.
     pub(super) laters: AtomicUsize,
@@ -93,8 +95,7 @@ impl Link {
         }
         fields::check(&frame).map_err(|_too_many| NotSent::TooManyFields)?;
         let (replier, waiter) = reply_slot();
-        let settings = &self.shared.settings;
-        let turn = self.outbox.lock().call(number, frame, replier, settings)?;
+        let turn = self.outbox.lock().call(number, frame, replier, &self.shared)?;
         self.take(turn);
         Ok((Begun { link: self.clone(), number, is_settled: false }, waiter))
     }
@@ -111,7 +112,7 @@ impl Link {
 
     /// Sends what is no call.
     pub(super) fn post(&self, frames: impl Iterator<Item = Bytes>, company: Company) {
-        let turn = self.outbox.lock().replies(frames, company, &self.shared.settings);
+        let turn = self.outbox.lock().replies(frames, company, &self.shared);
         match turn {
             Ok(turn) => self.take(turn),
             Err(why) => self.cut(&why),
@@ -131,6 +132,14 @@ impl Link {
     pub(super) fn progress(&self) -> (u64, bool) {
         let outbox = self.outbox.lock();
         (outbox.taken(), outbox.is_quiet())
+    }
+
+    /// How far its bounds are filled now.
+    pub(super) fn filled(&self) -> Filled {
+        let laters = self.laters.load(Ordering::Relaxed);
+        let outbox = self.outbox.lock();
+        let (call_bytes, reply_bytes) = outbox.bytes();
+        Filled { calls: outbox.waiting(), call_bytes, reply_bytes, laters }
     }
 
     /// Calls that wait for their reply.

@@ -22,6 +22,7 @@
 //! of being served; when even that is not read, the link ends.
 
 mod accept;
+mod bounds;
 mod counts;
 mod dial;
 mod failed;
@@ -59,6 +60,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::proto::{Reply, Request};
 use crate::wire::{Address, Listener, Wire};
+use bounds::Marks;
 use counts::Counters;
 use link::{Link, Shared};
 use outbox::Outcome;
@@ -115,7 +117,12 @@ impl Links {
     ) -> Self {
         let frame_bytes_max = wire.frame_bytes_max();
         let peers = Peers::new(settings.peers_max);
-        let shared = Shared { settings, counters: Counters::default(), frame_bytes_max };
+        let shared = Shared {
+            settings,
+            counters: Counters::default(),
+            marks: Marks::default(),
+            frame_bytes_max,
+        };
         let hub = Arc::new(Hub {
             shared: Arc::new(shared),
             wire,
@@ -228,9 +235,9 @@ impl Links {
         self.hub.shared.counters.told()
     }
 
-    /// Parts from all others: neither side asks the other anything more, what was asked
-    /// is answered, and the connections end. From now on calls fail as not sent.
-    /// Connections that are left at the deadline stay: [`close`](Self::close) them.
+    /// Parts from all others, before [`close`](Self::close): they ask us nothing more, and
+    /// what was asked is answered, both ways. Calls of ours are made until they wait for
+    /// nothing, and fail as not sent then. It returns at the deadline in any case.
     pub async fn part(&self, deadline: Instant) {
         self.hub.part(deadline).await;
     }
@@ -284,9 +291,14 @@ impl Hub {
     }
 
     fn note(&self, error: &NotSent) {
-        if matches!(error, NotSent::CallsFull { .. } | NotSent::BytesFull { .. }) {
-            self.shared.counters.calls_refused.one();
-        }
+        let marks = &self.shared.marks;
+        let mark = match error {
+            NotSent::CallsFull { .. } => &marks.calls,
+            NotSent::BytesFull { .. } => &marks.call_bytes,
+            _ => return,
+        };
+        mark.reach();
+        self.shared.counters.calls_refused.one();
     }
 
     /// Runs something until the links close. What it leaves behind is told by its drops.

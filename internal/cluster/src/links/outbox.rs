@@ -7,6 +7,7 @@ use bytes::Bytes;
 use distcache_bus::Replier;
 
 use super::farewell::Parting;
+use super::link::Shared;
 use super::{CallFailed, Ended, Lost, NotSent, Settings};
 use crate::proto::Reply;
 use crate::wire::Outgoing;
@@ -113,7 +114,7 @@ impl Outbox {
             reply_bytes,
             taken: 0,
             waiting: HashMap::new(),
-            parting: Parting::No,
+            parting: Parting::default(),
             ended: None,
         }
     }
@@ -124,8 +125,9 @@ impl Outbox {
         number: u64,
         frame: Bytes,
         replier: Replier<Outcome>,
-        settings: &Settings,
+        shared: &Shared,
     ) -> Result<Turn, NotSent> {
+        let (settings, marks) = (&shared.settings, &shared.marks);
         if let Some(ended) = &self.ended {
             return Err(NotSent::Lost(ended.clone()));
         }
@@ -140,6 +142,8 @@ impl Outbox {
         self.waiting.insert(number, Waiting { replier, place });
         self.call_bytes += cost(&frame);
         self.queue.push_back(Queued { frame, is_call: true });
+        marks.calls.note(self.waiting.len() as u64);
+        marks.call_bytes.note(self.call_bytes as u64);
         let is_alone = self.waiting.len() == 1;
         Ok(self.turn(if is_alone { Company::Alone } else { Company::Many }))
     }
@@ -152,7 +156,7 @@ impl Outbox {
         &mut self,
         frames: impl Iterator<Item = Bytes>,
         company: Company,
-        settings: &Settings,
+        shared: &Shared,
     ) -> Result<Turn, Ended> {
         if self.ended.is_some() {
             return Ok(Turn::Nothing);
@@ -161,7 +165,8 @@ impl Outbox {
             self.reply_bytes += cost(&frame);
             self.queue.push_back(Queued { frame, is_call: false });
         }
-        if settings.reply_bytes_max + BUSY_BYTES_MAX < self.reply_bytes {
+        shared.marks.reply_bytes.note(self.reply_bytes as u64);
+        if shared.settings.reply_bytes_max + BUSY_BYTES_MAX < self.reply_bytes {
             return Err(Ended::Overrun);
         }
         Ok(self.turn(company))
@@ -170,6 +175,11 @@ impl Outbox {
     /// Bytes of replies that may be added.
     pub(super) fn reply_room(&self, settings: &Settings) -> usize {
         settings.reply_bytes_max.saturating_sub(self.reply_bytes)
+    }
+
+    /// Bytes of calls and of replies that wait to be written, overhead included.
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        (self.call_bytes, self.reply_bytes)
     }
 
     /// Takes out who waits for a reply.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use distcache_bus::Watermark;
+use distcache_manager::Bound;
 use parking_lot::{Mutex, RwLock};
 
 use super::hello::{Introduced, Refused, refused};
@@ -20,11 +22,17 @@ pub(super) struct Peers {
     /// first. Taken before `known` and a peer's state.
     arrivals: Mutex<()>,
     known_max: usize,
+    mark: Watermark,
 }
 
 impl Peers {
     pub(super) fn new(known_max: usize) -> Self {
-        Self { known: RwLock::default(), arrivals: Mutex::new(()), known_max }
+        Self {
+            known: RwLock::default(),
+            arrivals: Mutex::new(()),
+            known_max,
+            mark: Watermark::default(),
+        }
     }
 
     pub(super) fn get(&self, address: &Address) -> Option<Arc<Peer>> {
@@ -41,9 +49,19 @@ impl Peers {
             known.retain(|_, peer| !peer.is_idle());
         }
         if self.known_max <= known.len() && !known.contains_key(address) {
+            self.mark.reach();
             return Err(NotSent::PeersFull { max: self.known_max });
         }
-        Ok(known.entry(address.clone()).or_insert_with(|| Peer::new(address.clone())).clone())
+        let peer = known.entry(address.clone()).or_insert_with(|| Peer::new(address.clone()));
+        let peer = peer.clone();
+        self.mark.note(known.len() as u64);
+        Ok(peer)
+    }
+
+    /// How many addresses there may be, are, and have been.
+    pub(super) fn bound(&self) -> Bound {
+        let known = self.known.read().len() as u64;
+        Bound::new("member_addresses", "addresses", self.known_max as u64).marked(known, &self.mark)
     }
 
     /// All links there are, each once.

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::link::Link;
+use super::link::{Link, Shared};
 use super::outbox::{Company, cost};
 use super::{Ended, Serve, Serving, frames};
 use crate::proto::frame::Kind;
@@ -109,6 +109,7 @@ impl Reader {
             Ok(Kind::Reply(reply)) => self.link.complete(reply),
             Ok(Kind::Request(request)) => self.serve(request, answers),
             Ok(Kind::KeepAlive(_)) => {}
+            Ok(Kind::Leaving(_)) => self.link.hear_leaving(),
             Ok(Kind::Farewell(_)) => self.link.hear_farewell(),
             Ok(Kind::Hello(_) | Kind::Refusal(_)) => return Err(Ended::SecondHello),
             Err(not_understood) => {
@@ -126,7 +127,10 @@ impl Reader {
             return answers.add(frames::unsupported(number));
         }
         if answers.room == 0 || !self.has_room_for_later() {
-            self.link.shared.counters.busy.one();
+            let Shared { counters, marks, .. } = &*self.link.shared;
+            let full = if answers.room == 0 { &marks.reply_bytes } else { &marks.laters };
+            full.reach();
+            counters.busy.one();
             return answers.add(frames::busy(number));
         }
         match self.serve.serve(self.link.member, request) {
@@ -196,7 +200,8 @@ struct Later {
 
 impl Later {
     fn new(link: Arc<Link>, number: u64) -> Self {
-        link.laters.fetch_add(1, Ordering::Relaxed);
+        let laters = link.laters.fetch_add(1, Ordering::Relaxed) + 1;
+        link.shared.marks.laters.note(laters as u64);
         Self { link, number, is_answered: false }
     }
 

@@ -16,7 +16,7 @@ pub(super) async fn run(link: Arc<Link>) {
         () = link.over.cancelled() => {}
         why = write(&link) => link.cut(&why),
         why = keep(&link) => link.cut(&why),
-        why = part(&link) => link.cut(&why),
+        never = part(&link) => match never {},
     }
 }
 

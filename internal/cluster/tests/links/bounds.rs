@@ -29,6 +29,10 @@ async fn one_call_more_than_may_wait_is_not_sent() {
     let told = "the call was not sent: 10 calls wait for this member already";
     assert_eq!(failed.to_string(), told);
     assert_eq!(one.links.counts().calls_refused, 1);
+    let bounds = one.links.bounds();
+    let calls = bounds.iter().find(|bound| bound.name == "calls_per_link").unwrap();
+    let filled = (calls.max, calls.used, calls.peak, calls.reached);
+    assert_eq!(filled, (10, Some(10), Some(10), 1));
     other.echo.may.add_permits(10);
     while let Some(reply) = waits.join_next().await {
         reply.unwrap().unwrap();

@@ -22,18 +22,21 @@ async fn both_are_answered(leaves: Member, stays: Member) {
     let links = leaves.links.clone();
     let parted = tokio::spawn(async move { links.part(patient()).await });
     until("nothing more is asked", || stays.links.counts().frames_received == 3).await;
-    for (from, to) in [(&stays, &leaves), (&leaves, &stays)] {
-        let more = from.get(to, b"now").await;
-        let Err(CallFailed::NotSent(NotSent::Lost(_))) = more else { panic!("{more:?}") };
-    }
+    let more = stays.get(&leaves, b"now").await;
+    let Err(CallFailed::NotSent(NotSent::Lost(_))) = more else { panic!("{more:?}") };
+    assert_eq!(leaves.get(&stays, b"now").await.expect("who leaves may ask"), "now");
     assert!(!parted.is_finished(), "two calls are on their way");
-    stays.echo.may.add_permits(1);
     leaves.echo.may.add_permits(1);
-    parted.await.unwrap();
-    for call in calls {
-        assert_eq!(call.await.unwrap().unwrap(), "later");
-    }
-    assert!(leaves.links.linked().is_empty());
+    let [of_leaver, of_other] = calls;
+    assert_eq!(of_other.await.expect("no panic").expect("a reply"), "later");
+    until("the end comes", || stays.links.counts().frames_sent == 4).await;
+    assert!(!parted.is_finished(), "one call is on its way");
+    stays.echo.may.add_permits(1);
+    assert_eq!(of_leaver.await.expect("no panic").expect("a reply"), "later");
+    parted.await.expect("it parts");
+    let more = leaves.get(&stays, b"now").await;
+    let Err(CallFailed::NotSent(NotSent::Lost(_))) = more else { panic!("{more:?}") };
+    leaves.links.close().await;
     until("the other has seen the end", || stays.links.linked().is_empty()).await;
     let gone = leaves.get(&stays, b"now").await;
     let Err(CallFailed::NotSent(NotSent::Closed)) = gone else { panic!("{gone:?}") };
@@ -85,12 +88,21 @@ async fn of_calls_without_end_none_is_lost_when_the_other_leaves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_who_leave_at_once_part() {
+async fn two_who_leave_at_once_answer_each_other() {
     let network = Network::new(1);
     let (one, other) = (Member::in_memory(&network, 1).await, Member::in_memory(&network, 2).await);
     assert_eq!(one.get(&other, b"now").await.unwrap(), "now");
-    tokio::join!(one.links.part(patient()), other.links.part(patient()));
-    assert!(one.links.linked().is_empty() && other.links.linked().is_empty());
+    let calls = [later(&one, &other), later(&other, &one)];
+    until("both have been heard", || one.echo.served() + other.echo.served() == 3).await;
+    let both = async { tokio::join!(one.links.part(patient()), other.links.part(patient())) };
+    let answering = async {
+        one.echo.may.add_permits(1);
+        other.echo.may.add_permits(1);
+    };
+    tokio::join!(both, answering);
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap(), "later");
+    }
 }
 
 #[tokio::test(start_paused = true)]

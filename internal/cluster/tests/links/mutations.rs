@@ -46,7 +46,7 @@ fn honest() -> Vec<Bytes> {
         Kind::Request(Request { number, epoch: 5, time_left_ms: 900, operation })
     });
     let reply = Reply { number: 1, epoch: 5, ..found(Bytes::from_static(&[3; 64])) };
-    let words = [Kind::KeepAlive(Nothing {}), Kind::Farewell(Nothing {})];
+    let words = [Kind::KeepAlive, Kind::Leaving, Kind::Farewell].map(|kind| kind(Nothing {}));
     let others = [Kind::Reply(reply), Kind::Hello(hello(9))].into_iter().chain(words);
     requests.chain(others).map(|kind| frames::encode(&kind)).collect()
 }

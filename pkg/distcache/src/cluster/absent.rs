@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use distcache_manager::{Cursor, Error as CacheError, Page};
+use distcache_manager::{Bound, Cursor, Error as CacheError, Page};
 
 use crate::keyspace::ask::{Ask, Asks, Told};
 use crate::{Error, Keyspace};
@@ -21,6 +21,11 @@ impl Away {
 
     pub(crate) fn wait_for_lease(&self, _within: Duration) {
         let Self(()) = self;
+    }
+
+    pub(crate) fn bounds(&self) -> Vec<Bound> {
+        let Self(()) = self;
+        Vec::new()
     }
 
     pub(crate) fn end(&self, _within: Duration) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use distcache_manager::Bound;
 
 use super::start::Part;
 use crate::Error;
@@ -28,6 +29,11 @@ impl Away {
             let has_lease = || part.holding().is_some_and(|holding| holding.has_lease());
             part.wait_until(within, || has_lease() || !self.is_open());
         }
+    }
+
+    /// The bounds of its links; none of an engine that is alone.
+    pub(crate) fn bounds(&self) -> Vec<Bound> {
+        self.part().map(|part| part.cluster.bounds()).unwrap_or_default()
     }
 
     /// The part in the cluster; an error when the engine has left it.

@@ -7,6 +7,7 @@ use distcache_cluster::{ClusterId, MemberId};
 
 use super::Away;
 use super::start::Part;
+use crate::Event;
 
 /// The cluster, as one of its members sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,34 @@ pub struct Member {
     pub zone: Option<String>,
 }
 
+impl From<&distcache_cluster::Member> for Member {
+    fn from(member: &distcache_cluster::Member) -> Self {
+        Self {
+            id: member.id,
+            address: member.address.as_str().to_owned(),
+            state: member.state,
+            weight: member.weight,
+            zone: member.zone.clone(),
+        }
+    }
+}
+
+/// What has become of members between two views.
+pub(super) fn changes(before: &[Member], now: &[Member]) -> Vec<Event> {
+    let of = |all: &[Member], id| all.iter().find(|member| member.id == id).cloned();
+    let left = before.iter().filter(|member| of(now, member.id).is_none());
+    let left = left.map(|member| Event::MemberLeft { member: member.clone() });
+    let there = now.iter().filter_map(|member| {
+        let member = member.clone();
+        match of(before, member.id) {
+            None => Some(Event::MemberJoined { member }),
+            Some(known) if known != member => Some(Event::MemberChanged { member }),
+            Some(_) => None,
+        }
+    });
+    left.chain(there).collect()
+}
+
 impl Away {
     /// Who the members are; `None` of an engine that is none.
     pub(crate) fn members(&self) -> Option<Members> {
@@ -64,13 +93,6 @@ impl Part {
     fn members(&self) -> Members {
         let agreement = self.cluster.agreement();
         let holding = self.holding();
-        let member = |member: &distcache_cluster::Member| Member {
-            id: member.id,
-            address: member.address.as_str().to_owned(),
-            state: member.state,
-            weight: member.weight,
-            zone: member.zone.clone(),
-        };
         let members = holding.as_ref().map(|holding| holding.view().members());
         Members {
             cluster: holding.as_ref().map(|holding| holding.view().cluster()),
@@ -80,7 +102,7 @@ impl Part {
             leader: agreement.leader(),
             has_lease: holding.as_ref().is_some_and(|holding| holding.has_lease()),
             weighs: agreement.weighs(),
-            members: members.unwrap_or_default().iter().map(member).collect(),
+            members: members.unwrap_or_default().iter().map(Member::from).collect(),
         }
     }
 }

@@ -19,9 +19,11 @@ use distcache_cluster::proto::{
 use distcache_cluster::{Tenant, View};
 use distcache_manager::{CacheManager, Error as CacheError, codes};
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 
 use super::everywhere::{Order, Scan};
 use super::many::KEYS_A_REQUEST;
+use super::member::{Member, changes};
 use super::words::{OwnItem, Question, failure, found_to, outcome};
 use crate::engine::Shared;
 use crate::keyspace::ask::Ask;
@@ -33,6 +35,8 @@ pub(super) struct Service {
     manager: Arc<CacheManager>,
     /// It ends when its users let go of it, whatever others ask meanwhile.
     engine: Weak<Shared>,
+    /// The members by the view before.
+    known: Mutex<Vec<Member>>,
 }
 
 /// Bytes of the values in one reply: well below a frame.
@@ -44,7 +48,7 @@ type Replying = BoxFuture<'static, Reply>;
 impl Service {
     pub(super) fn of(engine: &Arc<Shared>) -> Self {
         let (keyspaces, manager) = (engine.keyspaces.clone(), engine.manager.clone());
-        Self { keyspaces, manager, engine: Arc::downgrade(engine) }
+        Self { keyspaces, manager, engine: Arc::downgrade(engine), known: Mutex::default() }
     }
 
     /// Does `work` in a keyspace of this process, whose reads end when the sender's
@@ -141,6 +145,12 @@ impl Tenant for Service {
         let Some(engine) = self.engine.upgrade() else { return };
         engine.conform(view.keyspaces());
         engine.end_writes_of_before();
+        let members: Vec<_> = view.members().iter().map(Member::from).collect();
+        let mut known = self.known.lock();
+        for change in changes(&known, &members) {
+            engine.tell(change);
+        }
+        *known = members;
     }
 }
 

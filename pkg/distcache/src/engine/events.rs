@@ -1,6 +1,9 @@
-//! What an engine tells of its keyspaces.
+//! What an engine tells of its keyspaces, and of the members of its cluster.
 
-/// Something has happened to a keyspace.
+#[cfg(feature = "cluster")]
+use crate::Member;
+
+/// Something has happened to a keyspace, or to a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -28,5 +31,23 @@ pub enum Event {
         loaded: u64,
         /// Keys that could not be loaded.
         failed: u64,
+    },
+    /// Somebody has become a member of the cluster: this process too.
+    #[cfg(feature = "cluster")]
+    MemberJoined {
+        /// Who.
+        member: Member,
+    },
+    /// A member does something else now, or is known by other words.
+    #[cfg(feature = "cluster")]
+    MemberChanged {
+        /// What is known of it now.
+        member: Member,
+    },
+    /// A member has left the cluster, was removed from it, or has come to be in another.
+    #[cfg(feature = "cluster")]
+    MemberLeft {
+        /// What was known of it.
+        member: Member,
     },
 }

@@ -14,6 +14,7 @@ impl Engine {
     pub fn limits(&self) -> Result<Vec<Bound>, Error> {
         let mut bounds = self.shared.manager.bounds()?;
         bounds.push(self.shared.changes_of_tasks.bound());
+        bounds.extend(self.shared.away.bounds());
         for keyspace in self.shared.keyspaces.load_full().iter() {
             let nodes = self.shared.manager.keyspace_statuses(&keyspace.inner.cache);
             bounds.extend(keyspace.inner.bounds_if_there(nodes)?);
@@ -28,6 +29,7 @@ impl Engine {
     pub async fn limits_async(&self) -> Result<Vec<Bound>, Error> {
         let mut bounds = self.shared.manager.bounds_async().await?;
         bounds.push(self.shared.changes_of_tasks.bound());
+        bounds.extend(self.shared.away.bounds());
         for keyspace in self.shared.keyspaces.load_full().iter() {
             let nodes = self.shared.manager.keyspace_statuses_async(&keyspace.inner.cache);
             bounds.extend(keyspace.inner.bounds_if_there(nodes.await)?);

@@ -215,7 +215,7 @@ impl Engine {
         self.shared.manager.now()
     }
 
-    /// What happens to the keyspaces, from now on. Up to `capacity` events (at
+    /// What happens to the keyspaces, and to the members of the cluster, from now on. Up to `capacity` events (at
     /// least one) wait to be read; who reads too slowly is told how many were
     /// missed, and delays nobody. Tasks read by
     /// [`recv_async`](Subscription::recv_async).
@@ -246,6 +246,12 @@ impl Engine {
 }
 
 impl Shared {
+    /// Tells whoever listens.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn tell(&self, event: Event) {
+        self.events.publish(|| event);
+    }
+
     fn change(&self, change: impl FnOnce(&mut Vec<Keyspace>)) {
         // One at a time: `changes` is held.
         let mut keyspaces = Vec::clone(&self.keyspaces.load());

@@ -7,6 +7,7 @@ mod embedded;
 mod fleet;
 mod herd;
 mod keyspaces;
+mod members;
 mod outages;
 mod stores;
 mod walks;

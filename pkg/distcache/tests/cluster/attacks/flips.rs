@@ -106,7 +106,7 @@ impl Siege<'_> {
             },
             Ok(Kind::Reply(_) | Kind::KeepAlive(_)) => self.add(frame, 0),
             // It parts the two, which takes as long as the stranger likes.
-            Ok(Kind::Farewell(_)) => {}
+            Ok(Kind::Leaving(_) | Kind::Farewell(_)) => {}
             Ok(Kind::Hello(_) | Kind::Refusal(_)) | Err(_) => {
                 self.cuts += 1;
                 if self.cuts % ONE_CUT_IN == 1 {

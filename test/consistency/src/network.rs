@@ -1,0 +1,162 @@
+//! Where members run: all on this machine's loopback, or each in a network namespace of
+//! its own, where what one sends another can be cut off.
+//!
+//! A cut is a route that leads nowhere, in the namespace of who sends: one way, and of
+//! one pair alone. No rule of a firewall is needed, and no member is told.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::process::Command;
+
+use crate::failed::Failed;
+
+/// Below the ports that a system gives to whoever calls others; the links' ports, which
+/// are 10,000 above, too.
+const FIRST_PORT: u16 = 21_500;
+const LAST_PORT: u16 = 22_400;
+const PORTS_APART: u16 = 10_000;
+
+/// The port of every member that has an address of its own.
+const PORT: u16 = 8080;
+
+/// Where the members of a run are.
+#[derive(Debug)]
+pub(crate) struct Network {
+    /// Where their HTTP servers listen.
+    pub(crate) addresses: Vec<SocketAddr>,
+    namespaces: Option<Namespaces>,
+}
+
+/// Namespaces that are joined by a bridge; removed when dropped.
+#[derive(Debug)]
+struct Namespaces {
+    /// Different for each process that makes some.
+    mark: u32,
+    count: usize,
+}
+
+impl Network {
+    /// So many ports on loopback.
+    pub(crate) fn loopback(count: usize) -> Result<Self, Failed> {
+        let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        let addresses: Vec<_> = (FIRST_PORT..LAST_PORT)
+            .filter(|port| free(*port) && free(port + PORTS_APART))
+            .take(count)
+            .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .collect();
+        if addresses.len() < count {
+            let error = std::io::Error::other(format!("{count} ports are needed"));
+            return Err(Failed::machine("finding free ports")(error));
+        }
+        Ok(Self { addresses, namespaces: None })
+    }
+
+    /// So many namespaces, each with one address, which this process reaches.
+    pub(crate) fn namespaces(count: usize) -> Result<Self, Failed> {
+        let mark = std::process::id() % 100_000;
+        let namespaces = Namespaces { mark, count };
+        let bridge = namespaces.bridge();
+        ip(&["link", "add", &bridge, "type", "bridge"])?;
+        ip(&["addr", "add", &format!("{}/24", host(254)), "dev", &bridge])?;
+        ip(&["link", "set", &bridge, "up"])?;
+        for at in 0..count {
+            let (space, outside) = (namespaces.name(at), format!("dc{mark}p{at}"));
+            ip(&["netns", "add", &space])?;
+            ip(&[
+                "link", "add", &outside, "type", "veth", "peer", "name", "eth0", "netns", &space,
+            ])?;
+            ip(&["link", "set", &outside, "master", &bridge, "up"])?;
+            let address = format!("{}/24", address_of(at));
+            ip(&["-n", &space, "addr", "add", &address, "dev", "eth0"])?;
+            ip(&["-n", &space, "link", "set", "eth0", "up"])?;
+            ip(&["-n", &space, "link", "set", "lo", "up"])?;
+        }
+        let addresses = (0..count).map(|at| SocketAddr::new(address_of(at), PORT)).collect();
+        Ok(Self { addresses, namespaces: Some(namespaces) })
+    }
+
+    /// A command that runs where a member is.
+    pub(crate) fn command(&self, at: usize, program: &str) -> Command {
+        match &self.namespaces {
+            None => Command::new(program),
+            Some(namespaces) => {
+                let mut command = Command::new("ip");
+                // It becomes the program: the process has the same number.
+                command.args(["netns", "exec", &namespaces.name(at), program]);
+                command
+            }
+        }
+    }
+
+    /// Where members reach this process.
+    pub(crate) fn outside(&self) -> IpAddr {
+        match self.namespaces {
+            None => Ipv4Addr::LOCALHOST.into(),
+            Some(_) => host(254),
+        }
+    }
+
+    /// Whether members are reached by no other machine's processes.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.namespaces.is_none()
+    }
+
+    /// What one sends another is lost from now on.
+    pub(crate) fn cut(&self, from: usize, to: usize) -> Result<(), Failed> {
+        self.route("add", from, to)
+    }
+
+    /// It arrives again.
+    pub(crate) fn mend(&self, from: usize, to: usize) -> Result<(), Failed> {
+        self.route("del", from, to)
+    }
+
+    fn route(&self, what: &str, from: usize, to: usize) -> Result<(), Failed> {
+        let Some(namespaces) = &self.namespaces else {
+            let error = std::io::Error::other("members on loopback cannot be cut off");
+            return Err(Failed::machine("cutting a link")(error));
+        };
+        let to = format!("{}/32", address_of(to));
+        ip(&["-n", &namespaces.name(from), "route", what, "blackhole", &to])
+    }
+}
+
+impl Namespaces {
+    fn name(&self, at: usize) -> String {
+        format!("distcache-{}-{at}", self.mark)
+    }
+
+    fn bridge(&self) -> String {
+        format!("dc{}", self.mark)
+    }
+}
+
+impl Drop for Namespaces {
+    fn drop(&mut self) {
+        let spaces =
+            (0..self.count).map(|at| vec!["netns".to_owned(), "del".to_owned(), self.name(at)]);
+        let bridge = vec!["link".to_owned(), "del".to_owned(), self.bridge()];
+        for command in spaces.chain([bridge]) {
+            // Those that were not made cannot be removed.
+            let _ended = Command::new("ip").args(command).output();
+        }
+    }
+}
+
+/// The network is one that documents may use as they like (RFC 5737, TEST-NET-2).
+fn host(last: u8) -> IpAddr {
+    Ipv4Addr::new(198, 51, 100, last).into()
+}
+
+fn address_of(at: usize) -> IpAddr {
+    host(u8::try_from(at + 1).expect("few members"))
+}
+
+fn ip(arguments: &[&str]) -> Result<(), Failed> {
+    let command = || format!("ip {}", arguments.join(" "));
+    let ended = Command::new("ip").args(arguments).output().map_err(Failed::machine(command()))?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
+    Err(Failed::Command { command: command(), said })
+}

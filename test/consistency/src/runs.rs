@@ -1,0 +1,165 @@
+//! The runs: what is done to a cluster while its clients work.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use hyper::{Method, StatusCode};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::client::{Client, path};
+use crate::failed::Failed;
+use crate::fleet::{Fleet, LOADED};
+use crate::load::Load;
+use crate::report::Fault;
+use crate::watch::Watch;
+use distcache_consistency::checker::Window;
+use distcache_consistency::operation::Nanos;
+
+/// Before the first fault, and between two: when all is well, what is written stays.
+const CALM: Duration = Duration::from_secs(2);
+/// How long one that was killed stays away: longer than a lease, and than the others
+/// need to agree that it is gone.
+const AWAY: Duration = Duration::from_secs(4);
+/// How long a cut lasts.
+const CUT: Duration = Duration::from_secs(6);
+/// Within which one that is cut off answers from the source.
+const PASS_WITHIN: Duration = Duration::from_secs(5);
+
+/// A cluster with clients at work.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    /// The cluster.
+    pub(crate) fleet: Fleet,
+    /// Its clients.
+    pub(crate) load: Load,
+    /// The clock of all.
+    pub(crate) watch: Watch,
+    /// Who is hit.
+    pub(crate) rng: Rng,
+}
+
+impl Scene {
+    /// Nothing happens, for so long.
+    pub(crate) async fn calm(&mut self, time: Duration) {
+        sleep(time).await;
+    }
+
+    /// Again and again one member is killed, and starts anew.
+    pub(crate) async fn kill(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
+        let mut faults = Vec::new();
+        for _ in 0..rounds {
+            sleep(CALM).await;
+            let member = self.rng.usize(..self.fleet.count());
+            let began = self.watch.now();
+            self.fleet.kill(member)?;
+            sleep(AWAY).await;
+            self.fleet.settled().await?;
+            self.fleet.begin(member)?;
+            faults.push(self.well_again("kill -9", member, began).await?);
+        }
+        Ok(faults)
+    }
+
+    /// Again and again one member stands still for so long.
+    pub(crate) async fn pause(
+        &mut self,
+        rounds: usize,
+        time: Duration,
+    ) -> Result<Vec<Fault>, Failed> {
+        let mut faults = Vec::new();
+        for _ in 0..rounds {
+            sleep(CALM).await;
+            let member = self.rng.usize(..self.fleet.count());
+            let began = self.watch.now();
+            self.fleet.pause(member)?;
+            sleep(time).await;
+            self.fleet.resume(member)?;
+            faults.push(self.well_again("SIGSTOP", member, began).await?);
+        }
+        Ok(faults)
+    }
+
+    /// One member after the other is restarted in good order, all of them in each round.
+    pub(crate) async fn roll(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
+        let mut faults = Vec::new();
+        for member in (0..rounds).flat_map(|_| 0..self.fleet.count()) {
+            sleep(CALM).await;
+            let began = self.watch.now();
+            let away = self.load.look_away(member).await;
+            self.fleet.end(member).await?;
+            self.fleet.settled().await?;
+            let left = self.watch.now();
+            faults.push(Fault { kind: "leave", member, window: Window { began, ended: left } });
+            self.fleet.begin(member)?;
+            faults.push(self.well_again("join", member, left).await?);
+            drop(away);
+        }
+        Ok(faults)
+    }
+
+    /// Again and again links are cut: one pair's both ways, one way, and all of one member.
+    pub(crate) async fn cut(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
+        let mut faults = Vec::new();
+        let count = self.fleet.count();
+        for _ in 0..rounds {
+            for kind in ["cut both ways", "cut one way", "cut off"] {
+                sleep(CALM).await;
+                let member = self.rng.usize(..count);
+                let other = (member + 1 + self.rng.usize(..count - 1)) % count;
+                let cuts = match kind {
+                    "cut both ways" => vec![(member, other), (other, member)],
+                    "cut one way" => vec![(member, other)],
+                    _ => (0..count)
+                        .filter(|at| *at != member)
+                        .flat_map(|at| [(member, at), (at, member)])
+                        .collect(),
+                };
+                let began = self.watch.now();
+                for (from, to) in &cuts {
+                    self.fleet.network().cut(*from, *to)?;
+                }
+                let until = Instant::now() + CUT;
+                if kind == "cut off" {
+                    self.passes(member, began).await?;
+                }
+                tokio::time::sleep_until(until).await;
+                for (from, to) in &cuts {
+                    self.fleet.network().mend(*from, *to)?;
+                }
+                faults.push(self.well_again(kind, member, began).await?);
+            }
+        }
+        Ok(faults)
+    }
+
+    /// A member that is cut off reads what it is asked for from the source.
+    async fn passes(&self, member: usize, round: Nanos) -> Result<(), Failed> {
+        let key = path(LOADED, &format!("passed-{round}"));
+        let mut client = Client::new(self.fleet.address(member));
+        let answered = async {
+            loop {
+                let answer = client.ask(Method::GET, &key, "").await;
+                if answer.is_ok_and(|answer| answer.status == StatusCode::OK) {
+                    return;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let late = |_elapsed| {
+            let what = format!("member {member}, cut off, has read from the source");
+            Failed::Late { what, within: PASS_WITHIN }
+        };
+        timeout(PASS_WITHIN, answered).await.map_err(late)
+    }
+
+    /// Waits until all is well, which ends the fault.
+    async fn well_again(
+        &self,
+        kind: &'static str,
+        member: usize,
+        began: Nanos,
+    ) -> Result<Fault, Failed> {
+        self.fleet.settled().await?;
+        Ok(Fault { kind, member, window: Window { began, ended: self.watch.now() } })
+    }
+}
