@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::wire::{Address, ConnectFailed, FrameTooLong, PipeBroken};
 
+use super::fields::FIELDS_MAX;
 use super::hello::Refused;
 
 /// A call has no reply.
@@ -65,6 +66,9 @@ pub enum NotSent {
     /// The request does not fit into a frame.
     #[error(transparent)]
     TooLong(#[from] FrameTooLong),
+    /// The request has more in its lists than the other would read.
+    #[error("a request has at most {FIELDS_MAX} fields")]
+    TooManyFields,
     /// The connection was lost before the request's turn to be written.
     #[error("the connection ended before the call was written: {0}")]
     Lost(Ended),

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use prost::Message;
 
+use super::fields;
+pub use super::fields::FIELDS_MAX;
 use crate::proto::frame::Kind;
 use crate::proto::reply::Outcome;
 use crate::proto::{Busy, Frame, Nothing, Reply, UnknownOutcome};
@@ -20,13 +22,17 @@ pub enum NotUnderstood {
     /// It is one, with nothing in it that we know.
     #[error("the frame is of no kind that we know")]
     NoKind,
+    /// Its lists would take far more memory than it does.
+    #[error("the frame has more than {FIELDS_MAX} fields")]
+    TooManyFields,
 }
 
 /// Reads a frame. Keys and values are parts of it, not copies.
 ///
 /// # Errors
-/// When it is none, or of no kind that we know.
+/// When it is none, of no kind that we know, or has too many fields.
 pub fn decode(frame: Bytes) -> Result<Kind, NotUnderstood> {
+    fields::check(&frame)?;
     Frame::decode(frame)?.kind.ok_or(NotUnderstood::NoKind)
 }
 
@@ -69,7 +75,7 @@ pub(super) fn unknown_outcome(number: u64, why: &str) -> Bytes {
 /// The reply to a request, or the word that it does not fit into a frame.
 pub(super) fn answer(number: u64, reply: Reply, frame_bytes_max: usize) -> Bytes {
     let frame = encode(&Kind::Reply(Reply { number, ..reply }));
-    if frame_bytes_max < frame.len() {
+    if frame_bytes_max < frame.len() || fields::check(&frame).is_err() {
         return unknown_outcome(number, "the reply does not fit into a frame");
     }
     frame

@@ -15,7 +15,7 @@ use super::bounds::{Filled, Marks};
 use super::counts::Counters;
 use super::hello::Introduced;
 use super::outbox::{Company, Outbox, Outcome, Turn, Writer};
-use super::{Ended, MemberId, NotSent, Settings, frames};
+use super::{Ended, MemberId, NotSent, Settings, fields, frames};
 use crate::proto::frame::Kind;
 use crate::proto::{Reply, Request};
 use crate::wire::{Address, FrameTooLong, Outgoing, PipeBroken};
@@ -93,6 +93,7 @@ impl Link {
         if max < bytes {
             return Err(FrameTooLong { bytes, max }.into());
         }
+        fields::check(&frame).map_err(|_too_many| NotSent::TooManyFields)?;
         let (replier, waiter) = reply_slot();
         let turn = self.outbox.lock().call(number, frame, replier, &self.shared)?;
         self.take(turn);

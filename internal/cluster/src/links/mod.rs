@@ -27,6 +27,7 @@ mod counts;
 mod dial;
 mod failed;
 mod farewell;
+mod fields;
 pub mod frames;
 mod hello;
 mod link;

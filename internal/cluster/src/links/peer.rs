@@ -136,9 +136,17 @@ impl Peer {
     ///
     /// Hence a connection takes the place of another only if the one who has begun it
     /// knew the other, and so knew that it was over: it was its own, with a lower
-    /// number, or one of ours of which it says that it has taken it.
+    /// number, or one of ours of which it says that it has taken it. And:
+    ///
+    /// 1. Somebody records what A says on a connection with B, which ends.
+    /// 2. It is played to B again, which does once more what A has asked for.
+    ///
+    /// Hence no connection is taken twice, nor after a later one.
     pub(super) fn admit(&self, me: MemberId, other: &Introduced) -> Result<(), Refused> {
         let state = self.state.lock();
+        if state.taken.is_some_and(|(from, dial)| from == other.member && other.dial <= dial) {
+            return Err(connected("that connection was taken already"));
+        }
         match &state.stage {
             Stage::Idle { .. } => Ok(()),
             Stage::Dialling { .. } if other.member < me => Ok(()),

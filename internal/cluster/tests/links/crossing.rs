@@ -155,6 +155,29 @@ async fn the_later_of_two_connections_of_one_member_counts_but_not_one_by_anothe
     assert_eq!((one.links.counts().ended, one.links.linked().len()), (1, 1));
 }
 
+/// The third at `Peer::admit`: what was recorded of one that is gone is played again.
+#[tokio::test(start_paused = true)]
+async fn no_connection_is_taken_twice_nor_after_a_later_one() {
+    let network = Network::new(1);
+    let one = Member::in_memory(&network, 1).await;
+    for dial in [5, 7] {
+        let (stranger, heard) = answer(&network, &one, Hello { dial, ..hello(9) }).await;
+        assert!(matches!(heard, Kind::Hello(_)), "{heard:?}");
+        drop(stranger);
+        until("it is gone", || one.links.linked().is_empty()).await;
+        for again in 0..=dial {
+            let again = Hello { dial: again, ..hello(9) };
+            let (_, heard) = answer(&network, &one, again).await;
+            let Kind::Refusal(refusal) = heard else { panic!("{heard:?}") };
+            assert_eq!(refusal.reason(), Reason::Connected);
+        }
+    }
+    // Another process, at the same address, begins anew.
+    let address = place(9).to_string();
+    let (_, heard) = answer(&network, &one, Hello { address, ..hello(10) }).await;
+    assert!(matches!(heard, Kind::Hello(_)), "{heard:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_connects_says_which_connection_of_the_other_it_has_taken() {
     let network = Network::new(1);

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use distcache_cluster::links::frames;
@@ -25,10 +26,12 @@ impl Stranger {
         Self { pipe: pipe.expect("it listens") }
     }
 
-    /// One that is linked as any other member.
+    /// One that is linked as any other member, by its next connection.
     pub(crate) async fn linked(network: &Arc<Network>, number: u64, to: &Member) -> Self {
+        static DIALS: AtomicU64 = AtomicU64::new(1);
+        let dial = DIALS.fetch_add(1, Ordering::Relaxed);
         let mut stranger = Self::connect(network, number, to).await;
-        assert!(stranger.say(&Kind::Hello(hello(number))).await);
+        assert!(stranger.say(&Kind::Hello(Hello { dial, ..hello(number) })).await);
         let heard = stranger.hears().await;
         assert!(matches!(heard, Kind::Hello(_)), "{heard:?}");
         stranger
@@ -63,7 +66,7 @@ impl Stranger {
     }
 }
 
-/// What an honest member says.
+/// What an honest member says on its first connection.
 pub(crate) fn hello(number: u64) -> Hello {
     Hello {
         cluster: "test".to_owned(),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use distcache_cluster::links::{CallFailed, NotSent, Refused, Settings};
 use distcache_cluster::proto::refusal::Reason;
-use distcache_cluster::wire::{Certificates, Network, Tcp, Tls};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use distcache_cluster::wire::{Network, Tcp, Tls};
 
+use crate::authority::Authority;
 use crate::support::{Member, address, get, patient, place, value};
 
 async fn speaking(network: &Arc<Network>, number: u64, versions: RangeInclusive<u32>) -> Member {
@@ -99,26 +99,15 @@ async fn call(
     one.links.call(to, get(b"a"), patient()).await.expect("it is linked")
 }
 
-fn certified(issuer: &Issuer<'_, KeyPair>, authority: &str, name: &str) -> Arc<Tcp> {
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new([name.to_owned()]).expect("a good name");
-    let chain = params.signed_by(&key, issuer).expect("a certificate").pem();
-    let key = key.serialize_pem();
-    let read = Certificates::from_pem(authority.as_bytes(), chain.as_bytes(), key.as_bytes());
-    let tls = Tls::new(read.expect("what was just made")).expect("what was just made");
-    Arc::new(Tcp::secured(Arc::new(tls)))
-}
-
 /// Somebody has a good certificate, and says that it is somebody else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_says_it_is_where_its_certificate_does_not_stand_for_is_refused() {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().unwrap();
-    let authority = params.self_signed(&key).unwrap().pem();
-    let issuer = Issuer::new(params, key);
+    let authority = Authority::new();
     let at = address("127.0.0.1:0");
-    let wire = || certified(&issuer, &authority, "127.0.0.1");
+    let wire = || {
+        let tls = Tls::new(authority.certify("127.0.0.1")).unwrap();
+        Arc::new(Tcp::secured(Arc::new(tls)))
+    };
     let one = Member::start(wire(), 1, &at, |_| {}).await;
     let honest = Member::start(wire(), 2, &at, |_| {}).await;
     assert_eq!(honest.get(&one, b"a").await.unwrap(), "a");

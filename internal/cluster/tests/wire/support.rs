@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use distcache_cluster::wire::{
-    Address, Certificates, Incoming, Listener, Network, Outgoing, Pipe, PipeBroken, Tcp, Tls, Wire,
+    Address, Incoming, Listener, Network, Outgoing, Pipe, PipeBroken, Tcp, Tls, Wire,
 };
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+use crate::authority::Authority;
 
 /// Long enough for any machine; what is right comes sooner.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -60,47 +61,6 @@ impl Rig {
 
 pub(crate) fn address(text: &str) -> Address {
     text.parse().expect("an address")
-}
-
-/// A CA of the test.
-pub(crate) struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).expect("no names");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let pem = params.self_signed(&key).expect("a certificate").pem();
-        Self { pem, issuer: Issuer::new(params, key) }
-    }
-
-    pub(crate) fn pem(&self) -> &str {
-        &self.pem
-    }
-
-    /// What a member of this name needs.
-    pub(crate) fn certify(&self, name: &str) -> Certificates {
-        self.certify_with(name, &self.pem, |_| {})
-    }
-
-    /// The same, trusting other authorities, with other parameters.
-    pub(crate) fn certify_with(
-        &self,
-        name: &str,
-        trusted: &str,
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> Certificates {
-        let mut params = CertificateParams::new([name.to_owned()]).expect("a good name");
-        change(&mut params);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        let (chain, key) = (certificate.pem(), key.serialize_pem());
-        Certificates::from_pem(trusted.as_bytes(), chain.as_bytes(), key.as_bytes())
-            .expect("what was just made can be read")
-    }
 }
 
 pub(crate) async fn send(outgoing: &mut dyn Outgoing, frame: Bytes) -> Result<(), PipeBroken> {

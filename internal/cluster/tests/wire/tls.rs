@@ -12,7 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{Authority, PATIENCE, address, receive, send};
+use crate::authority::Authority;
+use crate::support::{PATIENCE, address, receive, send};
 
 fn tls(certificates: Certificates) -> Arc<Tls> {
     Arc::new(Tls::new(certificates).expect("good certificates"))

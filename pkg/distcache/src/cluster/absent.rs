@@ -39,10 +39,6 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    pub(crate) fn tags(_: &[&str]) -> Self {
-        Self::Clear
-    }
-
     pub(crate) fn prefix(_: &[u8]) -> Self {
         Self::Clear
     }
@@ -64,6 +60,14 @@ impl Keyspace {
     pub(crate) fn afar_many<T>(&self, _: &mut [Result<T, Error>], _: Asks<'_>) {}
 
     pub(crate) async fn afar_many_async<T>(&self, _: &mut [Result<T, Error>], _: Asks<'_>) {}
+
+    pub(crate) fn invalidate_tags_everywhere(&self, _: &[&str]) -> Result<(), Error> {
+        elsewhere()
+    }
+
+    pub(crate) async fn invalidate_tags_everywhere_async(&self, _: &[&str]) -> Result<(), Error> {
+        elsewhere()
+    }
 
     pub(crate) fn everywhere(&self, _: &Order) -> Result<u64, Error> {
         elsewhere()

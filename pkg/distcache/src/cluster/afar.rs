@@ -10,7 +10,7 @@ use distcache_cluster::links::{CallFailed, NotSent};
 use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{Get, Reply};
 use distcache_cluster::wire::Address;
-use distcache_manager::{Error as CacheError, Stopwatch};
+use distcache_manager::{Error as CacheError, Stopwatch, TAGS_MAX};
 
 use super::start::Part;
 use super::words::{Heard, heard, ms, operation, told};
@@ -35,6 +35,9 @@ impl Keyspace {
 
     /// As [`afar`](Self::afar), for a task.
     pub(crate) async fn afar_async(&self, ask: Ask<'_>) -> Result<Told, Error> {
+        if let Some(tags) = tags_too_many(ask) {
+            return Err(CacheError::TooManyTags { tags }.into());
+        }
         let part = self.inner.away.open_part()?;
         let ends_at = Deadline::within(self.patience(ask.is_read())).instant();
         Trip { keyspace: self, part, ask, ends_at, began: Stopwatch::start(), pause: PAUSE_MIN }
@@ -54,6 +57,13 @@ impl Keyspace {
         let setup = self.inner.setup.load();
         setup.has_source() && !setup.writer.as_ref().is_some_and(Writer::is_behind)
     }
+}
+
+/// The tags of an item that has more than a value may have: its owner would refuse it, and
+/// a frame that is full of them.
+pub(super) fn tags_too_many(ask: Ask<'_>) -> Option<usize> {
+    let Ask::Put(item) = ask else { return None };
+    Some(item.tags().len()).filter(|tags| TAGS_MAX < *tags)
 }
 
 /// One call on its way to the owner of its key.

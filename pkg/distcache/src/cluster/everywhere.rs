@@ -21,6 +21,13 @@ use crate::{Error, Keyspace};
 /// Between two rounds through the members: one that died is missed for seconds.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// Entries that a member looks at for another in one step of a scan, whatever it is asked
+/// for: their keys are one reply.
+const ENTRIES_A_STEP: usize = 10_000;
+
+/// Tags of one request.
+const TAGS_A_REQUEST: usize = 1_000;
+
 /// What every member is to do with a keyspace.
 #[derive(Debug, Clone)]
 pub(crate) enum Order {
@@ -34,7 +41,7 @@ pub(crate) enum Order {
 
 impl Order {
     /// To forget what bears one of these.
-    pub(crate) fn tags(tags: &[&str]) -> Self {
+    fn tags(tags: &[&str]) -> Self {
         Self::Tags(tags.iter().map(|&tag| tag.to_owned()).collect())
     }
 
@@ -125,6 +132,24 @@ impl Rounds {
 }
 
 impl Keyspace {
+    /// Has every member forget what bears one of these tags: a request's worth at a time.
+    pub(crate) fn invalidate_tags_everywhere(&self, tags: &[&str]) -> Result<(), Error> {
+        block_on(self.invalidate_tags_everywhere_async(tags))
+    }
+
+    /// As [`invalidate_tags_everywhere`](Self::invalidate_tags_everywhere), for a task.
+    pub(crate) async fn invalidate_tags_everywhere_async(
+        &self,
+        tags: &[&str],
+    ) -> Result<(), Error> {
+        let (first, others) = tags.split_at(tags.len().min(TAGS_A_REQUEST));
+        self.everywhere_async(&Order::tags(first)).await?;
+        for some in others.chunks(TAGS_A_REQUEST) {
+            self.everywhere_async(&Order::tags(some)).await?;
+        }
+        Ok(())
+    }
+
     /// Has every member do it. Returns how many entries there were.
     pub(crate) fn everywhere(&self, order: &Order) -> Result<u64, Error> {
         block_on(self.everywhere_async(order))
@@ -233,7 +258,7 @@ impl From<proto::Scan> for Scan {
     fn from(scan: proto::Scan) -> Self {
         let proto::Scan { keyspace, cursor, entries, pattern } = scan;
         let pattern = pattern.unwrap_or(Bytes::from_static(b"*"));
-        Self { keyspace, cursor, entries: entries as usize, pattern }
+        Self { keyspace, cursor, entries: ENTRIES_A_STEP.min(entries as usize), pattern }
     }
 }
 

@@ -14,6 +14,7 @@ use distcache_cluster::proto::{
 use distcache_cluster::wire::Address;
 use futures_util::future::{BoxFuture, join_all};
 
+use super::afar::tags_too_many;
 use super::start::Part;
 use super::words::{Heard, heard, item_to, told, understood};
 use crate::keyspace::ask::{Asks, FromTold, Told};
@@ -84,7 +85,7 @@ impl Keyspace {
         }
     }
 
-    /// Sorts keys by their owners; those without one are left over.
+    /// Sorts keys by their owners; those without one, or with too many tags, are left over.
     fn pack(
         &self,
         part: &Part,
@@ -96,7 +97,8 @@ impl Keyspace {
         let mut open: HashMap<Address, (Vec<usize>, usize)> = HashMap::new();
         for at in places {
             let owner = |key| holding.as_ref().map(|one| one.owner(&self.inner.cache, key));
-            let Some(Whose::Theirs(owner)) = owner(asks.key(at)) else {
+            let goes_along = tags_too_many(asks.one(at)).is_none();
+            let Some(Whose::Theirs(owner)) = owner(asks.key(at)).filter(|_| goes_along) else {
                 left_over.push(at);
                 continue;
             };

@@ -158,7 +158,7 @@ impl Keyspace {
     pub fn invalidate_tags(&self, tags: &[&str]) -> Result<(), Error> {
         self.inner.watch.call(Operation::InvalidateTags, || {
             if self.inner.away.is_open() {
-                return self.everywhere(&Order::tags(tags)).map(drop);
+                return self.invalidate_tags_everywhere(tags);
             }
             self.inner.check_present()?;
             let tags = self.inner.tag_hashes(tags);
@@ -174,7 +174,7 @@ impl Keyspace {
     pub async fn invalidate_tags_async(&self, tags: &[&str]) -> Result<(), Error> {
         let work = async {
             if self.inner.away.is_open() {
-                return self.everywhere_async(&Order::tags(tags)).await.map(drop);
+                return self.invalidate_tags_everywhere_async(tags).await;
             }
             self.invalidate_tags_here_async(tags).await
         };

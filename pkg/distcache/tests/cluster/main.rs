@@ -1,5 +1,6 @@
 //! Engines of one cluster: each answers for every key.
 
+mod attacks;
 mod batches;
 mod calls;
 mod embedded;

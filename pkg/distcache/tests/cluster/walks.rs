@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use distcache::{Engine, Item, Keyspace, KeyspaceConfig};
+use distcache::{CacheError, Engine, Error, Item, Keyspace, KeyspaceConfig};
 
 use crate::fleet::Fleet;
 
@@ -63,4 +63,27 @@ fn a_scan_finds_the_keys_of_all_members_from_each() {
         let odd: BTreeSet<_> = (0..600).filter(|n| n % 2 == 1).map(key).collect();
         assert_eq!(found, odd);
     }
+}
+
+/// More than a value may have, and more than members tell each other at once.
+#[test]
+fn however_many_tags_are_named_the_answer_is_the_same_everywhere() {
+    let fleet = Fleet::of(3, plain);
+    let spaces = filled(&fleet);
+    let names: Vec<String> = (0..70_000).map(|n| format!("tag-{n}")).collect();
+    for key in fleet.a_key_of_each("plain") {
+        for space in &spaces {
+            let item = names[..100].iter().fold(Item::new(&key, b"2"), |item, tag| item.tag(tag));
+            let of_one = space.put_item(&item).unwrap_err();
+            let of_many = space.put_many(&[item]).pop().expect("one answer").unwrap_err();
+            for error in [of_one, of_many] {
+                let is_told = matches!(error, Error::Cache(CacheError::TooManyTags { tags: 100 }));
+                assert!(is_told, "{error}");
+            }
+        }
+    }
+    let all: Vec<&str> = names.iter().map(String::as_str).chain(["third"]).collect();
+    spaces[0].invalidate_tags(&all).unwrap();
+    // More than are remembered: others may have gone, too.
+    assert!(spaces.iter().all(|space| held(space).iter().all(|n| n % 3 != 0)));
 }

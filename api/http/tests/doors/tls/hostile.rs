@@ -13,7 +13,7 @@ use crate::support::{Client, TestDoor, until};
 
 /// All that is sent before the end. A reset is an end too, if a rude one; a silence
 /// is none.
-fn rest(socket: &mut TcpStream) -> Vec<u8> {
+pub(super) fn rest(socket: &mut TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     if let Err(error) = socket.read_to_end(&mut rest) {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset, "it was not closed");
@@ -22,7 +22,7 @@ fn rest(socket: &mut TcpStream) -> Vec<u8> {
 }
 
 /// What a client that knows the door begins with.
-fn hello(door: &Secured) -> Vec<u8> {
+pub(super) fn hello(door: &Secured) -> Vec<u8> {
     let mut hello = Vec::new();
     connection(door.trust(), HOST).write_tls(&mut hello).expect("into memory");
     hello
@@ -53,7 +53,7 @@ fn tls_where_none_is_spoken_is_refused_and_counted() {
 
 /// The greeting of a client that knows no later version: by hand, since no library
 /// that is of use today sends it.
-fn old_hello(minor: u8) -> Vec<u8> {
+pub(super) fn old_hello(minor: u8) -> Vec<u8> {
     let mut body = vec![3, minor];
     body.extend([7; 32]); // its random number
     body.push(0); // no session

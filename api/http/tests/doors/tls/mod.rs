@@ -2,6 +2,7 @@
 //! served meanwhile.
 
 mod authority;
+mod cells;
 mod client;
 mod hostile;
 mod reload;
