@@ -89,9 +89,10 @@ fn a_server_that_is_silent_or_talks_nonsense_is_waited_for_so_long_and_no_longer
     server.say(Says::Forgery);
     assert_eq!(why(&hasty), "no answer within 200ms");
     server.say(Says::Garbage);
-    assert!(why(&hasty).contains("GARBAGE"), "{}", why(&hasty));
+    let patient = srv(&server);
+    assert!(why(&patient).contains("decoding error"), "{}", why(&patient));
     server.say(records(["a.example.com."]));
-    assert_eq!(srv(&server).addresses().unwrap(), ["a.example.com:7"]);
+    assert_eq!(patient.addresses().unwrap(), ["a.example.com:7"]);
 }
 
 #[test]
