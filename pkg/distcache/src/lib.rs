@@ -128,7 +128,7 @@ mod cluster;
 #[cfg(feature = "cluster")]
 pub use cluster::{
     Certificates, ClusterConfig, ClusterError, ClusterId, Discovery, DiscoveryFailed, Dns, Member,
-    MemberId, MemberState, Members, OnMinority, Standalone, Static, Tls, TlsError,
+    MemberId, MemberState, Members, OnMinority, Srv, Standalone, Static, Tls, TlsError,
 };
 
 mod otel;

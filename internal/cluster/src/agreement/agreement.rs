@@ -18,7 +18,7 @@ use crate::lease::{Standing, Uptime};
 use crate::view::{Address, MemberId, View};
 
 /// The most addresses of discovery that are asked; the first ones.
-pub(super) const LISTED_MAX: usize = 256;
+pub(crate) const LISTED_MAX: usize = 256;
 
 /// One process's part in the cluster: it founds or joins one, keeps its lease, tells the
 /// [`Seat`] of views, and begins again when its cluster is gone. Dropped, it falls

@@ -34,6 +34,7 @@ mod network;
 #[expect(clippy::module_inception, reason = "the agreement is what this folder is about")]
 mod agreement;
 pub use agreement::Agreement;
+pub(crate) use agreement::LISTED_MAX;
 
 mod answering;
 mod founding;

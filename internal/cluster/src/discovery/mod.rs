@@ -12,6 +12,9 @@ pub use fixed::{Standalone, Static};
 mod dns;
 pub use dns::Dns;
 
+mod srv;
+pub use srv::Srv;
+
 mod follow;
 pub use follow::{Pace, follow};
 

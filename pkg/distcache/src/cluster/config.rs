@@ -7,7 +7,7 @@ use std::time::Duration;
 use distcache_cluster::Discovery;
 use distcache_cluster::agreement::{OnMinority, Settings};
 use distcache_cluster::discovery::Pace;
-pub use distcache_cluster::discovery::{DiscoveryFailed, Dns, Standalone, Static};
+pub use distcache_cluster::discovery::{DiscoveryFailed, Dns, Srv, Standalone, Static};
 use distcache_cluster::wire::Tls;
 
 /// How an engine is one of a cluster. Every setting but where it listens has a default.
@@ -60,6 +60,15 @@ impl ClusterConfig {
     /// Who tells where members might be. Default: nobody, for a cluster of one. What is
     /// listed is the electorate: a majority of it is needed to found a cluster, and to
     /// serve from the cache.
+    ///
+    /// ```
+    /// use distcache::{ClusterConfig, Srv};
+    ///
+    /// // Each member advertises the target of its own record.
+    /// let cluster = ClusterConfig::new("0.0.0.0:7001")
+    ///     .advertise("a.example.com:7001")
+    ///     .discovery(Srv::new("_distcache._tcp.example.com"));
+    /// ```
     pub fn discovery(mut self, discovery: impl Discovery) -> Self {
         self.discovery = Arc::new(discovery);
         self

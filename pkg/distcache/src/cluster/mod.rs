@@ -26,7 +26,7 @@ mod start;
 mod words;
 
 pub(crate) use away::Away;
-pub use config::{ClusterConfig, DiscoveryFailed, Dns, Standalone, Static};
+pub use config::{ClusterConfig, DiscoveryFailed, Dns, Srv, Standalone, Static};
 pub use error::ClusterError;
 pub(crate) use everywhere::Order;
 pub(crate) use keyspaces::{Agreed, Turn};

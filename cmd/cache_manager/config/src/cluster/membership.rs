@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use distcache::{Certificates, ClusterConfig, Dns, OnMinority, Tls, TlsError};
+use distcache::{Certificates, ClusterConfig, Dns, OnMinority, Srv, Tls, TlsError};
 
 use super::Others;
 use crate::config::{Config, saturating};
@@ -105,6 +105,7 @@ impl Loaded {
                 cluster.members(places.iter().map(ToString::to_string))
             }
             Others::Named(place) => cluster.discovery(Dns { name: place.host, port: place.port }),
+            Others::Recorded(name) => cluster.discovery(Srv::new(name)),
         };
         if let Some(expected) = expected {
             cluster = cluster.expect(expected);

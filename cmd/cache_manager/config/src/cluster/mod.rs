@@ -23,6 +23,8 @@ pub(crate) enum Others {
     Listed(Vec<Place>),
     /// Wherever a name leads.
     Named(Place),
+    /// Where the SRV records of a name say.
+    Recorded(String),
 }
 
 impl Config {
@@ -59,6 +61,9 @@ impl Config {
         if let Some(name) = view.text("dns") {
             return self.place("dns", &name).map(Others::Named);
         }
+        if let Some(name) = view.text("srv") {
+            return self.name_of_records(&name).map(Others::Recorded);
+        }
         if let Some(peers) = view.list("peers") {
             let places = peers.iter().map(|peer| self.place("peers", peer));
             return places.collect::<Result<_, _>>().map(Others::Listed);
@@ -77,7 +82,7 @@ impl Config {
         }
         let listed = match self.others()? {
             Others::Listed(places) => places.into_iter().find(|place| place.is_at(listen)),
-            Others::Named(_) => None,
+            Others::Named(_) | Others::Recorded(_) => None,
         };
         if listed.is_none() && listen.ip().is_unspecified() {
             let what = format!("{listen} is every address of this machine, and none for others");
@@ -92,6 +97,15 @@ impl Config {
             let what = format!("{text:?} is no place of a node");
             let origin = self.common(Section::Cluster).origin(name);
             Fault::new(&origin, codes::SETTING_INVALID, what, "give HOST:PORT")
+        })
+    }
+
+    fn name_of_records(&self, text: &str) -> Result<String, Fault> {
+        place::name_of(text).map(str::to_owned).ok_or_else(|| {
+            let what = format!("{text:?} is no name of SRV records");
+            let origin = self.common(Section::Cluster).origin("srv");
+            let right = "give a name without a port, such as _distcache._tcp.example.com";
+            Fault::new(&origin, codes::SETTING_INVALID, what, right)
         })
     }
 

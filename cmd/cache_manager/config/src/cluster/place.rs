@@ -6,6 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 /// Between the port of a node's HTTP server and the one where it listens for others.
 pub(super) const PORTS_APART: u16 = 10_000;
 
+/// The longest name that DNS has, and the longest part of one between two dots.
+const NAME_BYTES_MAX: usize = 253;
+const LABEL_BYTES_MAX: usize = 63;
+
 /// A host and a port. Displays as `HOST:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -44,6 +48,18 @@ impl Place {
     }
 }
 
+/// Reads a name of which DNS may have records: labels with dots between, and perhaps one
+/// at the end.
+pub(super) fn name_of(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let is_label = |label: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        (1..=LABEL_BYTES_MAX).contains(&label.len()) && label.bytes().all(is_plain)
+    };
+    (name.len() <= NAME_BYTES_MAX && name.split('.').all(is_label)).then_some(text)
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
@@ -63,6 +79,19 @@ mod tests {
         {
             assert_eq!(Place::of(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_name_of_records_has_no_port() {
+        for right in ["_distcache._tcp.example.com", "a", "a-1.b.", " _a._tcp.b "] {
+            assert_eq!(name_of(right), Some(right.trim()));
+        }
+        let (label, long) = ("a".repeat(64), "a.".repeat(127));
+        for wrong in ["", ".", "a..b", ".a", "a.b:7", "a b", "a/b", "[::1]", "ä.b", &label] {
+            assert_eq!(name_of(wrong), None, "{wrong}");
+        }
+        assert_eq!(name_of(&long), Some(&*long));
+        assert_eq!(name_of(&format!("{long}a")), None);
     }
 
     #[test]

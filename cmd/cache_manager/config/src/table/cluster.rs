@@ -71,6 +71,16 @@ pub(super) const SETTINGS: &[Setting] = &[
     .group(WHERE)
     .flag("peers-dns", "NAME:PORT"),
     setting(
+        "srv",
+        Text,
+        Told("none"),
+        "A name whose SRV records say where all nodes listen for each other, such as \
+         _distcache._tcp.example.com; instead of nodes",
+    )
+    .because("they are asked for again every 5 seconds; priority and weight are ignored")
+    .group(WHERE)
+    .flag("peers-srv", "NAME"),
+    setting(
         "peer_listen",
         Address,
         Told("the address of the HTTP server, its port + 10000"),
@@ -94,7 +104,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting(
         "expect",
         Count(1, MEMBERS_MAX),
-        Told("as many as nodes, peers or dns name"),
+        Told("as many as nodes, peers, dns or srv name"),
         "How many nodes there are to be: a majority of them makes a cluster",
     )
     .flag("expect", "NUMBER"),

@@ -67,6 +67,9 @@ mod built {
         let dns = of("dns = 'cache.example:7'");
         assert!(dns.contains(r#"Dns { name: "cache.example", port: 7 }"#), "{dns}");
         assert!(dns.contains("advertise: None"), "{dns}");
+        let srv = of("srv = '_distcache._tcp.cache.example'");
+        assert!(srv.contains(r#"Srv { name: "_distcache._tcp.cache.example""#), "{srv}");
+        assert!(srv.contains("advertise: None") && srv.contains("expect: None"), "{srv}");
         let said = of("advertise = 'a.example:7'");
         assert!(said.contains(r#"advertise: Some("a.example:7")"#), "{said}");
     }
@@ -91,6 +94,10 @@ mod built {
             ("mode = 'node'\nnodes = ['a']", "give HOST:PORT"),
             ("mode = 'node'\nnodes = ['a:60000']", "--peers"),
             ("mode = 'node'\npeers = ['a:1']\ndns = 'b:2'", "give one of them"),
+            ("mode = 'node'\nsrv = 'a'\ndns = 'b:2'", "give one of them"),
+            ("mode = 'node'\nnodes = ['a:1']\nsrv = 'b'", "give one of them"),
+            ("mode = 'node'\nsrv = 'b:2'", "a name without a port"),
+            ("srv = 'a'", "give --mode node"),
             ("mode = 'node'\nlease = '1ms'", "200ms"),
             ("mode = 'node'\n[server]\nport = 60000", "--peer-listen"),
             ("mode = 'node'\n[server]\nlisten = '192.0.2.7:8081'", "--insecure"),
