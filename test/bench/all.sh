@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Every benchmark, one after the other; all.sh FILE leaves the figures in FILE
-# too. Half an hour; nothing else should run meanwhile.
+# too. Forty minutes; nothing else should run meanwhile.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
-# Before the half hour, not in its middle.
+# Before all that, not in its middle.
 need wrk wrk
 need nginx nginx-light
 need curl curl
@@ -29,6 +29,9 @@ step cargo bench --quiet -p distcache-ring --bench ring
 step cargo bench --quiet -p distcache-manager --bench calls
 step cargo bench --quiet -p distcache-manager --bench hit_ratio
 step cargo bench --quiet -p distcache --bench reads
+step cargo bench --quiet -p distcache --features cluster --bench remote
+step cargo bench --quiet -p distcache-cluster --bench links
+step cargo bench --quiet -p distcache-cluster --bench members
 for script in http memory start idle; do step "test/bench/$script.sh"; done
 
 for name in "${failed[@]}"; do say "FAILED: $name"; done

@@ -20,6 +20,9 @@ use parking_lot::{Condvar, Mutex};
 /// the node is busy.
 pub const WAITS_MAX: usize = 65_536;
 
+/// Fewer waits than this are not looked through for those that have ended.
+const SWEPT_MIN: usize = 1_024;
+
 /// The thread that ends waits, and what it knows.
 ///
 /// Dropping the timer ends every wait that it keeps and joins the thread.
@@ -36,10 +39,12 @@ struct Shared {
     mark: Watermark,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// The earliest deadline on top.
     waits: BinaryHeap<Wait>,
+    /// With so many, those that have ended are swept out.
+    sweep_at: usize,
     closed: bool,
 }
 
@@ -56,7 +61,11 @@ impl Timer {
     /// When the system has no thread to give.
     pub fn start() -> io::Result<Self> {
         let shared = Arc::new(Shared {
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                waits: BinaryHeap::new(),
+                sweep_at: SWEPT_MIN,
+                closed: false,
+            }),
             changed: Condvar::new(),
             mark: Watermark::default(),
         });
@@ -71,9 +80,8 @@ impl Timer {
     /// whether there was room: 65,536 waits are kept at most.
     pub fn keep(&self, at: Instant, who: &Arc<dyn Expire>) -> bool {
         let mut state = self.shared.state.lock();
-        if state.waits.len() == WAITS_MAX {
-            // Waits that ended early stay until their deadline, or until here.
-            state.waits.retain(|wait| wait.who.upgrade().is_some_and(|who| who.is_waiting()));
+        if state.sweep_at <= state.waits.len() {
+            state.sweep();
         }
         if state.closed || state.waits.len() == WAITS_MAX {
             self.shared.mark.reach();
@@ -107,6 +115,16 @@ impl Drop for Timer {
         if let Some(thread) = self.thread.take() {
             thread.join().expect("the timer's loop calls nothing that panics");
         }
+    }
+}
+
+impl State {
+    /// Drops waits that ended early: they would stay until their deadline, and their memory
+    /// with them. Again when there are twice as many as are left, so that a wait is looked
+    /// at twice or so, however many there are.
+    fn sweep(&mut self) {
+        self.waits.retain(|wait| wait.who.upgrade().is_some_and(|who| who.is_waiting()));
+        self.sweep_at = (2 * self.waits.len()).clamp(SWEPT_MIN, WAITS_MAX);
     }
 }
 
@@ -194,6 +212,20 @@ mod tests {
         assert!(timer.keep(now() + Duration::from_hours(1), &waiter.expiry()));
         drop(timer);
         assert_eq!(waiter.wait(&patient()), None);
+    }
+
+    #[test]
+    fn waits_that_have_ended_do_not_pile_up() {
+        let timer = Timer::start().unwrap();
+        let at = now() + Duration::from_hours(1);
+        let kept: Vec<_> = (0..100).map(|_| reply_slot::<u8>()).collect();
+        assert!(kept.iter().all(|(_, waiter)| timer.keep(at, &waiter.expiry())));
+        for _ in 0..10_000 {
+            let (_replier, waiter) = reply_slot::<u8>();
+            assert!(timer.keep(at, &waiter.expiry()));
+            assert!(timer.waits() <= SWEPT_MIN);
+        }
+        assert!(kept.iter().all(|(_, waiter)| waiter.expiry().is_waiting()));
     }
 
     #[test]
