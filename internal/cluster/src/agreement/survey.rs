@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
 
-use super::agreement::{Desk, LISTED_MAX};
+use super::agreement::Desk;
 use super::message::{Answer, Question, Refusal, Whereabouts};
 use crate::view::{Address, ClusterId, MemberId};
 
@@ -39,7 +39,7 @@ impl Desk {
         let listed = self.listed.borrow();
         let listed = listed.as_deref().unwrap_or_default();
         let others: BTreeSet<&Address> =
-            listed.iter().take(LISTED_MAX).filter(|one| **one != self.settings.address).collect();
+            listed.iter().filter(|one| **one != self.settings.address).collect();
         others.into_iter().cloned().collect()
     }
 

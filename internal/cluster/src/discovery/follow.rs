@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{Discovery, DiscoveryFailed};
+use crate::agreement::LISTED_MAX;
 use crate::view::Address;
 
 /// How often discovery is asked, and how long it may take.
@@ -72,6 +73,11 @@ async fn ask(
     let asked = Arc::clone(discovery);
     let mut asked = tokio::task::spawn_blocking(move || asked.addresses());
     match tokio::time::timeout(deadline, &mut asked).await {
+        // Those beyond would not be counted: two parts of them could each take itself for
+        // a majority.
+        Ok(Ok(Ok(addresses))) if LISTED_MAX < addresses.len() => {
+            Err(failed(&format!("it lists {} addresses, {LISTED_MAX} may be", addresses.len())))
+        }
         Ok(Ok(answer)) => answer,
         Ok(Err(panicked)) => Err(failed(&panicked)),
         Err(_elapsed) => {
@@ -122,6 +128,27 @@ mod tests {
         tokio::time::sleep(Duration::from_mins(1)).await;
         assert!(script.0.lock().is_empty());
         assert!(!listed.has_changed().unwrap());
+    }
+
+    /// Lists so many, and one less each time.
+    #[derive(Debug)]
+    struct Crowd(Mutex<usize>);
+
+    impl Discovery for Crowd {
+        fn addresses(&self) -> Result<Vec<String>, DiscoveryFailed> {
+            let mut count = self.0.lock();
+            let listed = (0..*count).map(|n| format!("member-{n}:1")).collect();
+            *count -= 1;
+            Ok(listed)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_addresses_than_may_be_are_no_answer() {
+        let crowd = Arc::new(Crowd(Mutex::new(LISTED_MAX + 1)));
+        let mut listed = follow(crowd, Pace::default());
+        listed.changed().await.unwrap();
+        assert_eq!(listed.borrow().as_ref().map(Vec::len), Some(LISTED_MAX));
     }
 
     #[tokio::test(start_paused = true)]
