@@ -11,6 +11,10 @@
 //! `RATIO case rival X`, where the case is a latency: ours takes X times as long. Else we
 //! make X times as many calls a second. `FACT name X`: microseconds and calls a second.
 //!
+//! A way there and back may take ten times as long where both ends wake each other's idle
+//! processor as where they share one; which it is, the system decides anew in each round.
+//! So standard error has the fastest and the slowest round beside the median.
+//!
 //! `ROUNDS` and `CALLS` in the environment say how many: rounds, and calls of a round with
 //! one in flight; with more it has twenty times as many.
 #![expect(clippy::print_stdout, reason = "printing figures is what a benchmark is for")]
