@@ -105,6 +105,7 @@ impl Client {
     }
 
     /// Reads a stream until a line begins so; that line.
+    #[cfg(feature = "cluster")]
     pub(crate) fn line_of(&mut self, beginning: &str) -> String {
         loop {
             let mut line = String::new();
