@@ -27,7 +27,7 @@ pub use misses::{Misses, Window};
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::operation::{Found, Nanos, Operation, What};
+use crate::operation::{Found, Nanos, Operation, What, by_key};
 
 /// Why what clients saw is not right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,14 +68,10 @@ pub enum Wrong {
 /// What is wrong with the operations of all keys; nothing if all is right.
 #[must_use]
 pub fn check(operations: &[Operation]) -> Vec<Violation> {
-    let mut by_key: HashMap<u32, Vec<&Operation>> = HashMap::new();
-    for operation in operations {
-        by_key.entry(operation.key).or_default().push(operation);
-    }
     let mut violations = Vec::new();
-    for operations in by_key.values() {
-        let versions = of_values(operations, &mut violations);
-        of_times(operations, &versions, &mut violations);
+    for operations in by_key(operations) {
+        let versions = of_values(&operations, &mut violations);
+        of_times(&operations, &versions, &mut violations);
     }
     violations.sort_by_key(|violation| violation.operation.began);
     violations

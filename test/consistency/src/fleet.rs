@@ -107,7 +107,8 @@ impl Fleet {
     /// Ends a member at once, and waits for its end.
     pub(crate) fn kill(&self, at: usize) -> Result<(), Failed> {
         self.signal(at, Signal::KILL)?;
-        self.wait(at).map(|_status| ())
+        let Some(mut child) = self.members[at].lock().take() else { return Ok(()) };
+        child.wait().map(drop).map_err(Failed::machine("waiting for a member"))
     }
 
     /// Asks a member to end in good order, and waits until it has.
@@ -150,12 +151,6 @@ impl Fleet {
             return Err(self.ended(at, "it was ended before".to_owned()));
         };
         kill_process(id, signal).map_err(|error| Failed::machine("sending a signal")(error.into()))
-    }
-
-    fn wait(&self, at: usize) -> Result<String, Failed> {
-        let Some(mut child) = self.members[at].lock().take() else { return Ok(String::new()) };
-        let status = child.wait().map_err(Failed::machine("waiting for a member"))?;
-        Ok(status.to_string())
     }
 
     fn ended(&self, member: usize, status: String) -> Failed {

@@ -34,11 +34,12 @@ pub(crate) async fn herds(
     fleet: &Fleet,
     source: &Source,
     rounds: usize,
-    kill: Option<Rng>,
+    mut kill: Option<Rng>,
 ) -> Result<Herds, Failed> {
     let mut herds = Herds::default();
-    let mut kill = kill;
-    let mut clients: Vec<_> = (0..ASK).map(|n| (n % fleet.count(), client(fleet, n))).collect();
+    let members = (0..ASK).map(|number| number % fleet.count());
+    let mut clients: Vec<_> =
+        members.map(|member| (member, Client::new(fleet.address(member)))).collect();
     for round in 0..rounds {
         let key = format!("herd-{round}");
         let gate = Arc::new(Barrier::new(ASK + 1));
@@ -79,10 +80,6 @@ pub(crate) async fn herds(
         }
     }
     Ok(herds)
-}
-
-fn client(fleet: &Fleet, number: usize) -> Client {
-    Client::new(fleet.address(number % fleet.count()))
 }
 
 impl Herds {

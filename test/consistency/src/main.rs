@@ -142,7 +142,7 @@ async fn under_load(fleet: Fleet, arguments: &Arguments) -> (Fleet, Result<bool,
         Run::Roll => scene.roll(rounds).await,
         Run::Cut => scene.cut(rounds).await,
         Run::Calm | Run::Herd | Run::HerdKill => {
-            scene.calm(Duration::from_secs(rounds as u64)).await;
+            tokio::time::sleep(Duration::from_secs(rounds as u64)).await;
             Ok(Vec::new())
         }
     };

@@ -1,5 +1,6 @@
 //! What one client has done, and what it was told.
 
+use std::collections::HashMap;
 use std::fmt;
 
 /// Nanoseconds since the run began.
@@ -56,6 +57,15 @@ impl Operation {
             What::Delete => None,
         }
     }
+}
+
+/// The operations of each key, in their order.
+pub(crate) fn by_key(operations: &[Operation]) -> Vec<Vec<&Operation>> {
+    let mut by_key: HashMap<u32, Vec<&Operation>> = HashMap::new();
+    for operation in operations {
+        by_key.entry(operation.key).or_default().push(operation);
+    }
+    by_key.into_values().collect()
 }
 
 impl fmt::Display for Operation {

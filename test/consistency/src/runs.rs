@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use hyper::{Method, StatusCode};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::client::{Client, path};
 use crate::failed::Failed;
@@ -39,18 +39,17 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Nothing happens, for so long.
-    pub(crate) async fn calm(&mut self, time: Duration) {
-        sleep(time).await;
+    /// All is well for a while. Then: who is hit next, and since when.
+    async fn next(&mut self) -> (usize, Nanos) {
+        sleep(CALM).await;
+        (self.rng.usize(..self.fleet.count()), self.watch.now())
     }
 
     /// Again and again one member is killed, and starts anew.
     pub(crate) async fn kill(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
         let mut faults = Vec::new();
         for _ in 0..rounds {
-            sleep(CALM).await;
-            let member = self.rng.usize(..self.fleet.count());
-            let began = self.watch.now();
+            let (member, began) = self.next().await;
             self.fleet.kill(member)?;
             sleep(AWAY).await;
             self.fleet.settled().await?;
@@ -68,9 +67,7 @@ impl Scene {
     ) -> Result<Vec<Fault>, Failed> {
         let mut faults = Vec::new();
         for _ in 0..rounds {
-            sleep(CALM).await;
-            let member = self.rng.usize(..self.fleet.count());
-            let began = self.watch.now();
+            let (member, began) = self.next().await;
             self.fleet.pause(member)?;
             sleep(time).await;
             self.fleet.resume(member)?;
@@ -103,8 +100,7 @@ impl Scene {
         let count = self.fleet.count();
         for _ in 0..rounds {
             for kind in ["cut both ways", "cut one way", "cut off"] {
-                sleep(CALM).await;
-                let member = self.rng.usize(..count);
+                let (member, began) = self.next().await;
                 let other = (member + 1 + self.rng.usize(..count - 1)) % count;
                 let cuts = match kind {
                     "cut both ways" => vec![(member, other), (other, member)],
@@ -114,7 +110,6 @@ impl Scene {
                         .flat_map(|at| [(member, at), (at, member)])
                         .collect(),
                 };
-                let began = self.watch.now();
                 for (from, to) in &cuts {
                     self.fleet.network().cut(*from, *to)?;
                 }
@@ -122,7 +117,7 @@ impl Scene {
                 if kind == "cut off" {
                     self.passes(member, began).await?;
                 }
-                tokio::time::sleep_until(until).await;
+                sleep_until(until).await;
                 for (from, to) in &cuts {
                     self.fleet.network().mend(*from, *to)?;
                 }

@@ -85,14 +85,14 @@ impl Parting {
 
 impl Link {
     fn say_leaving(&self) {
-        if self.outbox().parting.leave() {
+        if self.outbox.lock().parting.leave() {
             self.post(std::iter::once(frames::leaving()), Company::Alone);
         }
     }
 
     /// The other leaves.
     pub(super) fn hear_leaving(&self) {
-        let mut outbox = self.outbox();
+        let mut outbox = self.outbox.lock();
         if outbox.parting.they == They::Stay {
             outbox.parting.they = They::Leave;
         }
@@ -102,13 +102,13 @@ impl Link {
 
     /// The other waits for no reply of ours, and asks nothing more.
     pub(super) fn hear_farewell(&self) {
-        self.outbox().parting.is_let_go = true;
+        self.outbox.lock().parting.is_let_go = true;
     }
 
     /// Says farewell to one that leaves, if it is time. Returns whether it was.
     fn let_go(&self) -> bool {
         let is_due = {
-            let mut outbox = self.outbox();
+            let mut outbox = self.outbox.lock();
             let waiting = outbox.waiting();
             outbox.parting.farewell(waiting)
         };
@@ -120,12 +120,12 @@ impl Link {
 
     /// Whether the other waits for no reply of ours.
     fn is_let_go(&self) -> bool {
-        self.outbox().parting.is_let_go
+        self.outbox.lock().parting.is_let_go
     }
 
     /// Sends no more requests. Returns whether it waits for no reply.
     fn is_silent(&self) -> bool {
-        let mut outbox = self.outbox();
+        let mut outbox = self.outbox.lock();
         outbox.parting.we = We::AreSilent;
         outbox.waiting() == 0
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use distcache_bus::{Waiter, reply_slot};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +43,7 @@ pub(super) struct Link {
     /// Which version is spoken on it.
     pub(super) version: u32,
     pub(super) shared: Arc<Shared>,
-    outbox: Mutex<Outbox>,
+    pub(super) outbox: Mutex<Outbox>,
     /// Wakes the task that writes.
     pub(super) bell: Notify,
     /// Cancelled when the link has ended.
@@ -117,10 +117,6 @@ impl Link {
             Ok(turn) => self.take(turn),
             Err(why) => self.cut(&why),
         }
-    }
-
-    pub(super) fn outbox(&self) -> MutexGuard<'_, Outbox> {
-        self.outbox.lock()
     }
 
     /// Bytes of replies that may be sent.

@@ -120,14 +120,20 @@ impl Rounds {
         Ok(Self { part, ends_at })
     }
 
-    /// Waits for the next; fails with that if there is no time left.
-    async fn pause(&self, error: Error) -> Result<(), Error> {
+    /// What a round has done. If it is to be made again there is nothing, when it is time
+    /// for the next; or an error, if there is no time left.
+    async fn done<T>(&self, round: Round<T>) -> Result<Option<T>, Error> {
+        let error = match round {
+            Round::Done(done) => return Ok(Some(done)),
+            Round::Failed(error) => return Err(error),
+            Round::Again(error) => error,
+        };
         let left = Deadline::at(self.ends_at).remaining();
         if left.is_zero() {
             return Err(error);
         }
         self.part.pause(PAUSE.min(left)).await;
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -164,10 +170,8 @@ impl Keyspace {
                 Some(holding) => self.one_round(&rounds, &holding, order, &mut removed).await,
                 None => Round::Again(Error::NoLease),
             };
-            match round {
-                Round::Done(()) => return Ok(removed),
-                Round::Failed(error) => return Err(error),
-                Round::Again(error) => rounds.pause(error).await?,
+            if let Some(()) = rounds.done(round).await? {
+                return Ok(removed);
             }
         }
     }
@@ -206,6 +210,15 @@ impl Keyspace {
         if is_still(&rounds.part, holding) { Round::Done(()) } else { Round::Again(Error::NoLease) }
     }
 
+    /// What another member says that is no answer to what it was asked.
+    fn unanswered<T>(&self, to: &Address, outcome: Option<Outcome>) -> Round<T> {
+        match outcome {
+            Some(Outcome::Failure(failure)) => Round::Failed(understood(self.name(), failure)),
+            Some(Outcome::Moved(_) | Outcome::Busy(_)) | None => Round::Again(Error::NoLease),
+            Some(_) => Round::Failed(Error::not_understood(to)),
+        }
+    }
+
     /// What another member says of an order that was given by the view of an epoch.
     fn heard(&self, epoch: u64, to: &Address, reply: Result<Reply, CallFailed>) -> Round<u64> {
         let reply = match reply {
@@ -230,9 +243,7 @@ impl Keyspace {
             {
                 Round::Done(0)
             }
-            Some(Outcome::Failure(failure)) => Round::Failed(understood(self.name(), failure)),
-            Some(Outcome::Moved(_) | Outcome::Busy(_)) | None => Round::Again(Error::NoLease),
-            Some(_) => Round::Failed(Error::not_understood(to)),
+            other => self.unanswered(to, other),
         }
     }
 }
@@ -300,10 +311,8 @@ impl Keyspace {
                 }
                 None => Round::Again(Error::NoLease),
             };
-            match round {
-                Round::Done(page) => return Ok(page),
-                Round::Failed(error) => return Err(error),
-                Round::Again(error) => rounds.pause(error).await?,
+            if let Some(page) = rounds.done(round).await? {
+                return Ok(page);
             }
         }
     }
@@ -360,9 +369,7 @@ impl Keyspace {
                 keys: keys.into_iter().map(|key| Box::from(&*key)).collect(),
                 next: next.and_then(|next| next.parse().ok()),
             }),
-            Some(Outcome::Failure(failure)) => Round::Failed(understood(self.name(), failure)),
-            Some(Outcome::Moved(_) | Outcome::Busy(_)) | None => Round::Again(Error::NoLease),
-            Some(_) => Round::Failed(Error::not_understood(to)),
+            other => self.unanswered(to, other),
         }
     }
 }

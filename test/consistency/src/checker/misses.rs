@@ -1,8 +1,6 @@
 //! Why reads have found nothing: a cache that always misses shows nothing old, either.
 
-use std::collections::HashMap;
-
-use crate::operation::{Nanos, Operation, What};
+use crate::operation::{Nanos, Operation, What, by_key};
 
 /// A time in which entries may be lost: from a fault until all is well again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +35,8 @@ impl Misses {
     /// Of all operations of a run, and its faults.
     #[must_use]
     pub fn of(operations: &[Operation], windows: &[Window]) -> Self {
-        let mut by_key: HashMap<u32, Vec<&Operation>> = HashMap::new();
-        for operation in operations {
-            by_key.entry(operation.key).or_default().push(operation);
-        }
         let mut misses = Self::default();
-        for operations in by_key.into_values() {
+        for operations in by_key(operations) {
             misses.add(operations, windows);
         }
         misses
