@@ -37,4 +37,4 @@ pub mod links;
 pub mod proto;
 
 pub mod cluster;
-pub use cluster::{Cluster, Holding, Parts, Tenant, Whose, handover};
+pub use cluster::{Cluster, Holding, NotStarted, Parts, Tenant, Whose, handover};

@@ -179,12 +179,12 @@ impl Territory for Holding {
         // The end that was looked at is the end of the claim: a lease that is given
         // anew meanwhile is no part of it.
         let until = self.standing.until();
-        let holds = self.uptime.now() < until;
+        let holds = !self.standing.is_over(until, self.uptime.now());
         (holds && self.is_alone(place)).then(|| Claim(nanoseconds(until)))
     }
 
     fn is_over(&self, Claim(until): Claim) -> bool {
-        until <= nanoseconds(self.uptime.now())
+        self.standing.is_over(Duration::from_nanos(until), self.uptime.now())
     }
 }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_bus::Timer;
-use distcache_manager::{Bound, CacheManager, Keyspace};
+use distcache_manager::{Bound, CacheManager, Error, Keyspace};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -70,17 +70,30 @@ pub struct Parts {
     pub tenant: Arc<dyn Tenant>,
 }
 
+/// Why a process does not take part.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotStarted {
+    /// How it is to agree with others does not go together.
+    #[error(transparent)]
+    Settings(#[from] SettingsInvalid),
+    /// Its cache is closed.
+    #[error(transparent)]
+    Cache(#[from] Error),
+}
+
 impl Cluster {
-    /// Begins to look for a cluster, and to answer others.
+    /// Begins to look for a cluster, and to answer others. From now on the cache answers
+    /// for those keys only that are its own by a view, and so for none before the first.
     ///
     /// # Errors
-    /// [`SettingsInvalid`].
+    /// [`NotStarted`].
     ///
     /// # Panics
     /// Outside a runtime of tokio: it is where everything of it runs. A view is taken on
     /// one of its threads, which goes through the cache's entries then: so it SHOULD
     /// have another.
-    pub fn start(parts: Parts) -> Result<Self, SettingsInvalid> {
+    pub fn start(parts: Parts) -> Result<Self, NotStarted> {
         Self::start_with(parts, handover::Settings::default())
     }
 
@@ -91,8 +104,12 @@ impl Cluster {
     ///
     /// # Panics
     /// As [`start`](Self::start).
-    pub fn start_with(parts: Parts, handover: handover::Settings) -> Result<Self, SettingsInvalid> {
+    pub fn start_with(parts: Parts, handover: handover::Settings) -> Result<Self, NotStarted> {
         let Parts { cache, wire, listener, links, agreement, uptime, listed, tenant } = parts;
+        // 1. A cache is alone. A key is put there.
+        // 2. Its process begins to take part. Another one owns the key, and it is put there.
+        // 3. Somebody asks this one, which has no view yet, and gets what it had by itself.
+        cache.withdraw()?;
         let seat = Arc::new(CacheSeat::new(cache, uptime.clone(), tenant.clone()));
         let post = Arc::new(LinkPost::default());
         let handover = Arc::new(Handover::new(seat.clone(), handover));

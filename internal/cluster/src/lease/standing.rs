@@ -12,6 +12,8 @@ pub struct Standing {
     /// When the lease ends, in nanoseconds of the process's [`Uptime`](super::Uptime);
     /// 0 without one. Only grows while the process stays in one cluster.
     until_ns: AtomicU64,
+    /// The latest end of any lease that was given up before it had come.
+    given_up_ns: AtomicU64,
     /// Under views older than this epoch nobody can hold a lease. Only grows while the
     /// process stays in one cluster; 0 if nothing is known.
     settled: AtomicU64,
@@ -38,6 +40,24 @@ impl Standing {
         Duration::from_nanos(self.until_ns.load(Ordering::Acquire))
     }
 
+    /// Whether a lease with this end is over at `now`, or was given up. To be asked after
+    /// a change was made and before it is acknowledged.
+    ///
+    /// 1. A writer has found the lease, and is stopped.
+    /// 2. This member leaves: it gives its lease up, and is removed at once. Another owns
+    ///    the key, and loads it.
+    /// 3. The writer goes on, before this member has taken the view of step 2. The time
+    ///    of the lease that it found is not over: its change would be acknowledged.
+    /// 4. A reader asks the other one, and gets what was before that change.
+    ///
+    /// A new lease that ends no later than one that was given up counts for nothing: it is
+    /// one of another cluster, soon after, and the next one is longer.
+    #[inline]
+    pub fn is_over(&self, until: Duration, now: Duration) -> bool {
+        let until = nanoseconds(until);
+        until <= nanoseconds(now) || until <= self.given_up_ns.load(Ordering::Acquire)
+    }
+
     /// A grant arrived. `fetch_max`, because:
     ///
     /// 1. the member asks, and asks again;
@@ -54,7 +74,8 @@ impl Standing {
     /// Whoever calls it has ended the task that extends it, or an answer that is on its
     /// way would bring the lease back.
     pub(crate) fn end(&self) {
-        self.until_ns.store(0, Ordering::Release);
+        let until = self.until_ns.swap(0, Ordering::AcqRel);
+        self.given_up_ns.fetch_max(until, Ordering::AcqRel);
         self.settled.store(0, Ordering::Release);
     }
 }
@@ -90,5 +111,19 @@ mod tests {
         assert_eq!((standing.until(), standing.settled()), (s(5), 8));
         standing.end();
         assert_eq!((standing.until(), standing.settled()), (s(0), 0));
+    }
+
+    #[test]
+    fn a_lease_that_is_given_up_is_over_for_those_who_have_found_it() {
+        let standing = Standing::default();
+        standing.extend(s(5), 8);
+        let found = standing.until();
+        assert!(!standing.is_over(found, s(4)));
+        assert!(standing.is_over(found, s(5)));
+        standing.end();
+        assert!(standing.is_over(found, s(4)));
+        standing.extend(s(6), 9);
+        assert!(standing.is_over(found, s(4)), "the next lease is another one");
+        assert!(!standing.is_over(standing.until(), s(4)));
     }
 }

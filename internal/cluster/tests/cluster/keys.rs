@@ -66,6 +66,18 @@ async fn processes_that_start_together_have_each_key_once_and_find_it_from_every
     }
 }
 
+/// 1. A cache is alone. A key is put there.
+/// 2. Its process begins to take part. Another one owns the key, and it is put there.
+/// 3. Somebody asks the first one before it has a view, and gets what it had by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_takes_part_and_has_no_view_yet_answers_for_no_key() {
+    let network = Network::new(1);
+    let process = Process::start(&network, 0, 3).await;
+    assert!(process.cluster.view().is_none(), "the other two are not there");
+    assert_eq!(process.cache.put(&key(1), b"1", None).map(drop), Err(Error::Elsewhere));
+    assert!(!process.answers_for(&key(1)));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_keys_of_a_process_that_dies_are_misses_at_their_next_owners() {
     let mut processes = together(3).await;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use distcache_cluster::agreement::SettingsInvalid;
+use distcache_cluster::NotStarted;
 use distcache_cluster::wire::{ListenFailed, NotAnAddress};
 use distcache_manager::codes::{self, Code};
 
@@ -34,22 +34,19 @@ pub enum ClusterError {
     /// Its address cannot be used.
     #[error(transparent)]
     Listen(#[from] ListenFailed),
-    /// How it is to agree with others does not go together.
+    /// How it is to agree with others does not go together, or its cache is closed.
     #[error(transparent)]
-    Settings(#[from] SettingsInvalid),
+    NotStarted(#[from] NotStarted),
     /// The system gives it no threads, or no random numbers.
     #[error("the system does not give what a member needs: {0}")]
     System(#[from] io::Error),
-    /// The cache under it does not take part.
-    #[error(transparent)]
-    Cache(#[from] distcache_manager::Error),
 }
 
 impl ClusterError {
     /// The stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Cache(error) => error.code(),
+            Self::NotStarted(NotStarted::Cache(error)) => error.code(),
             Self::System(_) => codes::SPAWN_FAILED,
             _ => codes::CLUSTER_REFUSED,
         }

@@ -52,10 +52,6 @@ impl Away {
         engine: &Arc<Shared>,
         config: ClusterConfig,
     ) -> Result<(), ClusterError> {
-        // 1. An engine starts. It has no view yet, and reads a key from the source.
-        // 2. It becomes a member; another owns the key, and it is put there.
-        // 3. Somebody asks this engine, and gets what it had by itself.
-        engine.manager.withdraw()?;
         let service = Arc::new(Service::of(engine));
         self.open(Part::start(engine.manager.clone(), service, config)?);
         Ok(())

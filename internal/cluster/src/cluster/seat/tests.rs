@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use distcache_manager::{Config, Parcel, Passage};
+use distcache_manager::{Config, Parcel, Passage, Territory};
 
 use super::*;
 use crate::lease::BootTime;
@@ -135,6 +135,18 @@ fn a_tenure_has_its_number_also_where_its_first_view_was_missed() {
     };
     assert_eq!((ask(3), ask(5)), (Err(Error::Elsewhere), Err(Error::Elsewhere)));
     assert!(ask(4).is_ok());
+}
+
+/// See [`Standing::is_over`]: it leaves, and has not taken the view without it yet.
+#[test]
+fn a_claim_is_over_when_the_lease_is_given_up_though_its_time_is_not() {
+    let views = views();
+    let seat = seat(&views);
+    let holding = seat.holding().unwrap();
+    let claim = holding.claim(seat.cache.default_keyspace(), b"key").unwrap();
+    assert!(!holding.is_over(claim));
+    seat.standing.get().unwrap().end();
+    assert!(holding.is_over(claim));
 }
 
 #[test]
