@@ -54,6 +54,7 @@ mod octets;
 mod openapi;
 mod pairs;
 mod query;
+mod segments;
 
 mod access;
 pub use access::{Access, Right, TOKEN_BYTES_MAX, TOKEN_BYTES_MIN, TOKENS_MAX, TokenError};

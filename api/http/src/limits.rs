@@ -32,8 +32,10 @@ pub struct Limits {
     /// Connections open at one time. Default 10,000, about 10 KiB each when
     /// idle, and 25 KiB over TLS; one more is answered 503 and closed.
     pub connections: usize,
-    /// Requests handled at one time. Default 4,096: enough to keep every data
-    /// node busy; one more is answered 503.
+    /// Requests that wait at one time: for a load, for a busy data node, for another
+    /// member. Default 4,096: enough to keep every data node busy; one more request is
+    /// answered 503, whether it would wait or not. Each of the door's threads, one a
+    /// core, may let one more in that came before.
     pub in_flight: usize,
     /// From the accepted connection to the end of the handshake of TLS, where there is
     /// one. Default 5 s, then the connection is closed: it takes a few ways there and

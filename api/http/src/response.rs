@@ -6,6 +6,9 @@ use bytes::Bytes;
 
 use crate::{Body, Chunks};
 
+/// As many as the answer to the most frequent question has: they are allocated once.
+const HEADERS_OF_A_HIT: usize = 6;
+
 /// One answer. The door adds the length, the date and what the connection needs,
 /// and leaves the body out where the request was a HEAD.
 #[derive(Debug)]
@@ -47,6 +50,9 @@ impl Response {
     /// The same with one more header. The name is in lower case.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        if self.headers.is_empty() {
+            self.headers.reserve_exact(HEADERS_OF_A_HIT);
+        }
         self.headers.push((name, value.into()));
         self
     }

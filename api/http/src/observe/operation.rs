@@ -1,5 +1,6 @@
 //! What kind of request one is: few kinds, so that each can be counted.
 
+use crate::segments::segments;
 use crate::{Method, Request};
 
 /// The kinds. Every request is of one, whatever is at its path.
@@ -29,7 +30,7 @@ impl Operation {
             "/livez" | "/readyz" | "/metrics" => Self::Observe,
             path if path.starts_with("/_distcache/admin/") => Self::Observe,
             path if path.starts_with("/_distcache/") => Self::of_key(request.method),
-            path => match path.strip_prefix("/v1/") {
+            path => match path.strip_prefix("/v1") {
                 Some(path) => Self::of_v1(path, request.method),
                 None => Self::Other,
             },
@@ -37,9 +38,14 @@ impl Operation {
     }
 
     fn of_v1(path: &str, method: Method) -> Self {
-        let Some(path) = path.strip_prefix("keyspaces") else { return Self::Observe };
+        let mut segments = segments(path);
+        match segments.next() {
+            Some("keyspaces") => {}
+            Some(_) => return Self::Observe,
+            None => return Self::Other,
+        }
         // `/{ks}/keys/{key}`, and nothing behind it.
-        let mut segments = path.split('/').skip(2);
+        let _keyspace = segments.next();
         match (segments.next(), segments.next(), segments.next()) {
             (Some("keys"), Some(_), None) => Self::of_key(method),
             _ => Self::Keyspaces,

@@ -192,17 +192,25 @@ impl Routes {
     }
 
     /// Answers a request whose method is one of the place.
+    ///
+    /// The futures of what is seldom asked, or takes long, are in boxes: each connection
+    /// has room for the largest of the others, and what a hit has to bring into the
+    /// processor's cache grows with it.
     async fn answer(&self, place: Place<'_>, request: &Request<'_>) -> Result<Response, Problem> {
         match place {
             Place::Root => self.entry(request).await,
             Place::Openapi => Ok(Response::of_type(200, "application/json", OPENAPI.into())),
             Place::Livez => Ok(Response::text("alive\n")),
             Place::Readyz => ready::report(&self.engine, &self.readiness),
-            Place::Metrics => self.metrics().await,
+            Place::Metrics => Box::pin(self.metrics()).await,
             Place::Members => Ok(members::report(&self.engine)),
             Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
-            Place::Status => v1::status::report(&self.engine, &self.observer, self.tagger()).await,
-            Place::Limits => v1::limits::report(&self.engine, &self.observer, &self.events).await,
+            Place::Status => {
+                Box::pin(v1::status::report(&self.engine, &self.observer, self.tagger())).await
+            }
+            Place::Limits => {
+                Box::pin(v1::limits::report(&self.engine, &self.observer, &self.events)).await
+            }
             Place::Trace(keyspace, key) => {
                 v1::trace::report(&self.keyspace(keyspace)?, &decode(key)?).await
             }
@@ -215,14 +223,14 @@ impl Routes {
             Place::Admin(OfAdmin::Keyspaces) => admin::keyspaces(&self.engine).await,
             Place::Admin(OfAdmin::Healthz) => Ok(admin::healthz()),
             Place::Admin(OfAdmin::Readyz) => Ok(admin::readyz(&self.engine, &self.readiness)),
-            Place::Keyspaces => self.spaces(request).list().await,
+            Place::Keyspaces => Box::pin(self.spaces(request).list()).await,
             Place::Keyspace(name, of_keyspace) => {
-                self.spaces(request).answer(name, of_keyspace).await
+                Box::pin(self.spaces(request).answer(name, of_keyspace)).await
             }
             Place::Batch(keyspace, does) => {
                 let keyspace = self.keyspace(keyspace)?;
                 let batch = v1::Batch { keyspace: &keyspace, tagger: self.tagger(), request };
-                batch.answer(does).await
+                Box::pin(batch.answer(does)).await
             }
             Place::Key(keyspace, key, of_key) => {
                 let keyspace = self.keyspace(keyspace)?;

@@ -7,6 +7,7 @@
 use super::admin::OfAdmin;
 use super::table::{self, Route};
 use super::v1::{OfBatch, OfKeyspace};
+use crate::segments::segments;
 
 /// What a path names; its variable segments are still escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,13 +55,13 @@ impl<'a> Place<'a> {
         if let Some(path) = path.strip_prefix("/_distcache/") {
             return Self::of_peer(path);
         }
-        let mut segments = [""; SEGMENTS_MAX];
+        let mut parts = [""; SEGMENTS_MAX];
         let mut count = 0;
-        for segment in path.strip_prefix('/')?.split('/') {
-            *segments.get_mut(count)? = segment;
+        for segment in segments(path) {
+            *parts.get_mut(count)? = segment;
             count += 1;
         }
-        match segments[..count] {
+        match parts[..count] {
             [""] => Some(Self::Root),
             ["openapi.json"] => Some(Self::Openapi),
             ["livez"] => Some(Self::Livez),

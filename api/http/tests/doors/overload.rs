@@ -1,9 +1,10 @@
 //! More than the hyper door takes: refused clearly, and over when it is over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use distcache_http::Limits;
 use distcache_http::doors::Kind;
+use distcache_http::{DoorWatch, Limits, Request, Response, Service};
 
 use crate::support::{Client, Echo, Gate, TestDoor};
 
@@ -47,6 +48,35 @@ fn one_connection_too_many_is_told_so_and_another_time_served() {
     while !served() {}
 }
 
+/// How many requests wait, and how many ever did at once.
+fn in_flight(watch: &DoorWatch) -> (Option<u64>, Option<u64>) {
+    let bounds = watch.bounds();
+    let bound = bounds.iter().find(|bound| bound.name == "in_flight").expect("it is kept");
+    (bound.used, bound.peak)
+}
+
+/// Answers without waiting for anything.
+struct AtOnce(Arc<DoorWatch>);
+
+impl Service for AtOnce {
+    async fn call(&self, _: Request<'_>) -> Response {
+        Response::text("1")
+    }
+
+    fn door_watch(&self) -> Arc<DoorWatch> {
+        Arc::clone(&self.0)
+    }
+}
+
+#[test]
+fn a_request_that_waits_for_nothing_is_not_in_flight() {
+    let watch = Arc::<DoorWatch>::default();
+    let limits = Limits { in_flight: 1, ..Limits::default() };
+    let door = TestDoor::serving(Kind::Hyper, AtOnce(Arc::clone(&watch)), &limits);
+    assert_eq!(door.ask("GET", "/", "", b"").body, b"1");
+    assert_eq!(in_flight(&watch), (Some(0), Some(0)));
+}
+
 #[test]
 fn one_request_too_many_in_flight_is_503_and_keeps_its_connection() {
     let limits = Limits { in_flight: 2, ..Limits::default() };
@@ -57,6 +87,7 @@ fn one_request_too_many_in_flight_is_503_and_keeps_its_connection() {
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     }
     gate.wait_for(2);
+    assert_eq!(in_flight(&gate.door_watch()), (Some(2), Some(2)));
     let mut third = door.connect();
     let reply = third.ask("GET", "/", "", b"");
     assert_eq!((reply.status, reply.code().as_str()), (503, "DC-216"));

@@ -25,7 +25,7 @@ use crate::handle::NodeHandle;
 use crate::manager::Shared;
 use crate::routing::Routing;
 use crate::territory::Right;
-use crate::{Error, Keyspace, NodeId};
+use crate::{Claim, Error, Keyspace, NodeId};
 
 /// What a call is about.
 #[derive(Clone, Copy)]
@@ -173,17 +173,60 @@ impl Shared {
         asked: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
     ) -> Result<(NodeId, R), Error> {
-        let (node, reply, _of_a_read) = self.tell_async(asked, begin).await?;
+        let deadline = self.deadline();
+        if let Some((node, call, _of_a_read)) = self.first(&deadline, asked, &begin, |_, _| ())? {
+            match call.await {
+                Ok(reply) => return Ok((node, reply)),
+                Err(error) => self.unless_final(error)?,
+            }
+        }
+        let told = Box::pin(self.tell_patiently_async(deadline, asked, begin));
+        let (node, reply, _of_a_read) = told.await?;
         Ok((node, reply))
     }
 
     /// As [`tell`](Self::tell), for a task.
     pub(crate) async fn tell_async<R: Unpin>(
         &self,
+        asked: Asked<'_>,
+        begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
+    ) -> Result<(NodeId, R, Right), Error> {
+        let deadline = self.deadline();
+        if let Some((node, call, right)) = self.first(&deadline, asked, &begin, Right::new)? {
+            match call.await {
+                Ok(reply) => return Ok((node, reply, right)),
+                Err(error) => self.unless_final(error)?,
+            }
+        }
+        Box::pin(self.tell_patiently_async(deadline, asked, begin)).await
+    }
+
+    /// Begins the first attempt of a task, unless the ring is changing. The routing is
+    /// only looked at: to count one more who has it costs every call a cache line that all
+    /// threads meet at.
+    fn first<R, T>(
+        &self,
+        deadline: &Deadline,
+        Asked { keyspace, hash, key }: Asked<'_>,
+        begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
+        right: impl FnOnce(&Routing, Option<Claim>) -> T,
+    ) -> Result<Option<(NodeId, Call<R>, T)>, Error> {
+        let routing = self.routing.load();
+        let claim = routing.claim(keyspace, key)?;
+        if routing.before.is_some() {
+            return Ok(None);
+        }
+        let node = routing.owner(hash);
+        let call = begin(self, &routing, node, deadline);
+        Ok(Some((node.id, call, right(&routing, claim))))
+    }
+
+    async fn tell_patiently_async<R: Unpin>(
+        &self,
+        ends_at: Deadline,
         Asked { keyspace, hash, key }: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
     ) -> Result<(NodeId, R, Right), Error> {
-        let ends_at = Deadline::within(self.call_timeout);
         loop {
             let routing = self.routing.load_full();
             let claim = routing.claim(keyspace, key)?;

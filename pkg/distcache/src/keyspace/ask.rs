@@ -103,7 +103,11 @@ impl Keyspace {
         ask: Ask<'_>,
     ) -> Result<T, Error> {
         match here {
-            Err(error) if error.is_elsewhere() => T::from_told(self.afar_async(ask).await?),
+            Err(error) if error.is_elsewhere() => {
+                // In a box: else the future of a call that ends here had the room, too,
+                // that is for what passes between processes.
+                T::from_told(Box::pin(self.afar_async(ask)).await?)
+            }
             here => here,
         }
     }

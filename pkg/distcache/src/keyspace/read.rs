@@ -272,7 +272,9 @@ impl Keyspace {
     async fn get_watched_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
         match self.inner.manager.get_in_async(&self.inner.cache, key).await {
             Ok(Some(hit)) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
-            looked => self.get_further_async(key, looked).await,
+            // In a box: else every hit's future had the room that this one takes, and a
+            // server with many clients as much more to bring into the processor's cache.
+            looked => Box::pin(self.get_further_async(key, looked)).await,
         }
     }
 

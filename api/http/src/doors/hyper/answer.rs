@@ -72,20 +72,28 @@ fn in_ours<'a>(parts: &'a Parts, headers: &'a HyperHeaders<'a>, body: Bytes) -> 
     }
 }
 
-/// Calls the service, unless there are too many requests already.
+/// Calls the service, unless too many requests wait already.
+///
+/// A request is counted when it begins to wait: a hit never does, and threads that count
+/// every one meet at one cache line for each.
 async fn handle<S: Service>(shared: &Shared<S>, parts: &Parts, body: Bytes) -> Response {
-    let Some(_in_flight) = shared.enter() else {
+    if shared.is_full() {
         let problem = Problem::new(503, codes::OVERLOADED)
             .detail("there are as many requests in flight as the server takes");
         return problem.retry_after(1).into_response();
-    };
+    }
     let headers = HyperHeaders(&parts.headers);
     let request = in_ours(parts, &headers, body);
     // Called within the future, so that a panic of the call itself is caught too.
     let mut call = pin!(async { shared.service.call(request).await });
+    let mut in_flight = None;
     poll_fn(|cx| {
-        catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)))
-            .unwrap_or_else(|payload| Poll::Ready(panics::answer(payload)))
+        let answer = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)))
+            .unwrap_or_else(|payload| Poll::Ready(panics::answer(payload)));
+        if answer.is_pending() {
+            in_flight.get_or_insert_with(|| shared.enter());
+        }
+        answer
     })
     .await
 }
@@ -140,7 +148,7 @@ fn fill(headers: &mut HeaderMap, response: &Response) {
     }
     for (name, value) in response.headers() {
         if let Some(value) = in_hyper(value) {
-            headers.append(*name, value);
+            headers.append(name_in_hyper(name), value);
         }
     }
 }
@@ -151,6 +159,20 @@ fn in_hyper(value: &Cow<'static, str>) -> Option<HeaderValue> {
     match value {
         Cow::Borrowed(fixed) => Some(HeaderValue::from_static(fixed)),
         Cow::Owned(made) => HeaderValue::from_str(made).ok(),
+    }
+}
+
+/// The names of a hit's headers are known: hyper would read each of them again.
+fn name_in_hyper(name: &'static str) -> header::HeaderName {
+    const CACHE_STATUS: header::HeaderName = header::HeaderName::from_static("cache-status");
+    match name {
+        "age" => header::AGE,
+        "cache-control" => header::CACHE_CONTROL,
+        "cache-status" => CACHE_STATUS,
+        "content-security-policy" => header::CONTENT_SECURITY_POLICY,
+        "etag" => header::ETAG,
+        "x-content-type-options" => header::X_CONTENT_TYPE_OPTIONS,
+        other => header::HeaderName::from_static(other),
     }
 }
 

@@ -56,21 +56,26 @@ impl<S> Shared<S> {
         }
     }
 
-    /// Counts a request in, unless there are as many as there may be.
-    pub(super) fn enter(&self) -> Option<InFlight<'_>> {
+    /// Whether as many requests wait as may.
+    pub(super) fn is_full(&self) -> bool {
         let gauge = &self.watch.in_flight;
-        let entered = InFlight(gauge);
-        let now = gauge.add(1);
-        if now <= self.limits.in_flight as u64 {
-            gauge.mark.note(now);
-            return Some(entered);
+        let is_full = self.limits.in_flight as u64 <= gauge.now();
+        if is_full {
+            gauge.mark.reach();
         }
-        gauge.mark.reach();
-        None
+        is_full
+    }
+
+    /// Counts in a request that begins to wait. Each of the door's threads may count one
+    /// in that came before there were too many.
+    pub(super) fn enter(&self) -> InFlight<'_> {
+        let gauge = &self.watch.in_flight;
+        gauge.mark.note(gauge.add(1));
+        InFlight(gauge)
     }
 }
 
-/// A request in flight, counted out on drop.
+/// A request that waits, counted out on drop.
 pub(super) struct InFlight<'a>(&'a Gauge);
 
 impl Drop for InFlight<'_> {

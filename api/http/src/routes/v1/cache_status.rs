@@ -1,9 +1,13 @@
 //! `Cache-Status`: how an answer was come by (RFC 9211).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use distcache::{Code, Found, How, Tick, Ttl, Version};
+
+/// It was there.
+const HIT: &str = "distcache; hit";
 
 /// There is no value.
 pub(super) const ABSENT: &str = "distcache; detail=absent";
@@ -34,12 +38,22 @@ impl CacheStatus<'_> {
     pub(super) fn age(&self) -> Option<Duration> {
         self.found.born().map(|born| self.now.since(born))
     }
+
+    /// The header's value: a part of the program for a hit without an end.
+    pub(super) fn text(&self) -> Cow<'static, str> {
+        let has_no_end = !matches!(self.ttl, Some(Ttl::For(_)));
+        if self.found.how() == How::Hit && has_no_end {
+            HIT.into()
+        } else {
+            self.to_string().into()
+        }
+    }
 }
 
 impl fmt::Display for CacheStatus<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.found.how() {
-            How::Hit => f.write_str("distcache; hit")?,
+            How::Hit => f.write_str(HIT)?,
             How::Stale { since } => {
                 let past = self.now.since(since).as_secs();
                 return write!(f, "distcache; hit; ttl=-{past}");

@@ -1,5 +1,7 @@
 //! `/v1/keyspaces/{ks}/keys/{key}`: one value, as bytes.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use distcache::{Error, Found, Item, Keyspace, Version, codes};
 
@@ -30,7 +32,7 @@ impl Call<'_> {
             (OfKey::Value, _) => self.get().await,
             (OfKey::Ttl, _) => self.ttl().await,
             (OfKey::Touch, _) => self.touch().await,
-            (OfKey::Increment, _) => self.increment().await,
+            (OfKey::Increment, _) => Box::pin(self.increment()).await,
             (OfKey::Invalidate, _) => self.invalidate().await,
         }
     }
@@ -73,7 +75,7 @@ impl Call<'_> {
             CacheStatus { found, ttl: self.keyspace.ttl_of(found), now: self.keyspace.now() };
         let response = response
             .with_header("cache-control", "no-cache")
-            .with_header("cache-status", status.to_string())
+            .with_header("cache-status", status.text())
             .with_header("x-content-type-options", "nosniff");
         let response = match status.age() {
             Some(age) => response.with_header("age", age.as_secs().to_string()),
@@ -181,8 +183,8 @@ impl Call<'_> {
 }
 
 /// How a value was come by, as `Cache-Status` says it.
-pub(in crate::routes) fn cache_status(keyspace: &Keyspace, found: &Found) -> String {
-    CacheStatus { found, ttl: keyspace.ttl_of(found), now: keyspace.now() }.to_string()
+pub(in crate::routes) fn cache_status(keyspace: &Keyspace, found: &Found) -> Cow<'static, str> {
+    CacheStatus { found, ttl: keyspace.ttl_of(found), now: keyspace.now() }.text()
 }
 
 /// Whether `Cache-Control: only-if-cached` is asked for (RFC 9111, 5.2.1.7). The

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
-use distcache_http::{Request, Response, Service};
+use distcache_http::{DoorWatch, Request, Response, Service};
 
 /// Answers with the body it was sent, or with as many bytes as `?N` says;
 /// panics at `/panic`.
@@ -24,6 +24,7 @@ impl Service for Echo {
 #[derive(Clone, Default)]
 pub(crate) struct Gate {
     state: Arc<(Mutex<State>, Condvar)>,
+    watch: Arc<DoorWatch>,
 }
 
 #[derive(Default)]
@@ -51,12 +52,17 @@ impl Gate {
 
 impl Service for Gate {
     async fn call(&self, _: Request<'_>) -> Response {
-        let mut counted = false;
+        // Counted when it is asked again: by then the door knows that it waits.
+        let mut polls = 0;
         std::future::poll_fn(|cx| {
+            polls += 1;
+            if polls == 1 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let (state, changed) = &*self.state;
             let mut state = state.lock().expect("no test panics inside");
-            if !counted {
-                counted = true;
+            if polls == 2 {
                 state.waiting += 1;
                 changed.notify_all();
             }
@@ -68,5 +74,9 @@ impl Service for Gate {
         })
         .await;
         Response::octets(Bytes::from_static(b"through"))
+    }
+
+    fn door_watch(&self) -> Arc<DoorWatch> {
+        Arc::clone(&self.watch)
     }
 }
