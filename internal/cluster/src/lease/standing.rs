@@ -20,12 +20,10 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Whether the lease lasts at `now`. To be asked again after what it allowed is done
-    /// and before it is acknowledged: the process may have slept in between.
+    /// Whether the lease lasts at `now`.
     #[inline]
     pub fn holds(&self, now: Duration) -> bool {
-        // Acquire: whoever sees the lease sees the settled epoch that came with it.
-        nanoseconds(now) < self.until_ns.load(Ordering::Acquire)
+        !self.is_over(self.until(), now)
     }
 
     /// Under views older than this epoch nobody holds a lease. A member serves keys that
@@ -37,6 +35,7 @@ impl Standing {
 
     /// When the lease ends or ended; zero if there was none.
     pub fn until(&self) -> Duration {
+        // Acquire: whoever sees the lease sees the settled epoch that came with it.
         Duration::from_nanos(self.until_ns.load(Ordering::Acquire))
     }
 
