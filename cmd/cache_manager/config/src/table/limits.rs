@@ -30,7 +30,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "max_in_flight",
         Count(1, 1_000_000),
         Fixed("4096"),
-        "Requests at once; more are answered 503",
+        "Requests that wait at once; more are answered 503",
     )
     .because("enough to keep every data node busy")
     .flag("max-in-flight", "NUMBER"),
