@@ -173,15 +173,7 @@ impl Shared {
         asked: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
     ) -> Result<(NodeId, R), Error> {
-        let deadline = self.deadline();
-        if let Some((node, call, _of_a_read)) = self.first(&deadline, asked, &begin, |_, _| ())? {
-            match call.await {
-                Ok(reply) => return Ok((node, reply)),
-                Err(error) => self.unless_final(error)?,
-            }
-        }
-        let told = Box::pin(self.tell_patiently_async(deadline, asked, begin));
-        let (node, reply, _of_a_read) = told.await?;
+        let (node, reply, ()) = self.reach_async(asked, begin, |_, _| ()).await?;
         Ok((node, reply))
     }
 
@@ -191,14 +183,25 @@ impl Shared {
         asked: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
     ) -> Result<(NodeId, R, Right), Error> {
+        self.reach_async(asked, begin, Right::new).await
+    }
+
+    /// Reaches the owner of a key, and again if the ring has changed meanwhile; and
+    /// returns by which right.
+    async fn reach_async<R: Unpin, T>(
+        &self,
+        asked: Asked<'_>,
+        begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
+        right: impl Fn(&Routing, Option<Claim>) -> T,
+    ) -> Result<(NodeId, R, T), Error> {
         let deadline = self.deadline();
-        if let Some((node, call, right)) = self.first(&deadline, asked, &begin, Right::new)? {
+        if let Some((node, call, right)) = self.first(&deadline, asked, &begin, &right)? {
             match call.await {
                 Ok(reply) => return Ok((node, reply, right)),
                 Err(error) => self.unless_final(error)?,
             }
         }
-        Box::pin(self.tell_patiently_async(deadline, asked, begin)).await
+        Box::pin(self.reach_patiently_async(deadline, asked, begin, right)).await
     }
 
     /// Begins the first attempt of a task, unless the ring is changing. The routing is
@@ -221,12 +224,13 @@ impl Shared {
         Ok(Some((node.id, call, right(&routing, claim))))
     }
 
-    async fn tell_patiently_async<R: Unpin>(
+    async fn reach_patiently_async<R: Unpin, T>(
         &self,
         ends_at: Deadline,
         Asked { keyspace, hash, key }: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
-    ) -> Result<(NodeId, R, Right), Error> {
+        right: impl Fn(&Routing, Option<Claim>) -> T,
+    ) -> Result<(NodeId, R, T), Error> {
         loop {
             let routing = self.routing.load_full();
             let claim = routing.claim(keyspace, key)?;
@@ -246,7 +250,7 @@ impl Shared {
                 Err(error) => Err(error),
             };
             match outcome {
-                Ok(reply) => return Ok((node.id, reply, Right::new(&routing, claim))),
+                Ok(reply) => return Ok((node.id, reply, right(&routing, claim))),
                 Err(error) => self.unless_final(error)?,
             }
             if ends_at.is_over() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use distcache_manager::{Claim, Keyspace, Territory};
 use distcache_ring::KeyHasher;
 
-use crate::lease::{Standing, Uptime, nanoseconds};
+use crate::lease::{Standing, Uptime};
 use crate::view::{Member, MemberId, View};
 use crate::wire;
 
@@ -178,13 +178,13 @@ impl Territory for Holding {
         }
         // The end that was looked at is the end of the claim: a lease that is given
         // anew meanwhile is no part of it.
-        let until = self.standing.until();
-        let holds = !self.standing.is_over(until, self.uptime.now());
-        (holds && self.is_alone(place)).then(|| Claim(nanoseconds(until)))
+        let until_ns = self.standing.until_ns();
+        let holds = !self.standing.is_over(until_ns, self.uptime.now());
+        (holds && self.is_alone(place)).then_some(Claim(until_ns))
     }
 
-    fn is_over(&self, Claim(until): Claim) -> bool {
-        self.standing.is_over(Duration::from_nanos(until), self.uptime.now())
+    fn is_over(&self, Claim(until_ns): Claim) -> bool {
+        self.standing.is_over(until_ns, self.uptime.now())
     }
 }
 

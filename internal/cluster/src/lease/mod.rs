@@ -23,7 +23,6 @@ pub use uptime::{BootTime, Uptime};
 
 mod standing;
 pub use standing::Standing;
-pub(crate) use standing::nanoseconds;
 
 pub mod ledger;
 

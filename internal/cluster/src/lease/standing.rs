@@ -23,7 +23,7 @@ impl Standing {
     /// Whether the lease lasts at `now`.
     #[inline]
     pub fn holds(&self, now: Duration) -> bool {
-        !self.is_over(self.until(), now)
+        !self.is_over(self.until_ns(), now)
     }
 
     /// Under views older than this epoch nobody holds a lease. A member serves keys that
@@ -35,8 +35,14 @@ impl Standing {
 
     /// When the lease ends or ended; zero if there was none.
     pub fn until(&self) -> Duration {
+        Duration::from_nanos(self.until_ns())
+    }
+
+    /// The same, in nanoseconds.
+    #[inline]
+    pub(crate) fn until_ns(&self) -> u64 {
         // Acquire: whoever sees the lease sees the settled epoch that came with it.
-        Duration::from_nanos(self.until_ns.load(Ordering::Acquire))
+        self.until_ns.load(Ordering::Acquire)
     }
 
     /// Whether a lease with this end is over at `now`, or was given up. To be asked after
@@ -52,9 +58,8 @@ impl Standing {
     /// A new lease that ends no later than one that was given up counts for nothing: it is
     /// one of another cluster, soon after, and the next one is longer.
     #[inline]
-    pub fn is_over(&self, until: Duration, now: Duration) -> bool {
-        let until = nanoseconds(until);
-        until <= nanoseconds(now) || until <= self.given_up_ns.load(Ordering::Acquire)
+    pub(crate) fn is_over(&self, until_ns: u64, now: Duration) -> bool {
+        until_ns <= nanoseconds(now) || until_ns <= self.given_up_ns.load(Ordering::Acquire)
     }
 
     /// A grant arrived. `fetch_max`, because:
@@ -80,7 +85,7 @@ impl Standing {
 }
 
 /// In 64 bits: a machine's uptime of 584 years.
-pub(crate) fn nanoseconds(time: Duration) -> u64 {
+fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -116,13 +121,13 @@ mod tests {
     fn a_lease_that_is_given_up_is_over_for_those_who_have_found_it() {
         let standing = Standing::default();
         standing.extend(s(5), 8);
-        let found = standing.until();
+        let found = standing.until_ns();
         assert!(!standing.is_over(found, s(4)));
         assert!(standing.is_over(found, s(5)));
         standing.end();
         assert!(standing.is_over(found, s(4)));
         standing.extend(s(6), 9);
         assert!(standing.is_over(found, s(4)), "the next lease is another one");
-        assert!(!standing.is_over(standing.until(), s(4)));
+        assert!(!standing.is_over(standing.until_ns(), s(4)));
     }
 }

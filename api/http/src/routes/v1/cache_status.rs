@@ -56,7 +56,7 @@ impl fmt::Display for CacheStatus<'_> {
             How::Hit => f.write_str(HIT)?,
             How::Stale { since } => {
                 let past = self.now.since(since).as_secs();
-                return write!(f, "distcache; hit; ttl=-{past}");
+                return write!(f, "{HIT}; ttl=-{past}");
             }
             How::Loaded => f.write_str("distcache; fwd=miss")?,
             How::Collapsed => f.write_str("distcache; fwd=miss; collapsed")?,
