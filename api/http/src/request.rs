@@ -119,6 +119,22 @@ pub enum HeaderName {
 }
 
 impl HeaderName {
+    /// Each of them, in the order of their numbers.
+    #[cfg(feature = "hyper")]
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Accept,
+        Self::Authorization,
+        Self::CacheControl,
+        Self::ContentType,
+        Self::Host,
+        Self::IfMatch,
+        Self::IfNoneMatch,
+        Self::Origin,
+        Self::SecFetchSite,
+        Self::Traceparent,
+        Self::Tracestate,
+    ];
+
     /// The name in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,8 @@
 //! The doors, tested through sockets.
 
 mod defence;
+#[cfg(feature = "hyper")]
+mod direct;
 mod entries;
 #[cfg(feature = "hyper")]
 mod hostile;

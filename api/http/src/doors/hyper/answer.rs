@@ -44,7 +44,8 @@ pub(super) async fn answer<S: Service>(
     }
     let response = match collect(incoming, &shared.buffers).await {
         Ok(Collected { body, reservation }) => {
-            let response = handle(shared, &parts, body).await;
+            let headers = HyperHeaders(&parts.headers);
+            let response = handle(shared, in_ours(&parts, &headers, body)).await;
             drop(reservation);
             response
         }
@@ -76,14 +77,12 @@ fn in_ours<'a>(parts: &'a Parts, headers: &'a HyperHeaders<'a>, body: Bytes) -> 
 ///
 /// A request is counted when it begins to wait: a hit never does, and threads that count
 /// every one meet at one cache line for each.
-async fn handle<S: Service>(shared: &Shared<S>, parts: &Parts, body: Bytes) -> Response {
+pub(super) async fn handle<S: Service>(shared: &Shared<S>, request: Request<'_>) -> Response {
     if shared.is_full() {
         let problem = Problem::new(503, codes::OVERLOADED)
             .detail("there are as many requests in flight as the server takes");
         return problem.retry_after(1).into_response();
     }
-    let headers = HyperHeaders(&parts.headers);
-    let request = in_ours(parts, &headers, body);
     // Called within the future, so that a panic of the call itself is caught too.
     let mut call = pin!(async { shared.service.call(request).await });
     let mut in_flight = None;
@@ -105,8 +104,9 @@ fn no_room() -> Problem {
 impl<S> Shared<S> {
     /// hyper's response, in the memory of the request's header map: so that
     /// neither has to be allocated, for hyper keeps it for the next request.
-    fn outgoing(&self, response: Response, parts: Parts) -> HyperResponse<Outgoing> {
-        let (response, reservation) = self.within_budget(response, &parts.method);
+    pub(super) fn outgoing(&self, response: Response, parts: Parts) -> HyperResponse<Outgoing> {
+        let (response, reservation) =
+            self.within_budget(response, Method::of(parts.method.as_str()));
         let mut headers = parts.headers;
         fill(&mut headers, &response);
         let status = StatusCode::from_u16(response.status());
@@ -122,10 +122,10 @@ impl<S> Shared<S> {
     ///
     /// One that reports a change is counted but never refused: the change was
     /// made, and 503 would deny it. It repeats a body that had its room before.
-    fn within_budget(
+    pub(super) fn within_budget(
         &self,
         response: Response,
-        method: &hyper::Method,
+        method: Method,
     ) -> (Response, Option<Reservation>) {
         // A body that comes in pieces holds one of them at a time.
         let bytes = response.body().whole_bytes().unwrap_or_default();

@@ -10,9 +10,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Connection;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::answer::{BodyLost, answer};
+use super::direct::Desk;
 use super::drain::Drain;
 use super::farewell;
 use super::io::{GuardedIo, Parting};
@@ -25,20 +25,31 @@ use crate::Service;
 /// one that does not read holds nobody up.
 const STREAM_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a client may take to read the rest of an answer when the door closes.
+const SEND_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Serves `stream` to its end.
 pub(super) async fn serve<S: Service>(stream: impl Stream, shared: &Shared<S>) {
-    let io = TokioIo::new(GuardedIo::new(stream, &shared.limits));
+    let desk = Desk::new(shared);
+    let io = TokioIo::new(GuardedIo::new(stream, &shared.limits, &desk));
     let is_stream = AtomicBool::new(false);
     let service = service_fn(|request| async {
-        let response = answer(shared, request).await?;
-        is_stream.store(matches!(response.body(), Outgoing::Chunks(..)), Ordering::Relaxed);
-        Ok::<_, BodyLost>(response)
+        let answer = desk.answer(request).await;
+        let comes_in_pieces = answer.as_ref().is_ok_and(|answer| answer.body().is_stream());
+        is_stream.store(comes_in_pieces, Ordering::Relaxed);
+        answer
     });
     let mut connection = shared.http.serve_connection(io, service);
     if let Err(error) = drive(&mut connection, &shared.drain, &is_stream).await {
         log::debug!("a connection ended: {error}");
     }
-    let (stream, parting) = connection.into_parts().io.into_inner().into_parts(&shared.watch);
+    let mut io = connection.into_parts().io.into_inner();
+    // hyper may have ended while the client takes an answer that hyper knows nothing of.
+    let sent = timeout(SEND_PATIENCE, poll_fn(|cx| io.poll_send(cx)));
+    if !matches!(sent.await, Ok(Ok(()))) {
+        return;
+    }
+    let (stream, parting) = io.into_parts(&shared.watch);
     match parting {
         Parting::Close => farewell::leave(stream).await,
         Parting::Linger => farewell::linger(stream).await,
@@ -48,7 +59,7 @@ pub(super) async fn serve<S: Service>(stream: impl Stream, shared: &Shared<S>) {
 
 /// Polls `connection` until it ends, and tells it when the door closes.
 async fn drive<T, S>(
-    connection: &mut Connection<TokioIo<GuardedIo<T>>, S>,
+    connection: &mut Connection<TokioIo<GuardedIo<'_, T>>, S>,
     drain: &Drain,
     is_stream: &AtomicBool,
 ) -> hyper::Result<()>

@@ -11,8 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
+use super::direct::{Direct, Sending};
 use super::stream::Stream;
-use crate::guard::{Guard, Phase, Violation};
+use crate::guard::{Guard, Phase, Progress, Violation};
 use crate::{DoorWatch, Limits, Problem};
 
 /// What is read at a time behind a head that did not come in one piece.
@@ -22,13 +23,21 @@ const REST_BYTES: usize = 4 << 10;
 /// the kernel less than to gather two.
 const JOINED_BYTES: usize = 512;
 
-/// Shows hyper the part of the connection that the guard has let through.
+/// Shows hyper the part of the connection that the guard has let through, but for those
+/// requests that are answered without it.
 ///
 /// The common case, whole heads in one read, copies nothing: they are read into
 /// hyper's own buffer and checked there.
-pub(super) struct GuardedIo<S> {
+pub(super) struct GuardedIo<'a, S> {
     stream: S,
     guard: Guard,
+    direct: &'a dyn Direct,
+    /// Heads that hyper was not shown.
+    answered: u64,
+    /// An answer to one of those, as long as it is not written.
+    sending: Option<Sending>,
+    /// Whether hyper has written the answers to all that it was shown.
+    is_hyper_idle: bool,
     /// Read, but not yet let through; behind `passed` bytes that are.
     held: Vec<u8>,
     /// How many bytes at the front of `held` hyper has not fetched yet.
@@ -77,11 +86,15 @@ pub(super) enum Parting {
     Tell(Problem),
 }
 
-impl<S: Stream> GuardedIo<S> {
-    pub(super) fn new(stream: S, limits: &Limits) -> Self {
+impl<'a, S: Stream> GuardedIo<'a, S> {
+    pub(super) fn new(stream: S, limits: &Limits, direct: &'a dyn Direct) -> Self {
         Self {
             stream,
             guard: Guard::new(limits),
+            direct,
+            answered: 0,
+            sending: None,
+            is_hyper_idle: true,
             held: Vec::new(),
             passed: 0,
             end: None,
@@ -116,25 +129,46 @@ impl<S: Stream> GuardedIo<S> {
         (self.stream, parting)
     }
 
+    /// Writes what is left of an answer that hyper knows nothing of.
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
+        let mut outcome = sending.poll_write(cx, Pin::new(&mut self.stream));
+        if matches!(outcome, Poll::Ready(Ok(()))) {
+            outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        }
+        ready!(self.written(cx, outcome))?;
+        (self.stuck, self.sending) = (false, None);
+        Poll::Ready(Ok(()))
+    }
+
     /// Hands out held bytes that the guard has let through.
     fn hand_out(&mut self, buf: &mut ReadBuf<'_>) {
         let count = self.passed.min(buf.remaining());
+        self.is_hyper_idle &= count == 0;
         buf.put_slice(&self.held[..count]);
         self.held.drain(..count);
         self.passed -= count;
     }
 
-    /// Reads straight into `buf`, and takes back what is not let through.
+    /// Reads straight into `buf`, and takes back what is not let through, or is answered
+    /// here.
     fn read_direct(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
+        let (before, heads) = (buf.filled().len(), self.guard.heads());
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         let fresh = &buf.filled()[before..];
-        let progress = self.guard.advance(fresh);
-        self.end = end_of(fresh.len(), progress.violation);
+        let Progress { released, violation } = self.guard.advance(fresh);
+        self.end = end_of(fresh.len(), violation);
         if self.end.is_none() {
-            self.held.extend_from_slice(&fresh[progress.released..]);
+            self.held.extend_from_slice(&fresh[released..]);
         }
-        buf.set_filled(before + progress.released);
+        let is_alone = heads + 1 == self.guard.heads() && released == fresh.len();
+        if is_alone && self.is_hyper_idle && self.guard.phase() == Phase::Idle {
+            self.sending = self.direct.begin(cx, fresh);
+        }
+        let shown = if self.sending.is_some() { 0 } else { released };
+        self.answered += u64::from(self.sending.is_some());
+        self.is_hyper_idle &= shown == 0;
+        buf.set_filled(before + shown);
         Poll::Ready(Ok(()))
     }
 
@@ -213,7 +247,7 @@ fn timed_out(phase: Phase) -> Problem {
     Problem::new(408, codes::REQUEST_TIMED_OUT).detail(detail)
 }
 
-impl<S: Stream> AsyncRead for GuardedIo<S> {
+impl<S: Stream> AsyncRead for GuardedIo<'_, S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -222,6 +256,7 @@ impl<S: Stream> AsyncRead for GuardedIo<S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         loop {
+            ready!(this.poll_send(cx))?;
             this.hand_out(buf);
             if before < buf.filled().len() {
                 return Poll::Ready(Ok(()));
@@ -240,7 +275,7 @@ impl<S: Stream> AsyncRead for GuardedIo<S> {
     }
 }
 
-impl<S: Stream> AsyncWrite for GuardedIo<S> {
+impl<S: Stream> AsyncWrite for GuardedIo<'_, S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -269,10 +304,23 @@ impl<S: Stream> AsyncWrite for GuardedIo<S> {
     }
 
     /// hyper flushes when it has written a whole answer; TLS may still hold a part of it.
+    ///
+    /// 1. hyper is shown two requests that came together, and answers the first.
+    /// 2. It flushes. A third request comes.
+    /// 3. Were that answered here, the client took it for the answer to the second.
+    ///
+    /// So it is not idle before as many answers have ended as heads were shown to it. And
+    /// an answer that has ended is in its buffer only, until it flushes.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.sending.is_some() {
+            // It has written nothing since, and the time of what we write runs on.
+            return Poll::Ready(Ok(()));
+        }
         let outcome = Pin::new(&mut self.stream).poll_flush(cx);
         ready!(self.written(cx, outcome))?;
         self.stuck = false;
+        let answered = self.answered + self.direct.ended();
+        self.is_hyper_idle = self.passed == 0 && answered == self.guard.heads();
         Poll::Ready(Ok(()))
     }
 

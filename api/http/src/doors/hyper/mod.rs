@@ -4,7 +4,7 @@
 //! accept task -- limit of connections --> one task a connection
 //!                                          |  handshake, where TLS is spoken
 //!                                          |  GuardedIo: guard, timeouts
-//!                                          |  hyper: HTTP/1.1
+//!                                          |  direct, or hyper: HTTP/1.1
 //!                                          |  answer: body, requests in flight, panics
 //!                                          v  Service
 //! ```
@@ -17,6 +17,7 @@ mod answer;
 mod budget;
 mod connection;
 mod deadline;
+mod direct;
 mod drain;
 mod farewell;
 mod handshake;

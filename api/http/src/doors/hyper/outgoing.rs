@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -13,12 +14,21 @@ use super::drain::Drain;
 use crate::Chunks;
 
 /// What hyper sends.
-pub(super) enum Outgoing {
+pub(super) struct Outgoing {
+    pieces: Pieces,
+    _ended: Option<Ended>,
+}
+
+enum Pieces {
     /// One piece, handed over whole; none when it was.
     Whole(Option<Piece>),
     /// Pieces as they come, until the door closes.
     Chunks(Box<dyn Chunks>, Arc<Drain>),
 }
+
+/// Counts an answer on drop: hyper drops the body when the last of it is in its buffer,
+/// or when nobody takes it any more.
+struct Ended(Arc<AtomicU64>);
 
 /// Bytes that keep their share of the budget until the last is written.
 pub(super) struct Piece {
@@ -32,13 +42,24 @@ impl Outgoing {
         reservation: Option<Reservation>,
         drain: &Arc<Drain>,
     ) -> Self {
-        match body {
+        let pieces = match body {
             crate::Body::Whole(bytes) => {
                 let piece = Piece { bytes, _reservation: reservation };
-                Self::Whole(Some(piece).filter(Buf::has_remaining))
+                Pieces::Whole(Some(piece).filter(Buf::has_remaining))
             }
-            crate::Body::Chunks(chunks) => Self::Chunks(chunks, Arc::clone(drain)),
-        }
+            crate::Body::Chunks(chunks) => Pieces::Chunks(chunks, Arc::clone(drain)),
+        };
+        Self { pieces, _ended: None }
+    }
+
+    /// The same; it is added to `ended` when it has come to its end.
+    pub(super) fn counted(self, ended: &Arc<AtomicU64>) -> Self {
+        Self { _ended: Some(Ended(Arc::clone(ended))), ..self }
+    }
+
+    /// Whether it is made while it is sent.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self.pieces, Pieces::Chunks(..))
     }
 }
 
@@ -51,11 +72,11 @@ impl Body for Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Piece>, Infallible>>> {
         let data = |bytes| Ok(Frame::data(bytes));
-        match self.get_mut() {
-            Self::Whole(piece) => Poll::Ready(piece.take().map(data)),
+        match &mut self.get_mut().pieces {
+            Pieces::Whole(piece) => Poll::Ready(piece.take().map(data)),
             // The connection's task is woken when the door closes, and asks here.
-            Self::Chunks(_, drain) if drain.is_started() => Poll::Ready(None),
-            Self::Chunks(chunks, _) => {
+            Pieces::Chunks(_, drain) if drain.is_started() => Poll::Ready(None),
+            Pieces::Chunks(chunks, _) => {
                 let next = ready!(chunks.poll_next(cx));
                 Poll::Ready(next.map(|bytes| data(Piece { bytes, _reservation: None })))
             }
@@ -63,16 +84,23 @@ impl Body for Outgoing {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None))
+        matches!(self.pieces, Pieces::Whole(None))
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(piece) => {
+        match &self.pieces {
+            Pieces::Whole(piece) => {
                 SizeHint::with_exact(piece.as_ref().map_or(0, |piece| piece.bytes.len() as u64))
             }
-            Self::Chunks(..) => SizeHint::default(),
+            Pieces::Chunks(..) => SizeHint::default(),
         }
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // Relaxed: a connection has one task.
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
