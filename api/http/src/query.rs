@@ -100,7 +100,7 @@ fn unknown(detail: &'static str) -> Problem {
 }
 
 /// Digits only: `str::parse` would take a sign.
-fn parse_ttl(text: &str) -> Result<Duration, Problem> {
+pub(crate) fn parse_ttl(text: &str) -> Result<Duration, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse()
         .ok()

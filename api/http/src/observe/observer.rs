@@ -86,7 +86,7 @@ fn subject(engine: &Engine, request: &Request<'_>) -> Option<(String, u64)> {
             let key = (keys == "keys").then_some(key)?;
             (String::from_utf8_lossy(&decode(name).ok()?).into_owned(), decode(key).ok()?)
         }
-        None if request.path == "/" => {
+        None if matches!(request.path, "/" | "/cache/get" | "/cache/set") => {
             let key = Pairs::of(request.query).ok()?.take_all("key").into_iter().next()?;
             (ROOT_KEYSPACE.to_owned(), Cow::Owned(key.into_owned().into_bytes()))
         }

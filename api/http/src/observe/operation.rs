@@ -26,7 +26,7 @@ impl Operation {
 
     pub(crate) fn of(request: &Request<'_>) -> Self {
         match request.path {
-            "/" => Self::of_key(request.method),
+            "/" | "/cache/get" | "/cache/set" => Self::of_key(request.method),
             "/livez" | "/readyz" | "/metrics" => Self::Observe,
             path if path.starts_with("/_distcache/admin/") => Self::Observe,
             path if path.starts_with("/_distcache/") => Self::of_key(request.method),
@@ -102,6 +102,7 @@ mod tests {
             (Method::Get, "/_distcache/a/b", Operation::Get),
             (Method::Get, "/_distcache/admin/peers", Operation::Observe),
             (Method::Get, "/metrics", Operation::Observe),
+            (Method::Post, "/cache/set", Operation::Put),
             (Method::Get, "/nowhere", Operation::Other),
             (Method::Options, "/", Operation::Other),
         ] {

@@ -440,6 +440,10 @@ fn peers() -> Vec<Described> {
     );
     let told = ["Cache-Control", "Cache-Status", "X-Content-Type-Options"];
     let of_query = [codes::ENCODING_INVALID, codes::KEY_MISSING, codes::KEY_TOO_LONG];
+    let json_string = json!({
+        "description": "The value.", "content": {"application/json": {"schema": {"type": "string"}}},
+    });
+    let plain = |text| with_headers(text_of(text, PLAIN), &["X-Content-Type-Options?"]);
     vec![
         (
             "/_distcache/{keyspace}/{key}",
@@ -451,6 +455,31 @@ fn peers() -> Vec<Described> {
                 .refuses(400, &of_query)
                 .refuses(404, &[codes::KEYSPACE_UNKNOWN, codes::NOT_FOUND])
                 .of_a_load(),
+        ),
+        (
+            "/cache/get",
+            Get,
+            new("getOfCachely")
+                .takes([of::key_in_query()])
+                .answers(200, with_headers(json_string, &["Cache-Control", "Cache-Status"]))
+                .answers(400, plain("`Missing key parameter`."))
+                .answers(404, plain("`Key not found or expired`."))
+                .refuses(400, OF_QUERY)
+                .refuses(400, &[codes::PARAMETER_REPEATED, codes::KEY_TOO_LONG])
+                .refuses(406, &[codes::NOT_ACCEPTABLE])
+                .of_a_load(),
+        ),
+        (
+            "/cache/set",
+            Post,
+            new("setOfCachely")
+                .takes([of::key_in_query(), of::a_value_in_query(), of::a_whole_ttl()])
+                .answers(200, plain("`Cache entry set for key: K`."))
+                .answers(400, plain("`Missing parameters`, or `Invalid TTL`."))
+                .refuses(400, OF_QUERY)
+                .refuses(400, &[codes::PARAMETER_REPEATED, codes::KEY_TOO_LONG])
+                .refuses(413, &[codes::VALUE_TOO_LARGE])
+                .of_a_store(),
         ),
         (
             "/_distcache/admin/peers",

@@ -70,6 +70,17 @@ pub(super) fn value_in_query() -> Value {
     parameter(QUERY, "value", description, json!({"type": "string"}), "Ada".into())
 }
 
+/// The value of `/cache/set`.
+pub(super) fn a_value_in_query() -> Value {
+    let schema = json!({"type": "string", "minLength": 1});
+    required(parameter(QUERY, "value", "UTF-8; a plus is a blank.", schema, "Ada".into()))
+}
+
+/// The TTL of `/cache/set`.
+pub(super) fn a_whole_ttl() -> Value {
+    required(whole_ttl())
+}
+
 pub(super) fn whole_ttl() -> Value {
     let schema = json!({"type": "integer", "minimum": 1, "maximum": query::TTL_SECONDS_MAX});
     parameter(QUERY, "ttl", "Seconds. Without it, what the keyspace says.", schema, 60.into())

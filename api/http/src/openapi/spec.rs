@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use distcache::codes::{self, Code};
 use serde_json::{Map, Value, json};
 
-use super::answers::with_headers;
+use super::answers::{either, with_headers};
 use super::schemas::schema;
 use crate::{Method, Operation, Right};
 
@@ -112,13 +112,21 @@ impl Spec {
         for (status, code) in OF_DOORS {
             problems.entry(*status).and_modify(|codes| codes.push(*code));
         }
-        let answers = self.answers.into_iter().map(|(status, answer)| (status.to_string(), answer));
+        let mut answers = self.answers;
         let problems = problems.into_iter().map(|(status, codes)| {
-            let (name, problem) = named_problem(status, codes);
-            shared.insert(name.clone(), problem);
-            (status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}))
+            let told = if let Some(answer) = answers.remove(&status) {
+                // It may be told in other words.
+                either(answer, problem(&codes))
+            } else {
+                let (name, problem) = named_problem(status, codes);
+                shared.insert(name.clone(), problem);
+                json!({"$ref": format!("#/components/responses/{name}")})
+            };
+            (status.to_string(), told)
         });
-        let mut responses: Map<String, Value> = answers.chain(problems).collect();
+        let mut responses: Map<String, Value> = problems.collect();
+        let answers = answers.into_iter().map(|(status, answer)| (status.to_string(), answer));
+        responses.extend(answers);
         responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/Refused"}));
         responses.into()
     }

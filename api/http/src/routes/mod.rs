@@ -1,6 +1,7 @@
 //! The paths of the cache.
 
 mod admin;
+mod cachely;
 mod entry;
 mod failure;
 mod json;
@@ -30,6 +31,7 @@ use crate::{
     Response, Right, Service,
 };
 use admin::OfAdmin;
+use cachely::OfCachely;
 use place::Place;
 pub use table::{Operation, ROUTES, Route};
 
@@ -68,6 +70,8 @@ pub const ROOT_KEYSPACE: &str = "default";
 /// | `.../keys/{key}/touch`, `invalidate` | POST | 204 |
 /// | `.../keys/{key}/increment` | POST | 200 `{"value"}` |
 /// | `/_distcache/{ks}/{key}` | GET, HEAD | 200 with a protobuf message, or the bytes |
+/// | `/cache/get?key=K` | GET, HEAD | 200 with the value as a JSON string |
+/// | `/cache/set?key=K&value=V&ttl=S` | POST | 200 with a line of text |
 /// | `/_distcache/admin/...` | GET, HEAD | 200: `peers`, `keyspaces`, `healthz`, `readyz` |
 ///
 /// [`ROUTES`] is the same for programs; `api/REST.md` has the rules and the bounds.
@@ -199,6 +203,7 @@ impl Routes {
     async fn answer(&self, place: Place<'_>, request: &Request<'_>) -> Result<Response, Problem> {
         match place {
             Place::Root => self.entry(request).await,
+            Place::Cachely(of_cachely) => Box::pin(self.cachely(of_cachely, request)).await,
             Place::Openapi => Ok(Response::of_type(200, "application/json", OPENAPI.into())),
             Place::Livez => Ok(Response::text("alive\n")),
             Place::Readyz => ready::report(&self.engine, &self.readiness),
@@ -243,12 +248,23 @@ impl Routes {
     }
 
     async fn entry(&self, request: &Request<'_>) -> Result<Response, Problem> {
-        let keyspace = self.engine.keyspace(ROOT_KEYSPACE);
-        let keyspace = keyspace.map_err(|error| failure::problem(&error))?;
+        let keyspace = self.keyspace(ROOT_KEYSPACE)?;
         match request.method {
             Method::Post => entry::post(&keyspace, request).await,
             Method::Delete => entry::delete(&keyspace, request).await,
             _ => entry::get(&keyspace, request).await,
+        }
+    }
+
+    async fn cachely(
+        &self,
+        of_cachely: OfCachely,
+        request: &Request<'_>,
+    ) -> Result<Response, Problem> {
+        let keyspace = self.keyspace(ROOT_KEYSPACE)?;
+        match of_cachely {
+            OfCachely::Get => cachely::get(&keyspace, request).await,
+            OfCachely::Set => cachely::set(&keyspace, request).await,
         }
     }
 

@@ -5,6 +5,7 @@
 //! written as it is, and neither `.` nor `..` nor an empty segment is folded.
 
 use super::admin::OfAdmin;
+use super::cachely::OfCachely;
 use super::table::{self, Route};
 use super::v1::{OfBatch, OfKeyspace};
 use crate::segments::segments;
@@ -28,6 +29,7 @@ pub(super) enum Place<'a> {
     /// A keyspace, and a key that may have slashes.
     Peer(&'a str, &'a str),
     Admin(OfAdmin),
+    Cachely(OfCachely),
     /// A keyspace, and what of it.
     Keyspace(&'a str, OfKeyspace),
     /// A keyspace, and what is done to many of its keys.
@@ -68,6 +70,8 @@ impl<'a> Place<'a> {
             ["metrics"] => Some(Self::Metrics),
             ["readyz"] => Some(Self::Readyz),
             ["v1", ref rest @ ..] => Self::of_v1(rest),
+            ["cache", "get"] => Some(Self::Cachely(OfCachely::Get)),
+            ["cache", "set"] => Some(Self::Cachely(OfCachely::Set)),
             _ => None,
         }
     }
@@ -136,6 +140,8 @@ impl<'a> Place<'a> {
             Self::Admin(OfAdmin::Keyspaces) => &table::ADMIN_KEYSPACES,
             Self::Admin(OfAdmin::Healthz) => &table::ADMIN_HEALTHZ,
             Self::Admin(OfAdmin::Readyz) => &table::ADMIN_READYZ,
+            Self::Cachely(OfCachely::Get) => &table::CACHE_GET,
+            Self::Cachely(OfCachely::Set) => &table::CACHE_SET,
             Self::Keyspaces => &table::KEYSPACES,
             Self::Keyspace(_, OfKeyspace::Itself) => &table::KEYSPACE,
             Self::Keyspace(_, OfKeyspace::Clear) => &table::KEYSPACE_CLEAR,

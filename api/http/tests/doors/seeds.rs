@@ -11,6 +11,9 @@ on_each_door! {
     what_a_peer_asks_for_in_vain_is_told,
     the_admin_routes_answer_as_they_did,
     a_server_that_drains_is_not_ready,
+    what_cachely_sets_it_gets,
+    cachely_says_what_is_wrong_in_its_own_words,
+    what_cachely_took_by_mistake_is_refused,
 }
 
 const BYTES: &str = "Accept: application/octet-stream\r\n";
@@ -131,4 +134,60 @@ fn a_server_that_drains_is_not_ready(door: &TestDoor) {
     let reply = admin(door, "readyz");
     assert_eq!((reply.status, &reply.body[..]), (503, &b"not ready\n"[..]));
     assert_eq!(admin(door, "healthz").status, 200);
+}
+
+/// The status, the type and the text of an answer.
+fn text(door: &TestDoor, method: &str, target: &str) -> (u16, String, String) {
+    let reply = door.ask(method, target, "", b"");
+    let kind = reply.header("content-type").expect("a type").to_owned();
+    (reply.status, kind, String::from_utf8(reply.body).expect("UTF-8"))
+}
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+fn what_cachely_sets_it_gets(door: &TestDoor) {
+    let set = text(door, "POST", "/cache/set?key=my+key&value=%3Ca%3E+%22&ttl=3600");
+    assert_eq!(set, (200, PLAIN.to_owned(), "Cache entry set for key: my key".to_owned()));
+    let got = text(door, "GET", "/cache/get?key=my%20key");
+    let json = "\"\\u003ca\\u003e \\\"\"\n".to_owned();
+    assert_eq!(got, (200, "application/json".to_owned(), json));
+    let reply = door.ask("GET", "/v1/keyspaces/default/keys/my%20key", "", b"");
+    assert_eq!((reply.status, &reply.body[..]), (200, &b"<a> \""[..]));
+    let ttl = door.ask("GET", "/v1/keyspaces/default/keys/my%20key/ttl", "", b"").json();
+    assert!((3_000.0..=3_600.0).contains(&ttl["ttl"].as_f64().expect("a number")), "{ttl}");
+}
+
+fn cachely_says_what_is_wrong_in_its_own_words(door: &TestDoor) {
+    for (method, target, status, words) in [
+        ("POST", "/cache/set", 400, "Missing parameters\n"),
+        ("POST", "/cache/set?key=a&value=b", 400, "Missing parameters\n"),
+        ("POST", "/cache/set?key=a&value=&ttl=1", 400, "Missing parameters\n"),
+        ("POST", "/cache/set?key=&value=b&ttl=x", 400, "Missing parameters\n"),
+        ("POST", "/cache/set?key=a&value=b&ttl=x", 400, "Invalid TTL\n"),
+        ("GET", "/cache/get", 400, "Missing key parameter\n"),
+        ("GET", "/cache/get?key=", 400, "Missing key parameter\n"),
+        ("GET", "/cache/get?key=nothing", 404, "Key not found or expired\n"),
+    ] {
+        let expected = (status, PLAIN.to_owned(), words.to_owned());
+        assert_eq!(text(door, method, target), expected, "{target}");
+    }
+}
+
+fn what_cachely_took_by_mistake_is_refused(door: &TestDoor) {
+    for ttl in ["-1", "0", "%2B1", "1.5", "315360001", "99999999999999999999"] {
+        let told = text(door, "POST", &format!("/cache/set?key=a&value=b&ttl={ttl}"));
+        assert_eq!(told, (400, PLAIN.to_owned(), "Invalid TTL\n".to_owned()), "{ttl}");
+    }
+    for (target, code) in [
+        ("/cache/set?key=a&value=b&ttl=1&ttl=2", "DC-205"),
+        ("/cache/set?key=a&value=b&ttl=1&tl=2", "DC-218"),
+        ("/cache/set?key=%FF&value=b&ttl=1", "DC-207"),
+    ] {
+        assert_eq!(door.ask("POST", target, "", b"").code(), code, "{target}");
+    }
+    let by_get = door.ask("GET", "/cache/set?key=a&value=b&ttl=1", "", b"");
+    assert_eq!((by_get.status, by_get.header("allow")), (405, Some("POST, OPTIONS")));
+    assert_eq!(door.ask("GET", "/cache/get?key=a", "", b"").status, 404, "nothing was stored");
+    put(door, b"bytes", b"\xFF");
+    assert_eq!(door.ask("GET", "/cache/get?key=bytes", "", b"").status, 406);
 }
