@@ -1,8 +1,10 @@
 //! One cached entry: a single allocation that holds header, key and value.
 
 use std::fmt;
+use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use prefetch_index::prefetch_index;
 use triomphe::{Arc, ThinArc};
 
 use crate::heap::heap_bytes;
@@ -120,11 +122,13 @@ impl Entry {
         Self(ThinArc::from_header_and_iter(header, std::iter::repeat_n(0, bytes)))
     }
 
-    /// Reads the ends of what a hit needs, which may lie in two lines of memory:
-    /// the counter, and where the key begins. Returns something made of them.
+    /// Asks for the memory that a hit needs, which may be two lines: that of the counter,
+    /// which stands before the header, and that of the key, behind header and length.
     #[inline]
-    pub(crate) fn touch(&self) -> usize {
-        ThinArc::strong_count(&self.0) ^ self.0.slice.first().map_or(0, |first| usize::from(*first))
+    pub(crate) fn bring_near(&self) {
+        let header = slice::from_ref(&self.0.header);
+        prefetch_index(header, 0);
+        prefetch_index(header, 2);
     }
 
     /// Fills in the bytes of an entry that nobody else holds.

@@ -1,5 +1,9 @@
 //! One cache line of entries.
 
+use std::slice;
+
+use prefetch_index::prefetch_index;
+
 use crate::{Entry, Slot};
 
 /// Entries in a bucket: with a tag and a slot each they fill 64 bytes, one line
@@ -108,10 +112,10 @@ impl Bucket {
         self.slots[0] >> PASSED_SHIFT
     }
 
-    /// Reads the bucket. Returns something made of it.
+    /// Asks for the bucket's memory.
     #[inline]
-    pub(super) fn touch(&self) -> usize {
-        self.passed() as usize
+    pub(super) fn bring_near(&self) {
+        prefetch_index(slice::from_ref(self), 0);
     }
 
     /// Whether the count of those is exact.

@@ -120,13 +120,13 @@ impl Index {
     }
 
     /// The entries that searches for these hashes, at most [`TOGETHER`], would
-    /// compare first. Touches first all the buckets, and then all the entries:
-    /// the processor waits for all lines of a step at once. One search after the
-    /// other waits for them one by one, because what a search ends with (it counts
-    /// a holder of its entry) lets nothing pass.
+    /// compare first. Asks first for the memory of all the buckets, and then for that
+    /// of all the entries: the processor waits for all lines of a step at once. One
+    /// search after the other waits for them one by one, because what a search ends
+    /// with (it counts a holder of its entry) lets nothing pass.
     ///
-    /// What touches is a loop of its own that does nothing else: a processor looks
-    /// some two hundred instructions ahead, and asks for no line beyond those.
+    /// To read the lines would do the same, if less well: what was read must have come
+    /// before some two hundred instructions later, and nothing is asked for beyond those.
     #[inline]
     pub(crate) fn near(&self, hashes: impl Iterator<Item = u64> + Clone) -> Near<'_> {
         let table = |hash: Hash| &self.directory[self.table_of(hash.place)];
@@ -134,8 +134,10 @@ impl Index {
         for (bucket, hash) in buckets.iter_mut().zip(hashes.clone()) {
             let hash = Hash::of(hash);
             *bucket = table(hash).first_bucket(hash);
+            if let Some(bucket) = bucket {
+                bucket.bring_near();
+            }
         }
-        touch(buckets.iter().flatten().map(|bucket| bucket.touch()));
         let mut near: Near<'_> = [None; TOGETHER];
         for ((near, bucket), hash) in near.iter_mut().zip(buckets).zip(hashes) {
             let hash = Hash::of(hash);
@@ -143,8 +145,10 @@ impl Index {
                 None if 0 < bucket.passed() => table(hash).likely(hash),
                 likely => likely,
             });
+            if let Some((_, entry)) = near {
+                entry.bring_near();
+            }
         }
-        touch(near.iter().flatten().map(|(_, entry)| entry.touch()));
         near
     }
 
@@ -318,13 +322,6 @@ impl Index {
         assert_eq!(tables().map(Table::places).sum::<usize>(), self.places, "places in tables");
         tables().for_each(|table| table.validate(&place_of));
     }
-}
-
-/// Reads many places in memory. Nobody wants their sum; without a use of it nothing
-/// would be read.
-#[inline]
-fn touch(read: impl Iterator<Item = usize>) {
-    std::hint::black_box(read.fold(0, |sum, read| sum ^ read));
 }
 
 #[cfg(test)]
