@@ -47,7 +47,7 @@ use crate::{
     Service,
 };
 use distcache_bus::block_on;
-use stream::Streams;
+use stream::{STREAMS_MAX, Stream};
 
 /// More than cores, because each is held by one request at a time, however slow
 /// its client is.
@@ -58,7 +58,6 @@ pub(super) struct Door {
     server: Option<Arc<Server>>,
     stopping: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
-    streams: Arc<Streams>,
     /// Says nothing, and is disconnected when the last worker has ended.
     ended: Receiver<()>,
 }
@@ -85,11 +84,10 @@ pub(super) fn open(
         server: Some(Arc::new(server)),
         stopping: Arc::default(),
         workers: Vec::with_capacity(WORKERS),
-        streams: Arc::default(),
         ended,
     };
     let watch = service.door_watch();
-    watch.open(limits, Kept::Body);
+    watch.open(limits, Kept::Body { streams_max: STREAMS_MAX });
     let service = Arc::new(service);
     for number in 0..WORKERS {
         door.start_worker(number, &service, &watch, limits.body_bytes, &alive)?;
@@ -113,7 +111,6 @@ impl Door {
             service: Arc::clone(service),
             watch: Arc::clone(watch),
             body_max,
-            streams: Arc::clone(&self.streams),
             _alive: alive.clone(),
         };
         let thread = thread::Builder::new().name(format!("http-{number}"));
@@ -154,7 +151,6 @@ struct Worker<S> {
     service: Arc<S>,
     watch: Arc<DoorWatch>,
     body_max: usize,
-    streams: Arc<Streams>,
     /// Dropped when the worker ends.
     _alive: Sender<()>,
 }
@@ -192,7 +188,7 @@ impl<S: Service> Worker<S> {
         response: &Response,
         chunks: Box<dyn Chunks>,
     ) -> io::Result<()> {
-        let Some(_stream) = self.streams.enter() else {
+        let Some(_stream) = Stream::enter(&self.watch.streams) else {
             drop(chunks);
             let problem = Problem::new(503, codes::STREAMS_FULL).retry_after(1);
             return request.respond(to_tiny(problem.into_response()));

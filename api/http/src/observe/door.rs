@@ -19,14 +19,12 @@ pub(crate) struct Gauge {
 impl Gauge {
     /// Adds a part, and returns how much there is with it: to be noted, if that may
     /// be, or given back.
-    #[cfg_attr(not(feature = "hyper"), expect(dead_code, reason = "the hyper door keeps all"))]
     pub(crate) fn add(&self, part: u64) -> u64 {
         // Relaxed: a count that guards no other memory.
         self.now.fetch_add(part, Ordering::Relaxed) + part
     }
 
     /// Gives a part back.
-    #[cfg_attr(not(feature = "hyper"), expect(dead_code, reason = "the hyper door keeps all"))]
     pub(crate) fn sub(&self, part: u64) {
         self.now.fetch_sub(part, Ordering::Relaxed);
     }
@@ -64,8 +62,8 @@ pub(crate) enum Kept {
     /// Every one of HTTP.
     #[cfg_attr(not(feature = "hyper"), expect(dead_code, reason = "the hyper door keeps all"))]
     All,
-    /// Only that of a request's body.
-    Body,
+    /// Only that of a request's body; and so many streams at a time.
+    Body { streams_max: u64 },
 }
 
 /// What a door tells of its bounds: the present use, the peak, and how often each
@@ -76,6 +74,8 @@ pub struct DoorWatch {
     pub(crate) connections: Gauge,
     pub(crate) in_flight: Gauge,
     pub(crate) buffered: Gauge,
+    /// Bodies that are made while they are sent, where that takes a thread each.
+    pub(crate) streams: Gauge,
     request_lines: Watermark,
     header_bytes: Watermark,
     headers: Watermark,
@@ -136,8 +136,9 @@ impl DoorWatch {
             Bound::new(name, unit, max as u64).reached(mark.reached())
         };
         let body = one("body_bytes", "bytes", limits.body_bytes, &self.bodies);
-        if *kept == Kept::Body {
-            return vec![body];
+        if let Kept::Body { streams_max } = *kept {
+            let streams = Bound::new("door_streams", "streams", streams_max);
+            return vec![body, streams.marked(self.streams.now(), &self.streams.mark)];
         }
         let many = |name, unit, max: usize, gauge: &Gauge| {
             Bound::new(name, unit, max as u64).marked(gauge.now(), &gauge.mark)

@@ -8,9 +8,9 @@ pub(crate) use meter::{Meter, Outcome};
 
 mod door;
 pub use door::DoorWatch;
-pub(crate) use door::Kept;
 #[cfg(feature = "hyper")]
-pub(crate) use door::{Gauge, Stranger};
+pub(crate) use door::Stranger;
+pub(crate) use door::{Gauge, Kept};
 
 mod slow;
 pub(crate) use slow::SlowLog;

@@ -5,36 +5,39 @@
 
 use std::future::poll_fn;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
 use tiny_http::{HTTPVersion, Method};
 
+use crate::observe::Gauge;
 use crate::{Chunks, Response};
 use distcache_bus::block_on;
 
 /// Workers that send streams at a time: the others answer.
-const STREAMS_MAX: usize = 2;
+pub(super) const STREAMS_MAX: u64 = 2;
 
-/// The streams that are being sent.
-#[derive(Debug, Default)]
-pub(super) struct Streams(AtomicUsize);
+/// A stream that is being sent, counted out on drop.
+pub(super) struct Stream<'a>(&'a Gauge);
 
-/// One of them, counted out on drop.
-pub(super) struct Stream<'a>(&'a AtomicUsize);
-
-impl Streams {
-    pub(super) fn enter(&self) -> Option<Stream<'_>> {
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
-        let stream = Stream(&self.0);
-        (before < STREAMS_MAX).then_some(stream)
+impl<'a> Stream<'a> {
+    /// One more, unless there are as many as may be.
+    pub(super) fn enter(gauge: &'a Gauge) -> Option<Self> {
+        let now = gauge.add(1);
+        let stream = Self(gauge);
+        if STREAMS_MAX < now {
+            gauge.mark.reach();
+            return None;
+        }
+        gauge.mark.note(now);
+        Some(stream)
     }
 }
 
 impl Drop for Stream<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.sub(1);
     }
 }
 

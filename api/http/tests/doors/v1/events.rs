@@ -91,17 +91,19 @@ fn a_head_opens_no_stream(door: &TestDoor) {
 }
 
 fn there_are_only_so_many_streams(door: &TestDoor) {
-    let max = if door.kind == Kind::TinyHttp { 2 } else { 64 };
+    let (max, bound) = match door.kind {
+        Kind::TinyHttp => (2, "door_streams"),
+        Kind::Hyper => (64, "event_streams"),
+    };
     let mut streams: Vec<_> = (0..max).map(|_| Events::open(door, "")).collect();
     let refused = door.ask("GET", "/v1/events", "", b"");
     assert_eq!(status_and_code(&refused), (503, "DC-236".to_owned()));
     assert!(refused.header("retry-after").is_some());
-    if door.kind == Kind::Hyper {
-        let limits = door.ask("GET", "/v1/limits", "", b"").json();
-        let mut limits = limits["limits"].as_array().expect("a list").iter();
-        let streams = limits.find(|limit| limit["name"] == "event_streams").expect("it is told");
-        assert_eq!((&streams["used"], &streams["reached"]), (&json!(64), &json!(1)));
-    }
+    let limits = door.ask("GET", "/v1/limits", "", b"").json();
+    let mut limits = limits["limits"].as_array().expect("a list").iter();
+    let told = limits.find(|limit| limit["name"] == bound).expect("it is told");
+    assert_eq!((&told["max"], &told["used"]), (&json!(max), &json!(max)));
+    assert_eq!((&told["peak"], &told["reached"]), (&json!(max), &json!(1)));
     // Others are served all the while.
     assert_eq!(door.ask("GET", "/livez", "", b"").status, 200);
     // Who has left is noticed by writing: then there is room.
