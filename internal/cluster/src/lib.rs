@@ -36,5 +36,8 @@ pub mod links;
 
 pub mod proto;
 
+mod in_place;
+pub use in_place::in_place;
+
 pub mod cluster;
 pub use cluster::{Cluster, Holding, NotStarted, Parts, Tenant, Whose, handover};

@@ -67,7 +67,8 @@
 //! its source and keeps nothing; where there is no source, [`Error::NoLease`] says so.
 //! Every member needs the sources and stores of every keyspace: they are code, and do not
 //! travel. Keyspaces that are settings alone are added at all members by one
-//! ([`Engine::add_keyspace`]).
+//! ([`Engine::add_keyspace`]). All of that runs on two threads of its own, or on the
+//! runtime of the service (`ClusterConfig::runtime`).
 //!
 //! A write that was asked of another member and of which nothing was heard may have been
 //! made ([`Error::OutcomeUnknown`]). With write-behind, what waits to be written when a

@@ -149,8 +149,7 @@ impl Drop for Agreement {
         self.living.abort();
         if let Place::In(stay) = std::mem::replace(&mut *self.desk.place.lock(), Place::Gone) {
             stay.abandon();
-            // A log goes on by itself until it is told to end.
-            self.runtime.spawn(async move { stay.raft.shutdown().await });
+            stay.forget_log(&self.runtime);
         }
         self.desk.standing.end();
     }

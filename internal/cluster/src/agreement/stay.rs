@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use openraft::{Config, SnapshotPolicy};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -108,6 +109,12 @@ impl Stay {
         self.renewing.lock().abort_all();
     }
 
+    /// Ends the log without waiting for it: it goes on by itself until it is told to end.
+    pub(super) fn forget_log(self: &Arc<Self>, runtime: &Handle) {
+        let stay = Arc::clone(self);
+        runtime.spawn(async move { stay.raft.shutdown().await });
+    }
+
     /// When it returns, nothing extends the lease any more.
     pub(super) async fn stop_renewing(&self) {
         let renewing = std::mem::take(&mut *self.renewing.lock());
@@ -145,13 +152,34 @@ impl Desk {
         }
         let Place::Outside(id) = *self.place.lock() else { return Err(Refusal::Busy) };
         let stay = Arc::new(self.open(cluster, id, founds).await?);
-        *self.place.lock() = Place::In(Arc::clone(&stay));
         stay.renewing.lock().spawn(Arc::clone(self).renew(Arc::clone(&stay)));
         stay.tasks.lock().spawn(Arc::clone(self).seat(Arc::clone(&stay)));
         stay.tasks.lock().spawn(Arc::clone(self).lead(Arc::clone(&stay)));
+        let is_in = self.go_in(&stay);
         drop(door);
+        if !is_in {
+            return Err(Refusal::Busy);
+        }
         self.moved.notify_one();
         Ok(stay)
+    }
+
+    /// The process is in the cluster of a stay that has begun, unless it has left for good
+    /// meanwhile: then nothing is left of the stay. Returns whether it is.
+    fn go_in(&self, stay: &Arc<Stay>) -> bool {
+        let mut place = self.place.lock();
+        // 1. The log of a stay begins. The agreement is dropped meanwhile, and finds no
+        //    stay that it could end.
+        // 2. The process goes in: the stay's log and tasks go on, on a runtime that
+        //    others use, too, for as long as that lasts.
+        if matches!(*place, Place::Gone) {
+            drop(place);
+            stay.abandon();
+            stay.forget_log(&Handle::current());
+            return false;
+        }
+        *place = Place::In(Arc::clone(stay));
+        true
     }
 
     /// Ends a stay that is over, if that has not been done yet.
@@ -176,14 +204,20 @@ impl Desk {
         }
         let why = *stay.over.borrow();
         log::info!("{} is no longer in the cluster {}: {why:?}", stay.me.id, stay.cluster);
-        *self.place.lock() = match why {
-            Some(Over::Left) => Place::Gone,
+        self.go_out(stay, why);
+        self.moved.notify_one();
+    }
+
+    /// Who has left for good stays away.
+    fn go_out(&self, stay: &Stay, why: Option<Over>) {
+        let mut place = self.place.lock();
+        *place = match (&*place, why) {
+            (Place::Gone, _) | (_, Some(Over::Left)) => Place::Gone,
             _ if stay.is_departing() => Place::Gone,
-            Some(Over::NotEntered | Over::Removed | Over::Dissolved | Over::Lost) | None => {
+            (_, Some(Over::NotEntered | Over::Removed | Over::Dissolved | Over::Lost) | None) => {
                 Place::Outside(MemberId::random())
             }
         };
-        self.moved.notify_one();
     }
 
     async fn open(
@@ -249,3 +283,6 @@ impl Desk {
 async fn end(mut tasks: JoinSet<()>) {
     tasks.shutdown().await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,9 +90,9 @@ impl Cluster {
     /// [`NotStarted`].
     ///
     /// # Panics
-    /// Outside a runtime of tokio: it is where everything of it runs. A view is taken on
-    /// one of its threads, which goes through the cache's entries then: so it SHOULD
-    /// have another.
+    /// Outside a runtime of tokio: it is where everything of it runs. It SHOULD be one of
+    /// several threads: a view is taken on one of them, which goes through the cache's
+    /// entries then.
     pub fn start(parts: Parts) -> Result<Self, NotStarted> {
         Self::start_with(parts, handover::Settings::default())
     }

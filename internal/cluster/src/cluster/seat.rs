@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use distcache_manager::{CacheManager, Error, Nowhere};
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 
 use super::handover::Tenure;
 use super::{Holding, Tenant};
 use crate::agreement::{NotTaken, Seat};
+use crate::in_place;
 use crate::lease::{Standing, Uptime};
 use crate::view::{MemberId, View};
 
@@ -80,17 +80,6 @@ impl CacheSeat {
         Ok(())
     }
 
-    /// Lets the tenant end what it began by the views before.
-    fn tell(&self, view: &Arc<View>) {
-        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-            // Its other tasks go on meanwhile, the one among them that keeps the lease.
-            Ok(RuntimeFlavor::MultiThread) => {
-                tokio::task::block_in_place(|| self.tenant.settled(view));
-            }
-            _ => self.tenant.settled(view),
-        }
-    }
-
     /// Every key has the owner that it had.
     fn settle_alike(&self, holding: Holding) -> Result<(), Error> {
         let holding = Arc::new(holding);
@@ -98,10 +87,8 @@ impl CacheSeat {
         self.holding.store(Some(holding));
         Ok(())
     }
-}
 
-impl Seat for CacheSeat {
-    fn take(&self, view: &Arc<View>) -> Result<(), NotTaken> {
+    fn turn_to(&self, view: &Arc<View>) -> Result<(), NotTaken> {
         let epoch = view.epoch();
         let Some(holding) = self.holding() else {
             return Err(NotTaken { epoch, why: "there was none before it".to_owned() });
@@ -113,11 +100,12 @@ impl Seat for CacheSeat {
             self.settle(next, Some(before))
         };
         settled.map_err(|error| NotTaken { epoch, why: error.to_string() })?;
-        self.tell(view);
+        // What was begun by the views before ends.
+        self.tenant.settled(view);
         Ok(())
     }
 
-    fn begin_anew(&self, view: &Arc<View>, me: MemberId) -> Result<(), NotTaken> {
+    fn begin_by(&self, view: &Arc<View>, me: MemberId) -> Result<(), NotTaken> {
         let not_taken = |why: String| NotTaken { epoch: view.epoch(), why };
         let standing = self.standing.get().cloned();
         let standing = standing.ok_or_else(|| not_taken("nobody has begun".to_owned()))?;
@@ -129,8 +117,20 @@ impl Seat for CacheSeat {
         }
         let holding = Holding::first(view.clone(), me, standing, self.uptime.clone());
         self.settle(holding, None).map_err(|error| not_taken(error.to_string()))?;
-        self.tell(view);
+        self.tenant.settled(view);
         Ok(())
+    }
+}
+
+/// A view is taken by a task, and may have every entry of the cache gone through: the
+/// other tasks go on meanwhile, the one among them that keeps the lease.
+impl Seat for CacheSeat {
+    fn take(&self, view: &Arc<View>) -> Result<(), NotTaken> {
+        in_place(|| self.turn_to(view))
+    }
+
+    fn begin_anew(&self, view: &Arc<View>, me: MemberId) -> Result<(), NotTaken> {
+        in_place(|| self.begin_by(view, me))
     }
 }
 

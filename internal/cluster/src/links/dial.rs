@@ -10,7 +10,7 @@ use super::hello::{self, HELLO_BYTES_MAX, Refused, refused};
 use super::link::Link;
 use super::peer::{Peer, Try};
 use super::read::Reader;
-use super::{Ended, Hub, NotSent, Settings, frames, write};
+use super::{Ended, Hub, NotSent, frames, write};
 use crate::proto::frame::Kind;
 use crate::proto::refusal::Reason;
 use crate::proto::{Hello, Refusal};
@@ -18,19 +18,26 @@ use crate::wire::{ConnectFailed, Incoming, Outgoing, Pipe};
 
 impl Hub {
     /// Connects with an address. Whoever waits for it is told how that went.
-    pub(super) async fn dial(self: Arc<Self>, peer: Arc<Peer>, this_try: Try) {
-        // 1. This task panics, or its runtime ends.
+    pub(super) fn dial(
+        self: Arc<Self>,
+        peer: Arc<Peer>,
+        this_try: Try,
+    ) -> impl Future<Output = ()> + Send {
+        // 1. This task panics, or its runtime ends: perhaps before it has begun.
         // 2. The address stays as one that is being connected with; nobody tries again.
         // Hence the try fails in any case; after a success that does nothing.
-        let _end = FailOnDrop(&self.shared.settings, &peer, this_try);
-        let connected = tokio::select! {
-            () = self.parting.cancelled() => Err(NotSent::Closed),
-            connected = self.connect(&peer, this_try) => connected,
-        };
-        if let Err(why) = connected {
-            self.shared.counters.dials_failed.one();
-            log::debug!("no link with {}: {why}", peer.address);
-            peer.fail(this_try, &why, &self.shared.settings);
+        let end = FailOnDrop { hub: self, peer, this_try };
+        async move {
+            let FailOnDrop { hub, peer, .. } = &end;
+            let connected = tokio::select! {
+                () = hub.parting.cancelled() => Err(NotSent::Closed),
+                connected = hub.connect(peer, this_try) => connected,
+            };
+            if let Err(why) = connected {
+                hub.shared.counters.dials_failed.one();
+                log::debug!("no link with {}: {why}", peer.address);
+                peer.fail(this_try, &why, &hub.shared.settings);
+            }
         }
     }
 
@@ -146,11 +153,19 @@ pub(super) fn no_hello() -> Refused {
 /// How long a refusal may take to be sent.
 pub(super) const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
-struct FailOnDrop<'a>(&'a Settings, &'a Peer, Try);
+struct FailOnDrop {
+    hub: Arc<Hub>,
+    peer: Arc<Peer>,
+    this_try: Try,
+}
 
-impl Drop for FailOnDrop<'_> {
+impl Drop for FailOnDrop {
     fn drop(&mut self) {
-        self.1.fail(self.2, &NotSent::Closed, self.0);
+        // Our links may be there still, with nobody to make them: the other cannot be
+        // reached, then.
+        let is_over = self.hub.parting.is_cancelled();
+        let why = if is_over { NotSent::Closed } else { NotSent::Lost(Ended::Closed) };
+        self.peer.fail(self.this_try, &why, &self.hub.shared.settings);
     }
 }
 

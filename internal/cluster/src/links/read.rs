@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::thread;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -54,7 +55,7 @@ impl Reader {
     pub(super) async fn run(mut self) {
         // 1. The code that serves panics, and takes this task with it.
         // 2. Nobody reads any more; the other's calls wait for their deadlines, ours too.
-        // Hence whatever ends this task ends the link.
+        // Hence whatever ends this task ends the link: also the end of its runtime.
         let link = self.link.clone();
         let _cut = CutOnDrop(&link);
         let over = link.over.clone();
@@ -186,7 +187,7 @@ struct CutOnDrop<'a>(&'a Link);
 
 impl Drop for CutOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.cut(&Ended::Panicked);
+        self.0.cut(if thread::panicking() { &Ended::Panicked } else { &Ended::Closed });
     }
 }
 

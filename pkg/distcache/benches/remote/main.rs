@@ -2,10 +2,11 @@
 //! `cargo bench -p distcache --features cluster --bench remote [-- CASE...]`, where a CASE
 //! is the beginning of the name of somebody who is measured: `FACT` lines have them all.
 //!
-//! This process is one of two members, with a runtime of one thread for its tasks; the
-//! other member is a process of its own, and so are the rivals: one that sends back as many
-//! bytes over bare TCP, and a `redis-server`, asked by the crate `redis` over one connection
-//! for all tasks. Keys of 16 bytes, values of 64. All run in turn, nine times; the medians
+//! This process is one of two members, with a runtime of one thread for its tasks, which
+//! also carries its links (`ClusterConfig::runtime`): so a reply is read where it is waited
+//! for. The other member is a process of its own, on the cluster's own threads, and so are
+//! the rivals: one that sends back as many bytes over bare TCP, and a `redis-server`, asked
+//! by the crate `redis` over one connection for all tasks. Keys of 16 bytes, values of 64. All run in turn, nine times; the medians
 //! count. A round in which the host took more than 3 % of the processors' time is made again.
 //!
 //! `RATIO case rival X`, where the case is a latency: ours takes X times as long. Else we
@@ -77,7 +78,7 @@ fn measure(arguments: &[String]) -> ExitCode {
     }
     let cases: Vec<String> = arguments.iter().filter(|a| !a.starts_with("--")).cloned().collect();
     let client = runtime("client");
-    let (clear, secured) = (Pair::start(false), Pair::start(true));
+    let (clear, secured) = (Pair::start(&client, false), Pair::start(&client, true));
     let bare = Bare::start(&clear);
     let redis = Redis::start(&client, &clear.keys);
     let contestants = contestants(&client, [&clear, &secured], &bare, &redis);

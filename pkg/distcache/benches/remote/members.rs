@@ -11,6 +11,7 @@ use distcache::{
 use parking_lot::Mutex;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Runtime;
 
 use crate::helper::{Helper, PAUSE, order, say, until_dismissed};
 use crate::{Key, VALUE, numbered};
@@ -69,13 +70,17 @@ impl Papers {
     }
 }
 
-fn start(directory: &Directory, papers: Option<&Papers>) -> Engine {
+fn start(directory: &Directory, papers: Option<&Papers>, runtime: Option<&Runtime>) -> Engine {
     let cluster = ClusterConfig::new("127.0.0.1:0")
         .discovery(directory.clone())
         .discover_every(Duration::from_millis(50))
         .expect(2);
     let cluster = match papers {
         Some(papers) => cluster.tls(papers.tls()),
+        None => cluster,
+    };
+    let cluster = match runtime {
+        Some(runtime) => cluster.runtime(runtime.handle().clone()),
         None => cluster,
     };
     let things = KeyspaceConfig::new(KEYSPACE);
@@ -90,7 +95,7 @@ fn members(engine: &Engine) -> Members {
 pub(crate) fn be_the_owner() {
     let papers: Option<Papers> = order();
     let directory = Directory::default();
-    let engine = start(&directory, papers.as_ref());
+    let engine = start(&directory, papers.as_ref(), None);
     say(&members(&engine).address);
     *directory.0.lock() = order();
     until_dismissed();
@@ -107,13 +112,13 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// In the clear, or with TLS.
-    pub(crate) fn start(has_tls: bool) -> Self {
+    /// In the clear, or with TLS. The links of this process are on that runtime.
+    pub(crate) fn start(client: &Runtime, has_tls: bool) -> Self {
         let [ours, theirs] = if has_tls { Papers::of_two().map(Some) } else { [None, None] };
         let mut owner = Helper::start(&[OWNER]);
         owner.tell(&theirs);
         let directory = Directory::default();
-        let engine = start(&directory, ours.as_ref());
+        let engine = start(&directory, ours.as_ref(), Some(client));
         let addresses = vec![members(&engine).address, owner.hear()];
         owner.tell(&addresses);
         *directory.0.lock() = addresses;

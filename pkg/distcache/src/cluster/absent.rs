@@ -44,6 +44,12 @@ impl Order {
     }
 }
 
+/// No task of a cluster is held up.
+#[inline]
+pub(crate) fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
 fn elsewhere<T>() -> Result<T, Error> {
     Err(CacheError::Elsewhere.into())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use distcache_bus::{Deadline, block_on};
+use distcache_bus::Deadline;
 use distcache_cluster::Whose;
 use distcache_cluster::links::{CallFailed, NotSent};
 use distcache_cluster::proto::request::Operation;
@@ -13,6 +13,7 @@ use distcache_cluster::wire::Address;
 use distcache_manager::{Error as CacheError, Stopwatch, TAGS_MAX};
 
 use super::start::Part;
+use super::tasks::wait_for;
 use super::words::{Heard, heard, ms, operation, told};
 use crate::keyspace::ask::{Ask, Told};
 use crate::write::Writer;
@@ -30,7 +31,7 @@ const PASS_AFTER: Duration = Duration::from_millis(200);
 impl Keyspace {
     /// Asks whoever owns the key, and looks for them again until the call's time is over.
     pub(crate) fn afar(&self, ask: Ask<'_>) -> Result<Told, Error> {
-        block_on(self.afar_async(ask))
+        wait_for(self.afar_async(ask))
     }
 
     /// As [`afar`](Self::afar), for a task.

@@ -9,6 +9,7 @@ use distcache_cluster::agreement::{OnMinority, Settings};
 use distcache_cluster::discovery::Pace;
 pub use distcache_cluster::discovery::{DiscoveryFailed, Dns, Srv, Standalone, Static};
 use distcache_cluster::wire::Tls;
+use tokio::runtime::Handle;
 
 /// How an engine is one of a cluster. Every setting but where it listens has a default.
 ///
@@ -27,6 +28,7 @@ pub struct ClusterConfig {
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) is_insecure: bool,
     pub(super) pace: Pace,
+    pub(super) runtime: Option<Handle>,
     /// Its address is filled in when it is known.
     pub(super) agreement: Settings,
 }
@@ -41,6 +43,7 @@ impl ClusterConfig {
             tls: None,
             is_insecure: false,
             pace: Pace::default(),
+            runtime: None,
             agreement: Settings::new(""),
         }
     }
@@ -128,6 +131,43 @@ impl ClusterConfig {
     /// believed.
     pub fn insecure(mut self) -> Self {
         self.is_insecure = true;
+        self
+    }
+
+    /// Has the cluster's tasks run on a runtime of the caller's: its links and its
+    /// listener, what others ask, the agreement, discovery, and the hand-over. Default: on
+    /// two threads of its own, `distcache-cluster`.
+    ///
+    /// For a service whose tasks get keys of other members: a reply is read on the runtime
+    /// where the task waits for it, and no other thread is woken for it. What else this
+    /// changes:
+    ///
+    /// * What others ask of this process takes its time from the same threads. A task that
+    ///   holds all of them up for longer than a lease costs the lease. The engine's own
+    ///   blocking calls do not: on a thread of the runtime they let its other tasks go on
+    ///   elsewhere, as [`block_in_place`](tokio::task::block_in_place) does, also where
+    ///   there is only one. The `_async` twins spare that.
+    /// * It is to be a runtime of tokio of several threads (`new_multi_thread`, of one
+    ///   worker or more), with `enable_all`: the engine does not start on another one.
+    /// * It is to live as long as the engine. When it ends before, this process has no
+    ///   lease any more, and reaches nobody. When the engine ends, its tasks there do.
+    ///
+    /// ```
+    /// use distcache::{ClusterConfig, Engine, KeyspaceConfig};
+    ///
+    /// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    /// let cluster = ClusterConfig::new("127.0.0.1:0").runtime(runtime.handle().clone());
+    /// let users = KeyspaceConfig::new("users")
+    ///     .source_fn(|_: &[u8]| -> Result<_, std::io::Error> { Ok(Some("Ada")) });
+    /// let engine = Engine::builder().cluster(cluster).keyspace(users).start()?;
+    ///
+    /// let found = runtime.block_on(engine.get_async("users", b"42"))?;
+    /// assert_eq!(found.as_deref(), Some(&b"Ada"[..]));
+    /// engine.shutdown(std::time::Duration::from_secs(5))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
         self
     }
 }

@@ -31,6 +31,16 @@ pub enum ClusterError {
         /// Where it listens.
         address: String,
     },
+    /// The cluster's tasks cannot run on the runtime that was given.
+    #[error(
+        "the runtime of ClusterConfig::runtime {why}: give it one of several threads \
+         (tokio::runtime::Builder::new_multi_thread) with enable_all, that lives as long as the \
+         engine"
+    )]
+    RuntimeUnfit {
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// Its address cannot be used.
     #[error(transparent)]
     Listen(#[from] ListenFailed),

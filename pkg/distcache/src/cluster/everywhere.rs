@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use distcache_bus::{Deadline, block_on};
+use distcache_bus::Deadline;
 use distcache_cluster::links::CallFailed;
 use distcache_cluster::proto::reply::Outcome;
 use distcache_cluster::proto::request::Operation;
@@ -15,6 +15,7 @@ use distcache_manager::codes;
 use distcache_manager::{Cursor, Page};
 
 use super::start::Part;
+use super::tasks::wait_for;
 use super::words::understood;
 use crate::{Error, Keyspace};
 
@@ -140,7 +141,7 @@ impl Rounds {
 impl Keyspace {
     /// Has every member forget what bears one of these tags: a request's worth at a time.
     pub(crate) fn invalidate_tags_everywhere(&self, tags: &[&str]) -> Result<(), Error> {
-        block_on(self.invalidate_tags_everywhere_async(tags))
+        wait_for(self.invalidate_tags_everywhere_async(tags))
     }
 
     /// As [`invalidate_tags_everywhere`](Self::invalidate_tags_everywhere), for a task.
@@ -158,7 +159,7 @@ impl Keyspace {
 
     /// Has every member do it. Returns how many entries there were.
     pub(crate) fn everywhere(&self, order: &Order) -> Result<u64, Error> {
-        block_on(self.everywhere_async(order))
+        wait_for(self.everywhere_async(order))
     }
 
     /// As [`everywhere`](Self::everywhere), for a task.
@@ -292,7 +293,7 @@ impl Keyspace {
         from: Option<Cursor>,
         entries: usize,
     ) -> Result<Page, Error> {
-        block_on(self.scan_all_async(pattern, from, entries))
+        wait_for(self.scan_all_async(pattern, from, entries))
     }
 
     /// As [`scan_all`](Self::scan_all), for a task.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use distcache_bus::{Deadline, block_on};
+use distcache_bus::Deadline;
 use distcache_cluster::Whose;
 use distcache_cluster::links::CallFailed;
 use distcache_cluster::proto::reply::Outcome;
@@ -16,6 +16,7 @@ use futures_util::future::{BoxFuture, join_all};
 
 use super::afar::tags_too_many;
 use super::start::Part;
+use super::tasks::wait_for;
 use super::words::{Heard, heard, item_to, told, understood};
 use crate::keyspace::ask::{Asks, FromTold, Told};
 use crate::{Error, Keyspace};
@@ -43,7 +44,7 @@ impl Keyspace {
     /// Asks others about those keys of a batch that are theirs.
     pub(crate) fn afar_many<T: FromTold>(&self, answers: &mut [Result<T, Error>], asks: Asks<'_>) {
         if self.inner.away.is_open() && answers.iter().any(is_elsewhere) {
-            block_on(self.ask_others(answers, asks));
+            wait_for(self.ask_others(answers, asks));
         }
     }
 

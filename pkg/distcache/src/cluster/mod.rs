@@ -10,6 +10,9 @@
 //!
 //! A call is tried here first: a key of this process costs no more than its claim. Only
 //! what the cache refuses because it is another's (`Elsewhere`) comes here.
+//!
+//! The caller may stand on the runtime that is to answer him (`ClusterConfig::runtime`):
+//! so whatever of the engine parks a thread does it `in_place`.
 
 mod afar;
 mod away;
@@ -23,6 +26,7 @@ mod passing;
 mod service;
 mod shared_keyspace;
 mod start;
+mod tasks;
 mod words;
 
 pub(crate) use away::Away;
@@ -33,6 +37,8 @@ pub(crate) use keyspaces::{Agreed, Turn};
 pub use member::{Member, MemberState, Members};
 pub(crate) use passing::Passing;
 pub(crate) use shared_keyspace::SharedKeyspace;
+
+pub(crate) use distcache_cluster::in_place;
 
 pub use distcache_cluster::agreement::OnMinority;
 pub use distcache_cluster::wire::{Certificates, Tls, TlsError};

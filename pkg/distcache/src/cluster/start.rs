@@ -4,9 +4,10 @@ use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use distcache_bus::{Deadline, block_on, reply_slot};
+use distcache_bus::{Deadline, reply_slot};
 use distcache_cluster::lease::BootTime;
 use distcache_cluster::links::{self, CallFailed};
 use distcache_cluster::proto::request::Operation;
@@ -16,11 +17,10 @@ use distcache_cluster::wire::{Address, Listener, Tcp, Wire};
 use distcache_cluster::{Cluster, Holding, Parts, discovery};
 use distcache_manager::CacheManager;
 use futures_util::future::{BoxFuture, join_all};
-use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::service::Service;
+use super::tasks::{PATIENCE, Tasks, wait_for};
 use super::{Away, ClusterConfig, ClusterError};
 use crate::Error;
 use crate::engine::Shared;
@@ -28,9 +28,8 @@ use crate::engine::Shared;
 /// Between two looks whether something has come about.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Threads of the cluster's runtime: one may go through the cache's entries when a view
-/// is taken, while another keeps the lease.
-const THREADS: usize = 2;
+/// An end that is late may take so long beyond its time.
+const END_GRACE: Duration = Duration::from_millis(500);
 
 /// An engine's part in its cluster.
 pub(super) struct Part {
@@ -38,10 +37,8 @@ pub(super) struct Part {
     pub(super) manager: Arc<CacheManager>,
     /// Where others reach it.
     pub(super) address: Address,
-    /// Where its tasks run.
-    tasks: Handle,
-    /// Taken when it ends.
-    runtime: Mutex<Option<Runtime>>,
+    tasks: Tasks,
+    has_ended: AtomicBool,
 }
 
 impl Away {
@@ -76,21 +73,17 @@ impl Part {
         if config.tls.is_none() && !config.is_insecure && !is_loopback(&listen) {
             return Err(ClusterError::Insecure { address: config.listen });
         }
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("distcache-cluster")
-            .enable_all()
-            .build()?;
+        let tasks = Tasks::on(config.runtime)?;
         let tcp = config.tls.map_or_else(Tcp::clear, Tcp::secured);
         let wire: Arc<dyn Wire> = Arc::new(tcp);
         let listener = {
             let (wire, at) = (wire.clone(), listen.clone());
-            on(runtime.handle(), async move { wire.listen(&at).await })??
+            tasks.begin(async move { wire.listen(&at).await })??
         };
         let address = advertised(config.advertise, &*listener)?;
         let member = links::MemberId::random()
             .map_err(|error| io::Error::other(format!("no random number: {error}")))?;
-        let entered = runtime.enter();
+        let entered = tasks.enter();
         let name = &config.agreement.name;
         let parts = Parts {
             cache: manager.clone(),
@@ -106,9 +99,8 @@ impl Part {
             tenant: service,
         };
         let cluster = Cluster::start(parts)?;
-        let tasks = runtime.handle().clone();
         drop(entered);
-        Ok(Self { cluster, manager, address, tasks, runtime: Mutex::new(Some(runtime)) })
+        Ok(Self { cluster, manager, address, tasks, has_ended: AtomicBool::new(false) })
     }
 
     /// This process's keys; none outside of a cluster.
@@ -154,7 +146,7 @@ impl Part {
         settings: Option<Value>,
     ) -> Result<u64, Error> {
         let (part, name) = (self.clone(), name.to_owned());
-        let agreed = on(&self.tasks, async move {
+        let agreed = self.tasks.run(PATIENCE, async move {
             let agreement = part.cluster.agreement();
             match settings {
                 Some(settings) => agreement.set_keyspace(name, settings).await,
@@ -186,40 +178,20 @@ impl Part {
             if deadline.is_over() {
                 return false;
             }
-            block_on(self.pause(PAUSE));
+            wait_for(self.pause(PAUSE));
         }
         true
     }
 
     fn end(self: Arc<Self>, within: Duration) -> bool {
-        let Some(runtime) = self.runtime.lock().take() else { return true };
+        if self.has_ended.swap(true, Ordering::AcqRel) {
+            return true;
+        }
         let leaving = self.clone();
         let leave = async move { leaving.cluster.leave(within).await };
-        let has_left = on(runtime.handle(), leave).is_ok_and(|left| left.is_ok());
-        // A runtime that is dropped where another one runs would panic.
-        runtime.shutdown_background();
-        has_left
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.get_mut().take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// Runs a future there, and waits for it here: also on a thread of another runtime.
-fn on<T: Send + 'static>(
-    tasks: &Handle,
-    future: impl Future<Output = T> + Send + 'static,
-) -> io::Result<T> {
-    let (replier, waiter) = reply_slot();
-    tasks.spawn(async move { replier.answer(future.await) });
-    match block_on(waiter) {
-        Some(Ok(output)) => Ok(output),
-        _ => Err(io::Error::other("a task of the cluster has panicked")),
+        let left = self.tasks.run(within.saturating_add(END_GRACE), leave);
+        self.tasks.end();
+        left.is_ok_and(|left| left.is_ok())
     }
 }
 

@@ -38,9 +38,8 @@ impl Engine {
         let shared = SharedKeyspace::new(random(), settings);
         self.shared.away.share(&name, &shared).inspect_err(|_not_agreed| {
             if self.shared.away.shared(&name).is_none() {
-                let _one_at_a_time = self.shared.changes.lock();
                 // It has nothing yet that could be lost.
-                let _ = self.shared.delete(&keyspace);
+                let _ = self.shared.alone(|| self.shared.delete(&keyspace));
             }
         })?;
         Ok(keyspace)
@@ -98,16 +97,15 @@ impl Shared {
                 Some(keyspace) => self.change_to(&keyspace, &config(name, &shared)?),
                 None => self.add(config(name, &shared)?).map(drop),
             },
-            Turn::Remove(name) => find(&name).map_or(Ok(()), |keyspace| {
-                let _one_at_a_time = self.changes.lock();
-                self.delete(&keyspace)
-            }),
+            Turn::Remove(name) => {
+                find(&name).map_or(Ok(()), |keyspace| self.alone(|| self.delete(&keyspace)))
+            }
         }
     }
 
     fn change_to(&self, keyspace: &Keyspace, agreed: &KeyspaceConfig) -> Result<(), Error> {
-        let _one_at_a_time = self.changes.lock();
-        self.update(keyspace, keyspace.config().with_settings(agreed.settings()))
+        let change = || keyspace.config().with_settings(agreed.settings());
+        self.alone(|| self.update(keyspace, change()))
     }
 
     /// Ends what was begun for keys that are another member's by now: what waits to be

@@ -28,7 +28,7 @@ use distcache_manager::codes::{self, Code};
 use distcache_manager::{CacheManager, Tick, Topics};
 use parking_lot::Mutex;
 
-use crate::cluster::Away;
+use crate::cluster::{Away, in_place};
 use crate::keyspace::{Inner, Marks, Setup};
 use crate::otel::{Operation, Otel};
 use crate::{Error, Keyspace, KeyspaceConfig};
@@ -169,10 +169,11 @@ impl Engine {
             return updated;
         }
         let shared = &self.shared;
-        let _one_at_a_time = shared.changes.lock();
-        let keyspace = self.keyspace(&config.name)?;
-        let update = || shared.update(&keyspace, config);
-        keyspace.inner.watch.call(Operation::UpdateKeyspace, update)
+        shared.alone(|| {
+            let keyspace = self.keyspace(&config.name)?;
+            let update = || shared.update(&keyspace, config);
+            keyspace.inner.watch.call(Operation::UpdateKeyspace, update)
+        })
     }
 
     /// Removes a keyspace with all that it holds. Loads that are on their way are
@@ -188,9 +189,10 @@ impl Engine {
             return deleted;
         }
         let shared = &self.shared;
-        let _one_at_a_time = shared.changes.lock();
-        let keyspace = self.keyspace(name)?;
-        keyspace.inner.watch.call(Operation::DeleteKeyspace, || shared.delete(&keyspace))
+        shared.alone(|| {
+            let keyspace = self.keyspace(name)?;
+            keyspace.inner.watch.call(Operation::DeleteKeyspace, || shared.delete(&keyspace))
+        })
     }
 
     /// Removes several keyspaces; a result for each. See
@@ -265,8 +267,20 @@ impl Shared {
         watch.call(Operation::AddKeyspace, || self.add(config))
     }
 
+    /// Makes a change of the keyspaces when no other one is being made. Each may wait for
+    /// what is still to be written, and for the turn of the next.
+    fn alone<T>(&self, change: impl FnOnce() -> T) -> T {
+        in_place(|| {
+            let _one_at_a_time = self.changes.lock();
+            change()
+        })
+    }
+
     fn add(&self, config: KeyspaceConfig) -> Result<Keyspace, Error> {
-        let _one_at_a_time = self.changes.lock();
+        self.alone(|| self.add_alone(config))
+    }
+
+    fn add_alone(&self, config: KeyspaceConfig) -> Result<Keyspace, Error> {
         let cache = self.manager.add_keyspace(&config.name, &config.spec)?;
         let watch = self.otel.watch(&config.name);
         let marks = Marks::default();
@@ -304,6 +318,10 @@ impl Shared {
     }
 
     fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
+        in_place(|| self.end(timeout))
+    }
+
+    fn end(&self, timeout: Duration) -> Result<(), ShutdownError> {
         let deadline = Deadline::within(timeout);
         let Some(_one_at_a_time) = self.changes.try_lock_until(deadline.instant()) else {
             return Err(ShutdownError { threads: 1, writes: 0 });

@@ -11,6 +11,7 @@ use super::read::{Looked, Waiting};
 use super::stats::raise;
 use super::{Found, Item, Keyspace, Setup};
 use crate::Error;
+use crate::cluster::in_place;
 use crate::otel::Operation;
 
 type Result<T> = std::result::Result<T, Error>;
@@ -52,7 +53,8 @@ impl Keyspace {
         let timeout = self.timeout(&setup);
         let deadline = Deadline::within(timeout);
         for (at, Waiting { waiter, is_leader }) in waits {
-            let landed = self.inner.landed(waiter.wait(&deadline), is_leader, timeout);
+            let landing = in_place(|| waiter.wait(&deadline));
+            let landed = self.inner.landed(landing, is_leader, timeout);
             known.answers[at] = landed.unwrap_or_else(|| self.get_slowly(keys[at], false));
         }
         known.answers

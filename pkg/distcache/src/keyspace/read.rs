@@ -12,6 +12,7 @@ use super::ask::Ask;
 use super::inner::{Inner, Setup};
 use super::stats::raise;
 use crate::Error;
+use crate::cluster::in_place;
 use crate::load::LoadError;
 use crate::otel::Operation;
 
@@ -238,7 +239,7 @@ impl Keyspace {
                 }
                 Step::Wait(None) => false,
             };
-            let landing = waiter.wait(&deadline);
+            let landing = in_place(|| waiter.wait(&deadline));
             match self.inner.landed(landing, is_leader, timeout) {
                 Some(Err(late @ Error::WaitedTooLong { .. })) if need == Need::Any => {
                     // A source that hangs is an outage like any other.

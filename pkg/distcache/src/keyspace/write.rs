@@ -10,6 +10,7 @@ use super::ask::Ask;
 use super::inner::{Inner, Setup};
 use super::stats::raise;
 use super::{Found, Item, Keyspace, Until};
+use crate::cluster::in_place;
 use crate::otel::{Here, Operation};
 use crate::write::{Turn, Wanted, Writer, Written};
 use crate::{Error, LoadError};
@@ -510,7 +511,7 @@ impl Inner {
         deadline: &Deadline,
         waiter: Waiter<Result<R, Error>>,
     ) -> Result<R, Error> {
-        if let Some(Ok(result)) = waiter.wait(deadline) {
+        if let Some(Ok(result)) = in_place(|| waiter.wait(deadline)) {
             return result;
         }
         match self.manager.delete_in(&self.cache, key) {

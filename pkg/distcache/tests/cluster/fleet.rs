@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 impl Fleet {
     /// So many, each with these keyspaces, when all of them serve.
     pub(crate) fn of(count: usize, keyspaces: impl Fn() -> Vec<KeyspaceConfig>) -> Self {
-        let mut fleet = Self { engines: Vec::new(), directory: Directory::default(), count };
+        let mut fleet = Self::to_be_of(count);
         for _ in 0..count {
             let engine = fleet.start(keyspaces());
             fleet.engines.push(engine);
@@ -51,15 +51,30 @@ impl Fleet {
         fleet
     }
 
+    /// One of which nobody has started yet.
+    pub(crate) fn to_be_of(count: usize) -> Self {
+        Self { engines: Vec::new(), directory: Directory::default(), count }
+    }
+
     /// One more, which is not waited for.
     pub(crate) fn start(&self, keyspaces: Vec<KeyspaceConfig>) -> Engine {
+        self.start_with(keyspaces, |cluster| cluster)
+    }
+
+    /// The same, with another setting of its cluster.
+    pub(crate) fn start_with(
+        &self,
+        keyspaces: Vec<KeyspaceConfig>,
+        set: impl FnOnce(ClusterConfig) -> ClusterConfig,
+    ) -> Engine {
         let cluster = ClusterConfig::new("127.0.0.1:0")
             .name("fleet")
             .discovery(self.directory.clone())
             .discover_every(Duration::from_millis(50))
             .expect(self.count)
             .lease(Duration::from_secs(2));
-        let builder = Engine::builder().capacity_bytes(32 << 20).data_nodes(2).cluster(cluster);
+        let builder = Engine::builder().capacity_bytes(32 << 20).data_nodes(2);
+        let builder = builder.cluster(set(cluster));
         let builder = keyspaces.into_iter().fold(builder, EngineBuilder::keyspace);
         let engine = builder.start().expect("good settings");
         self.directory.0.lock().push(members(&engine).address);

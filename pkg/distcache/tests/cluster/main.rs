@@ -9,5 +9,6 @@ mod herd;
 mod keyspaces;
 mod members;
 mod outages;
+mod runtimes;
 mod stores;
 mod walks;

@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use distcache_bus::{Deadline, reply_slot};
 use distcache_manager::{Config, Parcel, Passage, Territory};
+use tokio::runtime::Builder;
 
 use super::*;
 use crate::lease::BootTime;
@@ -67,18 +69,24 @@ const KEYS: u32 = 200;
 /// A seat that has taken the first view, and has put all keys that are its own. No view
 /// stays unsettled.
 fn seat(views: &[Arc<View>]) -> CacheSeat {
-    let config = Config { data_nodes: 2, capacity_bytes: 16 << 20, ..Config::default() };
-    let cache = Arc::new(CacheManager::start(config).unwrap());
-    let standing = Arc::<Standing>::default();
-    let uptime = Arc::new(BootTime);
-    standing.extend(uptime.now() + Duration::from_hours(1), u64::MAX);
-    let seat = CacheSeat::new(cache, uptime, Arc::new(Nobody));
-    seat.stand(standing);
+    let seat = empty_seat(Arc::new(Nobody));
     seat.begin_anew(&views[0], ME).unwrap();
     for n in 0..KEYS {
         let stored = seat.cache.put(&key(n), b"1", None).map(drop);
         assert!(matches!(stored, Ok(()) | Err(Error::Elsewhere)), "{stored:?}");
     }
+    seat
+}
+
+/// A seat that has taken no view.
+fn empty_seat(tenant: Arc<dyn Tenant>) -> CacheSeat {
+    let config = Config { data_nodes: 2, capacity_bytes: 16 << 20, ..Config::default() };
+    let cache = Arc::new(CacheManager::start(config).unwrap());
+    let standing = Arc::<Standing>::default();
+    let uptime = Arc::new(BootTime);
+    standing.extend(uptime.now() + Duration::from_hours(1), u64::MAX);
+    let seat = CacheSeat::new(cache, uptime, tenant);
+    seat.stand(standing);
     seat
 }
 
@@ -172,4 +180,34 @@ fn a_seat_takes_the_view_without_it_and_answers_for_nothing_by_it() {
     let from = Passage::default();
     seat.cache.give(last.placed(), space, OTHER.number(), from, &mut parcel).unwrap();
     assert!(!parcel.entries().is_empty(), "it gives what it has");
+}
+
+/// Waits, with each view, for a task of the runtime on which it is told.
+struct Waits;
+
+impl Serve for Waits {
+    fn serve(&self, from: links::MemberId, _: Request) -> Serving {
+        panic!("{from} asks nobody")
+    }
+}
+
+impl Tenant for Waits {
+    fn settled(&self, _: &Arc<View>) {
+        let (replier, waiter) = reply_slot();
+        tokio::spawn(async move { replier.answer(7) });
+        let told = waiter.wait(&Deadline::within(Duration::from_mins(1)));
+        assert_eq!(told, Some(Ok(7)), "the other task goes on");
+    }
+}
+
+#[test]
+fn while_a_view_is_taken_the_only_worker_s_other_tasks_go_on() {
+    let views = views();
+    let seat = empty_seat(Arc::new(Waits));
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let taken = runtime.spawn(async move {
+        seat.begin_anew(&views[0], ME).unwrap();
+        seat.take(&views[1])
+    });
+    assert_eq!(runtime.block_on(taken).unwrap(), Ok(()));
 }
