@@ -122,3 +122,6 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
