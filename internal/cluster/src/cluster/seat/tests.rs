@@ -7,12 +7,13 @@ use distcache_manager::{Config, Parcel, Passage, Territory};
 
 use super::*;
 use crate::lease::BootTime;
-use crate::links::{self, Serve, Serving};
+use crate::links::{Serve, Serving};
 use crate::proto::Request;
 use crate::view::{Change, ClusterId, Member, MemberState, Roster};
+use crate::wire;
 
-const ME: MemberId = MemberId::from_number(1);
-const OTHER: MemberId = MemberId::from_number(2);
+pub(in crate::cluster) const ME: MemberId = MemberId::from_number(1);
+pub(in crate::cluster) const OTHER: MemberId = MemberId::from_number(2);
 
 fn member(id: MemberId) -> Member {
     Member {
@@ -27,7 +28,7 @@ fn member(id: MemberId) -> Member {
 
 /// The log's entries, from 1 on: the other joins, owns, and goes again. Then nobody's keys
 /// move.
-fn views() -> Vec<Arc<View>> {
+pub(in crate::cluster) fn views() -> Vec<Arc<View>> {
     let cluster = ClusterId::from_number(7);
     let settings = serde_json::Value::Null;
     let changes = [
@@ -49,7 +50,7 @@ fn views() -> Vec<Arc<View>> {
 struct Nobody;
 
 impl Serve for Nobody {
-    fn serve(&self, from: links::MemberId, _: Request) -> Serving {
+    fn serve(&self, from: &wire::Address, _: Request) -> Serving {
         panic!("{from} asks nobody")
     }
 }
@@ -66,7 +67,7 @@ const KEYS: u32 = 200;
 
 /// A seat that has taken the first view, and has put all keys that are its own. No view
 /// stays unsettled.
-fn seat(views: &[Arc<View>]) -> CacheSeat {
+pub(in crate::cluster) fn seat(views: &[Arc<View>]) -> CacheSeat {
     let config = Config { data_nodes: 2, capacity_bytes: 16 << 20, ..Config::default() };
     let cache = Arc::new(CacheManager::start(config).unwrap());
     let standing = Arc::<Standing>::default();
