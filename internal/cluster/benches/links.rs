@@ -122,7 +122,7 @@ fn reply() -> Reply {
 struct Now;
 
 impl Serve for Now {
-    fn serve(&self, _from: MemberId, _request: Request) -> Serving {
+    fn serve(&self, _from: &Address, _request: Request) -> Serving {
         Serving::Now(reply())
     }
 }

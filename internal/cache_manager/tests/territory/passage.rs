@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use distcache_manager::{
     CacheManager, Cargo, Config, Draft, Entry, Error, Look, ManualClock, Parcel, Passage,
-    Selection, Tick, Version, Write,
+    Selection, TAG_RECORDS_MAX, Tick, Version, Write,
 };
 
 use crate::fields::{Fields, HEIR, OURS, THEIRS};
@@ -182,6 +182,39 @@ fn what_arrives_after_its_key_was_used_is_not_taken_over() {
         let absorbed = new.absorb(MOVED, new.default_keyspace(), entries).unwrap();
         assert!(absorbed < 2, "{what}");
         assert_eq!(value(&new, THEIRS), None, "{what}");
+    }
+}
+
+/// 1. A has given more versions of view 1 than B. Its entry's is higher than the one that
+///    B notes when a tag is invalidated at both.
+/// 2. View 2 gives the key to B, and A its entry, though its tag was invalidated there.
+/// 3. By what B has noted, it is younger than that. A reader gets it.
+///
+/// The same when A has forgotten the tag, and holds all tagged entries of before for gone.
+#[test]
+fn an_entry_whose_tag_was_invalidated_on_its_way_does_not_arrive() {
+    let (stays, tag) = (b"t-other".as_slice(), "t");
+    for others in [0, TAG_RECORDS_MAX] {
+        let (old, new) = (owner(1), start(1));
+        new.settle(1, Some(Arc::new(Fields::none()))).unwrap();
+        (0..2 * TAG_RECORDS_MAX).for_each(|_| _ = old.put(OURS, b"1", None).unwrap());
+        let tags = [old.tag_hash(tag)];
+        let tagged = Write { tags: &tags, ..Write::new(THEIRS, b"1") };
+        old.put_in(old.default_keyspace(), &tagged).unwrap();
+        old.put(stays, b"1", None).unwrap();
+        for cache in [&old, &new] {
+            let revoke = |tag: &str| {
+                cache.revoke_in(cache.default_keyspace(), &[cache.tag_hash(tag)]).unwrap();
+            };
+            revoke(tag);
+            (0..others).for_each(|other| revoke(&other.to_string()));
+        }
+        old.settle(2, Some(Arc::new(Fields::of(b"o")))).unwrap();
+        new.settle(2, Some(Arc::new(Fields::of(b"t")))).unwrap();
+        let entries = given(&old, HEIR).iter().map(sent).collect();
+        assert_eq!(new.absorb(MOVED, new.default_keyspace(), entries), Ok(1), "{others}");
+        assert_eq!(value(&new, THEIRS), None, "{others}");
+        assert_eq!(value(&new, stays).as_deref(), Some(&b"1"[..]), "{others}");
     }
 }
 

@@ -214,7 +214,7 @@ impl Member {
 struct Nobody;
 
 impl Serve for Nobody {
-    fn serve(&self, _from: MemberId, _request: Request) -> Serving {
+    fn serve(&self, _from: &Address, _request: Request) -> Serving {
         let outcome = Some(Outcome::Unsupported(Nothing {}));
         Serving::Now(Reply { outcome, ..Reply::default() })
     }

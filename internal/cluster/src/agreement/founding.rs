@@ -22,7 +22,7 @@ use super::agreement::Desk;
 use super::message::{Answer, Peer, Question};
 use super::stay::{Over, Stay};
 use super::survey::{Survey, majority};
-use crate::view::{Address, ClusterId, MemberId};
+use crate::view::{Address, ClusterId, MEMBERS_MAX, MemberId};
 
 /// What a process without a cluster, or with a lost one, is to do after it has looked
 /// around.
@@ -43,7 +43,8 @@ pub(super) fn next(me: MemberId, survey: &Survey, needed: usize) -> Next {
     }
     let smallest = survey.free.keys().all(|id| me < *id);
     if smallest && needed <= survey.free.len() + 1 {
-        return Next::Found(survey.free.values().cloned().collect());
+        // Who has no place in the view that it would be, is told so when it joins.
+        return Next::Found(survey.free.values().take(MEMBERS_MAX - 1).cloned().collect());
     }
     Next::Wait
 }
@@ -138,6 +139,13 @@ mod tests {
         assert_eq!(next(id(2), &free(&[1, 3]), 3), Next::Wait);
         assert_eq!(next(id(1), &free(&[2]), 3), Next::Wait);
         assert_eq!(next(id(1), &free(&[]), 1), Next::Found(vec![]));
+    }
+
+    #[test]
+    fn no_more_are_asked_to_be_founders_than_can_be_members() {
+        let all: Vec<u64> = (2..400).collect();
+        let Next::Found(free) = next(id(1), &free(&all), 300) else { panic!("it founds") };
+        assert_eq!(free.len(), MEMBERS_MAX - 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From entries of the log to views.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::sync::Arc;
 
 use openraft::storage::RaftStateMachine;
@@ -11,6 +11,7 @@ use openraft::{
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::bounds;
 use super::log::Types;
 use super::message::Peer;
 use crate::view::{MemberId, Outcome, Roster, View};
@@ -111,7 +112,13 @@ impl RaftStateMachine<Types> for Machine {
     ) -> Result<(), Fault> {
         let bytes = snapshot.into_inner();
         let unreadable = |error| StorageIOError::read_snapshot(Some(meta.signature()), &error);
-        let roster = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        let unfit = |why| {
+            let error = io::Error::new(io::ErrorKind::InvalidData, why);
+            StorageIOError::read_snapshot(Some(meta.signature()), &error)
+        };
+        bounds::of_snapshot(&bytes).map_err(unfit)?;
+        let roster: Roster = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        roster.fits().map_err(unfit)?;
         let mut state = self.0.state.lock();
         *state = State {
             roster,

@@ -11,6 +11,7 @@ use openraft::raft::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::bounds;
 use super::log::Types;
 use crate::lease::ledger::{Renewal, Verdict};
 use crate::view::{Address, Change, ClusterId, Member, MemberId, MemberState, Outcome};
@@ -22,16 +23,31 @@ pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
 /// A snapshot goes in parts of so many bytes.
 pub(super) const SNAPSHOT_PART_BYTES: u64 = 1 << 20;
 
-/// What every question says first, so that strangers are told so before anything else.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Letter {
+/// A question, and what is said before it.
+#[derive(Debug, Serialize)]
+pub(super) struct Letter<'a> {
     /// The name of the cluster.
-    pub(super) name: String,
+    name: &'a str,
     /// The protocol versions that the sender speaks.
-    pub(super) oldest: u32,
-    pub(super) newest: u32,
-    /// Kept as it is until name and version fit: of another version it may be anything.
-    pub(super) question: serde_json::Value,
+    oldest: u32,
+    newest: u32,
+    question: &'a Question,
+}
+
+/// What every question says first, so that strangers are told so before anything else. The
+/// question is passed over until name and version fit: of another version it may be
+/// anything.
+#[derive(Debug, Deserialize)]
+struct Head {
+    name: String,
+    oldest: u32,
+    newest: u32,
+}
+
+/// The same letter, when they do.
+#[derive(Debug, Deserialize)]
+struct Body {
+    question: Question,
 }
 
 /// What is asked.
@@ -180,12 +196,11 @@ impl From<&Member> for Peer {
     }
 }
 
-impl Letter {
+impl Letter<'_> {
     /// The question as bytes.
     pub(super) fn seal(name: &str, speaks: &RangeInclusive<u32>, question: &Question) -> Bytes {
-        let question = serde_json::to_value(question).expect("our own types are JSON");
         let (oldest, newest) = (*speaks.start(), *speaks.end());
-        let letter = Self { name: name.to_owned(), oldest, newest, question };
+        let letter = Letter { name, oldest, newest, question };
         serde_json::to_vec(&letter).expect("our own types are JSON").into()
     }
 
@@ -195,20 +210,23 @@ impl Letter {
         speaks: &RangeInclusive<u32>,
         message: &[u8],
     ) -> Result<Question, Refusal> {
-        let unreadable = |error: serde_json::Error| Refusal::Unreadable { why: error.to_string() };
+        let unreadable = |why: String| Refusal::Unreadable { why };
+        let not_json = |error: serde_json::Error| unreadable(error.to_string());
         if MESSAGE_BYTES_MAX < message.len() {
-            let why = format!("it has more than {MESSAGE_BYTES_MAX} bytes");
-            return Err(Refusal::Unreadable { why });
+            return Err(unreadable(format!("it has more than {MESSAGE_BYTES_MAX} bytes")));
         }
-        let letter: Self = serde_json::from_slice(message).map_err(unreadable)?;
-        if letter.name != name {
+        let head: Head = serde_json::from_slice(message).map_err(not_json)?;
+        if head.name != name {
             return Err(Refusal::OtherName { name: name.to_owned() });
         }
-        if letter.newest < *speaks.start() || *speaks.end() < letter.oldest {
+        if head.newest < *speaks.start() || *speaks.end() < head.oldest {
             let (oldest, newest) = (*speaks.start(), *speaks.end());
             return Err(Refusal::OtherVersion { oldest, newest });
         }
-        serde_json::from_value(letter.question).map_err(unreadable)
+        bounds::of_message(message).map_err(unreadable)?;
+        let Body { question } = serde_json::from_slice(message).map_err(not_json)?;
+        bounds::of_question(&question).map_err(unreadable)?;
+        Ok(question)
     }
 }
 
@@ -217,7 +235,7 @@ impl Answer {
         serde_json::to_vec(self).expect("our own types are JSON").into()
     }
 
-    /// Whatever cannot be read is a refusal.
+    /// Whatever cannot be read is a refusal. In an answer there is no list.
     pub(super) fn open(message: &[u8]) -> Self {
         let unreadable = |error: serde_json::Error| {
             let why = Refusal::Unreadable { why: format!("the answer is not JSON: {error}") };

@@ -24,6 +24,7 @@ pub use seat::{NotTaken, Seat};
 mod settings;
 pub use settings::{LEASE_MIN, OnMinority, Settings, SettingsInvalid};
 
+mod bounds;
 mod message;
 pub use message::MESSAGE_BYTES_MAX;
 

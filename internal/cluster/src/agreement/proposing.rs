@@ -57,6 +57,11 @@ impl Desk {
         stay: &Stay,
         change: Change,
     ) -> Result<Outcome, String> {
+        // 1. It is in the log, and no other member reads the message that has it.
+        // 2. Nothing that comes after it is agreed upon any more.
+        if let Err(why) = change.fits() {
+            return Ok(Outcome::Refused(why));
+        }
         let written = stay.raft.client_write(change);
         match tokio::time::timeout(self.settings.agreement_wait(), written).await {
             Ok(Ok(written)) => Ok(written.data),

@@ -6,11 +6,12 @@ use bytes::Bytes;
 
 use super::handover::Giver;
 use crate::agreement::Agreement;
-use crate::links::{MemberId, Serve, Serving};
+use crate::links::{Serve, Serving};
 use crate::proto::reply::Outcome;
 use crate::proto::request::Operation;
 use crate::proto::{Nothing, Reply, Request};
 use crate::view::Address;
+use crate::wire;
 
 /// Hands what is about the agreement to it, what is about a hand-over to who gives, and
 /// everything else to whoever has the keys.
@@ -32,21 +33,21 @@ impl Front {
 }
 
 impl Front {
-    fn answer(&self, from: MemberId, message: &Bytes) -> Serving {
+    fn answer(&self, from: &wire::Address, message: &Bytes) -> Serving {
         let Some(agreement) = self.agreement.get().and_then(Weak::upgrade) else {
             return Serving::Now(reply(Outcome::Unsupported(Nothing {})));
         };
         // For the log: what the message itself says is what counts.
-        let answer = agreement.answer(&Address::new(from.to_string()), message);
+        let answer = agreement.answer(&Address::new(from.as_str()), message);
         Serving::Later(Box::pin(async move { reply(Outcome::Agreement(answer.await)) }))
     }
 }
 
 impl Serve for Front {
-    fn serve(&self, from: MemberId, request: Request) -> Serving {
+    fn serve(&self, from: &wire::Address, request: Request) -> Serving {
         match request.operation {
             Some(Operation::Agreement(message)) => self.answer(from, &message),
-            Some(Operation::TakePage(ask)) => Serving::Later(self.giver.answer(ask)),
+            Some(Operation::TakePage(ask)) => Serving::Later(self.giver.answer(from, ask)),
             _ => self.service.serve(from, request),
         }
     }

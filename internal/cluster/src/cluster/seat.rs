@@ -141,4 +141,4 @@ impl fmt::Debug for CacheSeat {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

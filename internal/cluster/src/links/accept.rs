@@ -1,6 +1,7 @@
 //! Connections that others begin.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -12,7 +13,8 @@ use super::outbox::Company;
 use super::{Ended, Hub, frames};
 use crate::proto::Hello;
 use crate::proto::frame::Kind;
-use crate::wire::{Incoming, Listener, Opening, Pipe};
+use crate::proto::refusal::Reason;
+use crate::wire::{Address, Incoming, Listener, Opening, Pipe};
 
 impl Hub {
     /// Accepts others until we leave.
@@ -74,7 +76,8 @@ impl Hub {
         // 1. The link is there, and a caller of ours writes a request to it.
         // 2. Our hello comes after it; the other takes the request for our first word.
         // Hence the hello is in the link before anybody can find that.
-        let ours = frames::encode(&Kind::Hello(hello::ours(settings)));
+        let dial = self.dials.load(Ordering::Relaxed);
+        let ours = frames::encode(&Kind::Hello(Hello { dial, ..hello::ours(settings) }));
         let mut outgoing = Some(outgoing);
         let make = || {
             let outgoing = outgoing.take().expect("a link is made once");
@@ -86,7 +89,9 @@ impl Hub {
                 Ok(())
             }
             (Err(why), Some(outgoing)) => {
-                self.refuse(Pipe { outgoing, incoming, identity }, &why).await
+                let told = self.refuse(Pipe { outgoing, incoming, identity }, &why).await;
+                self.call_back(&other.address, &why);
+                told
             }
             (Err(why), None) => Err(why.to_string()),
         }
@@ -104,6 +109,19 @@ impl Hub {
         link.post(std::iter::empty(), Company::Alone);
         if let Some(before) = before {
             before.cut(&Ended::Replaced);
+        }
+    }
+
+    /// Who was told that there is a connection, and there is none, is connected with: see
+    /// [`Peer::hear`](super::peer::Peer::hear).
+    fn call_back(self: &Arc<Self>, address: &Address, why: &Refused) {
+        if why.reason != Reason::Connected {
+            return;
+        }
+        if let Some(peer) = self.peers.get(address)
+            && let Some(this_try) = peer.call_back(&self.dials)
+        {
+            self.spawn(self.clone().dial(peer, this_try));
         }
     }
 

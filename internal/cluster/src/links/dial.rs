@@ -50,6 +50,7 @@ impl Hub {
         let late = |_elapsed| ConnectFailed::TimedOut { address: peer.address.clone(), within };
         match introduced.map_err(late)? {
             Err(NotSent::Refused(why)) if why.reason == Reason::Connected => {
+                peer.give_way(this_try);
                 self.wait_for_theirs(peer, why).await
             }
             introduced => introduced,

@@ -40,8 +40,8 @@ struct State {
 enum Stage {
     /// There is nothing. After failures, nothing is tried before `retry_at`.
     Idle { retry_at: Option<Instant> },
-    /// We are connecting, and these wait.
-    Dialling { this_try: Try, waiters: Vec<Replier<Connected>> },
+    /// We are connecting, and these wait. `is_refused`: ours is over, and theirs is to come.
+    Dialling { this_try: Try, waiters: Vec<Replier<Connected>>, is_refused: bool },
     /// There is a link.
     Linked(Arc<Link>),
 }
@@ -100,12 +100,17 @@ impl Peer {
                     return Err(NotSent::Away { address: self.address.clone(), retry_in });
                 }
                 let (replier, waiter) = reply_slot();
-                let dial = dials.fetch_add(1, Ordering::Relaxed) + 1;
-                let this_try = Try { dial, taken: state.taken };
-                state.stage = Stage::Dialling { this_try, waiters: vec![replier] };
-                Ok(Asked::Dials(this_try, waiter))
+                Ok(Asked::Dials(state.dial(dials, vec![replier]), waiter))
             }
         }
+    }
+
+    /// A try to connect with one that has just shown that it is there: so it is not left
+    /// alone. `None` if there is a link, or will be.
+    pub(super) fn call_back(&self, dials: &AtomicU64) -> Option<Try> {
+        let mut state = self.state.lock();
+        let is_idle = matches!(state.stage, Stage::Idle { .. });
+        is_idle.then(|| state.dial(dials, Vec::new()))
     }
 
     pub(super) fn link(&self) -> Option<Arc<Link>> {
@@ -141,7 +146,8 @@ impl Peer {
     /// 1. Somebody records what A says on a connection with B, which ends.
     /// 2. It is played to B again, which does once more what A has asked for.
     ///
-    /// Hence no connection is taken twice, nor after a later one.
+    /// Hence no connection is taken twice, nor after a later one. In the clear that number
+    /// may be a stranger's: who is refused for it is connected with ([`Self::hear`]).
     pub(super) fn admit(&self, me: MemberId, other: &Introduced) -> Result<(), Refused> {
         let state = self.state.lock();
         if state.taken.is_some_and(|(from, dial)| from == other.member && other.dial <= dial) {
@@ -149,7 +155,7 @@ impl Peer {
         }
         match &state.stage {
             Stage::Idle { .. } => Ok(()),
-            Stage::Dialling { .. } if other.member < me => Ok(()),
+            Stage::Dialling { is_refused, .. } if *is_refused || other.member < me => Ok(()),
             Stage::Dialling { .. } => Err(connected("this member's own connection is on its way")),
             Stage::Linked(link) if link.member != other.member => {
                 let text = format!("{} is at {}", link.member, self.address);
@@ -190,12 +196,37 @@ impl Peer {
         }
     }
 
+    /// The other has refused our connection, and is to begin one itself.
+    pub(super) fn give_way(&self, refused: Try) {
+        if let Stage::Dialling { this_try, is_refused, .. } = &mut self.state.lock().stage
+            && *this_try == refused
+        {
+            *is_refused = true;
+        }
+    }
+
+    /// What the other, with which we have connected, says of its own connections.
+    ///
+    /// 1. Somebody says in the clear that it is A, and that this is connection 2^64 - 1.
+    /// 2. It leaves. Whatever A begins, a later one was taken already.
+    ///
+    /// Hence who is refused for its number is asked for it, where it is reached: that is
+    /// the last one that it has begun.
+    pub(super) fn hear(&self, other: &Introduced) {
+        // Older versions do not tell.
+        if other.dial != 0 {
+            self.state.lock().taken = Some((other.member, other.dial));
+        }
+    }
+
     /// A try to connect came to nothing. If the other's connection has come meanwhile,
     /// that is as good.
     pub(super) fn fail(&self, failed: Try, why: &NotSent, settings: &Settings) {
         let mut state = self.state.lock();
         let waiters = match &mut state.stage {
-            Stage::Dialling { this_try, waiters } if *this_try == failed => std::mem::take(waiters),
+            Stage::Dialling { this_try, waiters, .. } if *this_try == failed => {
+                std::mem::take(waiters)
+            }
             Stage::Idle { .. } | Stage::Dialling { .. } | Stage::Linked(_) => return,
         };
         state.leave_alone(settings);
@@ -232,6 +263,13 @@ impl Peer {
 }
 
 impl State {
+    fn dial(&mut self, dials: &AtomicU64, waiters: Vec<Replier<Connected>>) -> Try {
+        let dial = dials.fetch_add(1, Ordering::Relaxed) + 1;
+        let this_try = Try { dial, taken: self.taken };
+        self.stage = Stage::Dialling { this_try, waiters, is_refused: false };
+        this_try
+    }
+
     fn leave_alone(&mut self, settings: &Settings) {
         let wait = backoff(settings, self.failures);
         self.failures = self.failures.saturating_add(1);

@@ -101,8 +101,12 @@ impl Peers {
         let _one_at_a_time = self.arrivals.lock();
         self.check_only(other)?;
         let mut before = Vec::new();
-        if other.address != dialled.address {
-            before.extend(self.get_or_add(&other.address)?.install(link));
+        if other.address == dialled.address {
+            dialled.hear(other);
+        } else {
+            let there = self.get_or_add(&other.address)?;
+            there.hear(other);
+            before.extend(there.install(link));
         }
         before.extend(dialled.install(link));
         Ok(before)

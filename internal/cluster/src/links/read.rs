@@ -134,7 +134,7 @@ impl Reader {
             counters.busy.one();
             return answers.add(frames::busy(number));
         }
-        match self.serve.serve(self.link.member, request) {
+        match self.serve.serve(&self.link.address, request) {
             Serving::Now(reply) => {
                 answers.add(frames::answer(number, reply, self.link.shared.frame_bytes_max));
             }

@@ -4,19 +4,20 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 
-use super::MemberId;
 use crate::proto::{Reply, Request};
+use crate::wire::Address;
 
 /// Answers the requests of others.
 ///
 /// The links see to numbers: that of the request is of no use here, and that of the
 /// reply is set by them.
 pub trait Serve: Send + Sync + 'static {
-    /// Answers a request, or says how it will be answered.
+    /// Answers a request, or says how it will be answered. It is from whoever is reached
+    /// at `from`: over TLS its certificate stands for that, in the clear its word does.
     ///
     /// It is called by the task that reads from the member, and holds up all that
     /// comes behind: it MUST NOT wait for anything.
-    fn serve(&self, from: MemberId, request: Request) -> Serving;
+    fn serve(&self, from: &Address, request: Request) -> Serving;
 }
 
 /// How a request is answered.

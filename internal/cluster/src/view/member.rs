@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, MemberId};
 
+/// The longest name of where a member stands, in bytes: it is in every snapshot.
+pub const ZONE_BYTES_MAX: usize = 256;
+
 /// A process that belongs to the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {

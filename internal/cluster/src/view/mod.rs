@@ -7,13 +7,15 @@ mod id;
 pub use id::{ClusterId, IdInvalid, MemberId};
 
 mod member;
-pub use member::{Member, MemberState};
+pub use member::{Member, MemberState, ZONE_BYTES_MAX};
 
 mod change;
 pub use change::{Change, Outcome};
 
 mod roster;
-pub use roster::{KEYSPACES_MAX, MEMBERS_MAX, Roster, SETTINGS_BYTES_MAX, WEIGHT_MAX};
+pub use roster::{
+    KEYSPACES_MAX, MEMBERS_MAX, Roster, SETTINGS_BYTES_MAX, SETTINGS_VALUES_MAX, WEIGHT_MAX,
+};
 
 mod placement;
 

@@ -6,7 +6,8 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Change, ClusterId, Member, MemberId, MemberState, Outcome};
+use super::{Change, ClusterId, Member, MemberId, MemberState, Outcome, ZONE_BYTES_MAX};
+use crate::wire;
 
 /// The most members a cluster can have. With [`WEIGHT_MAX`] each, all their points have
 /// a place on one ring.
@@ -20,6 +21,10 @@ pub const KEYSPACES_MAX: usize = 1024;
 
 /// The longest settings of a keyspace, as JSON: all of them are in every snapshot.
 pub const SETTINGS_BYTES_MAX: usize = 64 << 10;
+
+/// The most values (texts, numbers, lists and objects, within each other or not) that the
+/// settings of a keyspace may have: in memory each takes far more than in JSON.
+pub const SETTINGS_VALUES_MAX: usize = 256;
 
 /// The agreed facts. The same changes in the same order make the same roster at every
 /// member, so nothing here reads a clock or draws a number.
@@ -107,9 +112,7 @@ impl Roster {
         if self.cluster.is_some() {
             return Ok(false);
         }
-        if let Some(why) = members.iter().find_map(unfit) {
-            return Err(why);
-        }
+        members_fit(&members)?;
         self.cluster = Some(cluster);
         self.hash_key = hash_key;
         self.members = members;
@@ -124,9 +127,7 @@ impl Roster {
         if MEMBERS_MAX <= self.members.len() {
             return Err(format!("the cluster has {MEMBERS_MAX} members, the most there can be"));
         }
-        if let Some(why) = unfit(&member) {
-            return Err(why);
-        }
+        member_fits(&member)?;
         self.members.push(Member { state: MemberState::Joining, ..member });
         Ok(true)
     }
@@ -153,9 +154,7 @@ impl Roster {
     }
 
     fn set_keyspace(&mut self, name: String, settings: Value) -> Result<bool, String> {
-        if SETTINGS_BYTES_MAX < name.len() + settings.to_string().len() {
-            return Err(format!("settings of a keyspace have {SETTINGS_BYTES_MAX} bytes at most"));
-        }
+        settings_fit(&name, &settings)?;
         if KEYSPACES_MAX <= self.keyspaces.len() && !self.keyspaces.contains_key(&name) {
             return Err(format!("there are {KEYSPACES_MAX} keyspaces, the most there can be"));
         }
@@ -165,11 +164,76 @@ impl Roster {
     }
 }
 
-/// Why this cannot be a member, if it cannot.
-fn unfit(member: &Member) -> Option<String> {
-    let weight = member.weight.get();
-    let why = || format!("{} has the weight {weight}: {WEIGHT_MAX} is the largest", member.id);
-    (WEIGHT_MAX < weight).then(why)
+impl Change {
+    /// Whether it is within the bounds of what is agreed upon, whatever was agreed before.
+    ///
+    /// # Errors
+    /// Which one it is not within.
+    pub fn fits(&self) -> Result<(), String> {
+        match self {
+            Self::Found { members, .. } => members_fit(members),
+            Self::Join(member) => member_fits(member),
+            Self::SetKeyspace { name, settings } => settings_fit(name, settings),
+            Self::Activate(_)
+            | Self::Drain(_)
+            | Self::Remove { .. }
+            | Self::RemoveKeyspace { .. }
+            | Self::Dissolve { .. } => Ok(()),
+        }
+    }
+}
+
+impl Roster {
+    /// Whether it is one that changes within their bounds can have made.
+    ///
+    /// # Errors
+    /// Which bound it is not within.
+    pub fn fits(&self) -> Result<(), String> {
+        members_fit(&self.members)?;
+        let keyspaces = self.keyspaces.len();
+        if KEYSPACES_MAX < keyspaces {
+            return Err(format!("it has {keyspaces} keyspaces: {KEYSPACES_MAX} are the most"));
+        }
+        self.keyspaces.iter().try_for_each(|(name, settings)| settings_fit(name, settings))
+    }
+}
+
+fn members_fit(members: &[Member]) -> Result<(), String> {
+    if MEMBERS_MAX < members.len() {
+        return Err(format!("it names {} members: {MEMBERS_MAX} are the most", members.len()));
+    }
+    members.iter().try_for_each(member_fits)
+}
+
+fn member_fits(member: &Member) -> Result<(), String> {
+    let (id, weight) = (member.id, member.weight.get());
+    if WEIGHT_MAX < weight {
+        return Err(format!("{id} has the weight {weight}: {WEIGHT_MAX} is the largest"));
+    }
+    if member.zone.as_ref().is_some_and(|zone| ZONE_BYTES_MAX < zone.len()) {
+        return Err(format!("{id} has a zone of more than {ZONE_BYTES_MAX} bytes"));
+    }
+    let address = member.address.as_str().parse::<wire::Address>();
+    address.map(drop).map_err(|error| format!("{id} has no address: {error}"))
+}
+
+fn settings_fit(name: &str, settings: &Value) -> Result<(), String> {
+    if SETTINGS_VALUES_MAX < values_in(settings) {
+        return Err(format!("settings of a keyspace have {SETTINGS_VALUES_MAX} values at most"));
+    }
+    if SETTINGS_BYTES_MAX < name.len() + settings.to_string().len() {
+        return Err(format!("settings of a keyspace have {SETTINGS_BYTES_MAX} bytes at most"));
+    }
+    Ok(())
+}
+
+/// How many values there are in one, itself included.
+fn values_in(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(values) => values.iter().map(values_in).sum(),
+        Value::Object(values) => values.values().map(values_in).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 #[cfg(test)]
@@ -272,6 +336,30 @@ mod tests {
     }
 
     #[test]
+    fn a_member_without_an_address_or_with_a_long_zone_is_refused() {
+        let zone = Some("z".repeat(ZONE_BYTES_MAX + 1));
+        let far = Member { zone, ..member(3) };
+        let nowhere = Member { address: "nowhere".into(), ..member(3) };
+        for member in [far, nowhere] {
+            let outcome = founded().apply(4, 1, Change::Join(member));
+            assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_is_not_founded_with_more_members_than_there_can_be() {
+        let members: Vec<_> = (0..=MEMBERS_MAX as u64).map(member).collect();
+        let cluster = ClusterId::from_number(7);
+        let found = |members| Change::Found { cluster, hash_key: [1; 16], members, complete: true };
+        let mut roster = Roster::default();
+        let why = "it names 257 members: 256 are the most";
+        assert_eq!(roster.apply(1, 1, found(members.clone())), Outcome::Refused(why.into()));
+        let outcome = roster.apply(2, 1, found(members[1..].to_vec()));
+        assert_eq!(outcome, Outcome::Changed { epoch: 2 });
+        assert_eq!(roster.fits(), Ok(()));
+    }
+
+    #[test]
     fn keyspaces_have_bounds_in_number_and_size() {
         let mut roster = founded();
         let set = |name: String, settings| Change::SetKeyspace { name, settings };
@@ -283,6 +371,8 @@ mod tests {
         assert!(matches!(more, Outcome::Refused(_)));
         let long = Value::String("x".repeat(SETTINGS_BYTES_MAX));
         assert!(matches!(roster.apply(5001, 1, set("k0".into(), long)), Outcome::Refused(_)));
+        let many = Value::Array(vec![Value::Null; SETTINGS_VALUES_MAX]);
+        assert!(matches!(roster.apply(5001, 1, set("k0".into(), many)), Outcome::Refused(_)));
         assert_eq!(roster.apply(5002, 1, set("k0".into(), Value::Null)), Outcome::Unchanged);
     }
 }

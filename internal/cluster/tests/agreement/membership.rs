@@ -49,6 +49,28 @@ fn who_leaves_drains_and_is_gone_while_the_others_go_on() {
     }
 }
 
+/// 1. It is agreed that one is removed, and it is taken off the voters.
+/// 2. It asks whether it may go, and may. What was agreed upon is still under way to it.
+/// 3. It goes. Its heirs ask for their entries: to it, they are still its own.
+#[test]
+fn who_leaves_knows_whose_its_keys_are_though_it_hears_first_that_it_may_go() {
+    let mut world = World::cluster_of(3);
+    let leader = world.leader();
+    let leaver = world.others(&[leader])[0];
+    world.net.slow_questions(leader, leaver, D / 8);
+    let (left, mut has_left) = tokio::sync::oneshot::channel();
+    world.hosts[leaver].spawn(|agreement| async move {
+        agreement.leave(Duration::from_secs(10)).await.unwrap();
+        agreement.depart(Duration::from_secs(10)).await.unwrap();
+        left.send(()).unwrap();
+    });
+    let me = world.hosts[leaver].id().expect("it has not left yet");
+    world.run_until(5 * D, "it has left", |_| has_left.try_recv().is_ok());
+    let last = world.hosts[leaver].served().view().expect("it was in the cluster");
+    assert_eq!(last.member(me), None, "{}", world.picture());
+    world.oracle.assert_fine();
+}
+
 /// While the leader leaves, and another is elected, leases are renewed in time.
 #[test]
 fn no_lease_ends_while_one_after_the_other_leaves_and_comes_back() {

@@ -20,7 +20,7 @@ pub(crate) struct Process {
     pub(crate) cluster: Cluster,
 }
 
-fn address(number: usize) -> Address {
+pub(crate) fn address(number: usize) -> Address {
     format!("process-{number}:1").parse().expect("an address")
 }
 
@@ -28,7 +28,7 @@ fn address(number: usize) -> Address {
 struct Shelf(Arc<CacheManager>);
 
 impl Serve for Shelf {
-    fn serve(&self, _from: MemberId, request: Request) -> Serving {
+    fn serve(&self, _from: &Address, request: Request) -> Serving {
         let Some(Operation::Get(Get { key, .. })) = request.operation else {
             panic!("nobody asks for more: {request:?}")
         };

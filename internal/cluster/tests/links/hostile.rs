@@ -198,6 +198,32 @@ async fn an_operation_that_nobody_knows_is_answered_so_and_a_reply_to_nobody_is_
     is_untouched(&one, &honest).await;
 }
 
+/// 1. In the clear, somebody says that it is a member, by the last number that there is.
+/// 2. It leaves. Whatever the member begins, a later connection was taken already.
+#[tokio::test(start_paused = true)]
+async fn whatever_number_a_stranger_gave_its_connection_the_member_that_it_was_said_to_be_gets_in()
+{
+    for number in [1, 3] {
+        let network = Network::new(1);
+        let one = Member::in_memory(&network, 2).await;
+        let wanted = Member::in_memory(&network, number).await;
+        let mut stranger = Stranger::connect(&network, number, &one).await;
+        assert!(stranger.say(&Kind::Hello(Hello { dial: u64::MAX, ..hello(number) })).await);
+        assert!(matches!(stranger.hears().await, Kind::Hello(_)), "it is believed");
+        drop(stranger);
+        until("it has left", || one.links.linked().is_empty()).await;
+        for _ in 0..3 {
+            assert_eq!(wanted.get(&one, b"a").await.expect("it gets in"), "a");
+            network.reset(&wanted.address, &one.address);
+            until("it is over", || {
+                wanted.links.linked().is_empty() && one.links.linked().is_empty()
+            })
+            .await;
+        }
+        assert_eq!(one.links.counts().dialled, 1, "once it has asked for the number");
+    }
+}
+
 /// A stranger's reply has a number that somebody waits for, but on another link.
 #[tokio::test(start_paused = true)]
 async fn a_reply_counts_only_on_the_link_of_its_request() {

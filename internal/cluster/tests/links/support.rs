@@ -73,7 +73,7 @@ pub(crate) const LONG: usize = 1 << 20;
 pub(crate) struct Served(pub(crate) Arc<Echo>);
 
 impl Serve for Served {
-    fn serve(&self, _from: MemberId, request: Request) -> Serving {
+    fn serve(&self, _from: &Address, request: Request) -> Serving {
         let Some(Operation::Get(Get { key, .. })) = request.operation else {
             return Serving::Now(Reply::default());
         };

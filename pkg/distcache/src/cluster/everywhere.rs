@@ -8,7 +8,7 @@ use distcache_bus::Deadline;
 use distcache_cluster::links::CallFailed;
 use distcache_cluster::proto::reply::Outcome;
 use distcache_cluster::proto::request::Operation;
-use distcache_cluster::proto::{self, Nothing, Reply};
+use distcache_cluster::proto::{self, Nothing, Reply, UnknownOutcome};
 use distcache_cluster::wire::Address;
 use distcache_cluster::{Holding, Whose};
 use distcache_manager::codes;
@@ -216,6 +216,10 @@ impl Keyspace {
         match outcome {
             Some(Outcome::Failure(failure)) => Round::Failed(understood(self.name(), failure)),
             Some(Outcome::Moved(_) | Outcome::Busy(_)) | None => Round::Again(Error::NoLease),
+            // To do it once more does no harm.
+            Some(Outcome::UnknownOutcome(UnknownOutcome { why })) => {
+                Round::Again(Error::outcome_unknown(to, &why))
+            }
             Some(_) => Round::Failed(Error::not_understood(to)),
         }
     }
@@ -374,3 +378,6 @@ impl Keyspace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,13 +9,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use distcache_bus::Deadline;
-use distcache_cluster::links::{MemberId, Serve, Serving};
+use distcache_cluster::links::{Serve, Serving};
 use distcache_cluster::proto::reply::Outcome;
 use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{
     self, Failure, Forgotten, ManyForgotten, ManyRead, ManyWritten, Moved, Nothing, Read, Reply,
     Request, Written, many_forgotten, many_read, many_written,
 };
+use distcache_cluster::wire::Address;
 use distcache_cluster::{Tenant, View};
 use distcache_manager::{CacheManager, Error as CacheError, codes};
 use futures_util::future::BoxFuture;
@@ -126,7 +127,7 @@ impl Service {
 }
 
 impl Serve for Service {
-    fn serve(&self, _from: MemberId, request: Request) -> Serving {
+    fn serve(&self, _from: &Address, request: Request) -> Serving {
         let time_left = Duration::from_millis(request.time_left_ms.into());
         let mut replying = match request.operation {
             Some(operation) => self.begin(operation, time_left),

@@ -120,3 +120,6 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The one who gives: entries of keys that were its own, to whoever owns them now.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use super::rate::Rate;
 use super::tenure::Tenure;
 use crate::proto::reply::Outcome;
 use crate::proto::{Busy, Moved, Nothing, PageTaken, Reply, TakePage, UnknownOutcome};
-use crate::view::MEMBERS_MAX;
+use crate::view::{Address, MEMBERS_MAX, MemberId};
+use crate::wire;
 
 /// Pages that are made at once: each may have a thread go through the cache, and has its
 /// bytes in memory. An heir that comes too many is told that we are busy.
@@ -44,13 +45,9 @@ pub(crate) struct Giver {
     served: watch::Sender<Served>,
 }
 
-/// Who has everything, in the last tenure of which somebody said so.
-#[derive(Debug, Default)]
-struct Served {
-    tenure: u64,
-    /// Each by its id; as many as there can be members.
-    heirs: BTreeSet<u64>,
-}
+/// Who has everything, by what whoever is reached at an address has said last: in which
+/// tenure, and as which member. As many as there can be members.
+type Served = BTreeMap<Address, (u64, u64)>;
 
 impl Giver {
     pub(super) fn new(seat: Arc<CacheSeat>, counters: Arc<Counters>, rate: Rate) -> Self {
@@ -58,20 +55,28 @@ impl Giver {
         Self { seat, counters, rate, pages, served: watch::Sender::default() }
     }
 
-    /// Answers an heir.
-    pub(crate) fn answer(self: &Arc<Self>, ask: TakePage) -> BoxFuture<'static, Reply> {
-        let this = Arc::clone(self);
+    /// Answers the heir that is reached at an address.
+    pub(crate) fn answer(
+        self: &Arc<Self>,
+        from: &wire::Address,
+        ask: TakePage,
+    ) -> BoxFuture<'static, Reply> {
+        let (this, from) = (Arc::clone(self), Address::new(from.as_str()));
         Box::pin(async move {
-            let outcome = this.outcome(ask).await;
+            let outcome = this.outcome(from, ask).await;
             let epoch = this.seat.holding().map_or(0, |holding| holding.view().epoch());
             Reply { epoch, outcome: Some(outcome), ..Reply::default() }
         })
     }
 
-    async fn outcome(&self, ask: TakePage) -> Outcome {
+    async fn outcome(&self, from: Address, ask: TakePage) -> Outcome {
         if ask.has_all {
-            self.note(&ask);
+            self.note(from, &ask);
             return Outcome::TakePage(PageTaken::default());
+        }
+        // As of a view that one of us has not taken yet.
+        if !self.is_there(&from, ask.heir) {
+            return Outcome::Moved(Moved {});
         }
         let Ok(_place) = self.pages.try_acquire() else {
             return Outcome::Busy(Busy { retry_after_ms: BUSY_RETRY_MS });
@@ -100,24 +105,38 @@ impl Giver {
         }
     }
 
-    /// An heir has everything.
-    fn note(&self, ask: &TakePage) {
-        self.served.send_if_modified(|served| {
-            // It may have been quicker than we are: the next tenure's heirs are noted
-            // before we know of it.
-            if served.tenure < ask.tenure {
-                *served = Served { tenure: ask.tenure, heirs: BTreeSet::new() };
+    /// Whether that member is at that address.
+    ///
+    /// 1. B has gained keys of A. C asks A for a page, and says that it is B.
+    /// 2. C throws it away: A has nothing of it any more, and B never gets it.
+    fn is_there(&self, from: &Address, heir: u64) -> bool {
+        self.seat.holding().is_some_and(|holding| {
+            let member = holding.view().member(MemberId::from_number(heir));
+            member.is_some_and(|member| member.address == *from)
+        })
+    }
+
+    /// An heir has everything. It may have been quicker than we are, and say so of a
+    /// tenure of which we do not know yet: so it counts when it is looked at.
+    fn note(&self, from: Address, ask: &TakePage) {
+        self.served.send_modify(|served| {
+            if MEMBERS_MAX <= served.len() && !served.contains_key(&from) {
+                let holding = self.seat.holding();
+                let members = || holding.iter().flat_map(|holding| holding.view().members());
+                served.retain(|address, _| members().any(|member| member.address == *address));
             }
-            let counts = served.tenure == ask.tenure && served.heirs.len() < MEMBERS_MAX;
-            counts && served.heirs.insert(ask.heir)
+            if served.len() < MEMBERS_MAX || served.contains_key(&from) {
+                served.insert(from, (ask.tenure, ask.heir));
+            }
         });
     }
 
     /// Waits until every heir has what is its own.
     pub(super) async fn served(&self, tenure: &Tenure) {
         let all = |served: &Served| {
-            let has = |heir: u64| served.tenure == tenure.number() && served.heirs.contains(&heir);
-            tenure.heirs().iter().all(|heir| has(heir.id.number()))
+            let mut heirs = tenure.heirs().iter();
+            heirs
+                .all(|heir| served.get(&heir.address) == Some(&(tenure.number(), heir.id.number())))
         };
         // The other end is ours: it does not go.
         let _ = self.served.subscribe().wait_for(all).await;
@@ -146,3 +165,6 @@ impl Giver {
         let _ = spawn_blocking(move || cache.drop_strays(number)).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,13 @@ use tokio::runtime::Builder;
 
 use super::*;
 use crate::lease::BootTime;
-use crate::links::{self, Serve, Serving};
+use crate::links::{Serve, Serving};
 use crate::proto::Request;
 use crate::view::{Change, ClusterId, Member, MemberState, Roster};
+use crate::wire;
 
-const ME: MemberId = MemberId::from_number(1);
-const OTHER: MemberId = MemberId::from_number(2);
+pub(in crate::cluster) const ME: MemberId = MemberId::from_number(1);
+pub(in crate::cluster) const OTHER: MemberId = MemberId::from_number(2);
 
 fn member(id: MemberId) -> Member {
     Member {
@@ -29,7 +30,7 @@ fn member(id: MemberId) -> Member {
 
 /// The log's entries, from 1 on: the other joins, owns, and goes again. Then nobody's keys
 /// move.
-fn views() -> Vec<Arc<View>> {
+pub(in crate::cluster) fn views() -> Vec<Arc<View>> {
     let cluster = ClusterId::from_number(7);
     let settings = serde_json::Value::Null;
     let changes = [
@@ -51,7 +52,7 @@ fn views() -> Vec<Arc<View>> {
 struct Nobody;
 
 impl Serve for Nobody {
-    fn serve(&self, from: links::MemberId, _: Request) -> Serving {
+    fn serve(&self, from: &wire::Address, _: Request) -> Serving {
         panic!("{from} asks nobody")
     }
 }
@@ -68,7 +69,7 @@ const KEYS: u32 = 200;
 
 /// A seat that has taken the first view, and has put all keys that are its own. No view
 /// stays unsettled.
-fn seat(views: &[Arc<View>]) -> CacheSeat {
+pub(in crate::cluster) fn seat(views: &[Arc<View>]) -> CacheSeat {
     let seat = empty_seat(Arc::new(Nobody));
     seat.begin_anew(&views[0], ME).unwrap();
     for n in 0..KEYS {
@@ -186,7 +187,7 @@ fn a_seat_takes_the_view_without_it_and_answers_for_nothing_by_it() {
 struct Waits;
 
 impl Serve for Waits {
-    fn serve(&self, from: links::MemberId, _: Request) -> Serving {
+    fn serve(&self, from: &wire::Address, _: Request) -> Serving {
         panic!("{from} asks nobody")
     }
 }

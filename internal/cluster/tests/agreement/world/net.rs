@@ -25,6 +25,8 @@ struct Wires {
     dice: Dice,
     /// From, to: what gets through takes so long.
     slow: BTreeMap<(usize, usize), Duration>,
+    /// The same of questions; answers take no longer.
+    slow_questions: BTreeMap<(usize, usize), Duration>,
     /// Any other message takes so many milliseconds, or less.
     delay_ms: u64,
     /// Of a hundred messages, so many are lost.
@@ -35,8 +37,16 @@ struct Wires {
 
 impl Default for Wires {
     fn default() -> Self {
-        let (under_way, cut, slow) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
-        Self { under_way, cut, slow, dice: Dice(0), delay_ms: 2, lost: 0, sent: (0, 0) }
+        Self {
+            under_way: Vec::new(),
+            cut: BTreeSet::new(),
+            dice: Dice(0),
+            slow: BTreeMap::new(),
+            slow_questions: BTreeMap::new(),
+            delay_ms: 2,
+            lost: 0,
+            sent: (0, 0),
+        }
     }
 }
 
@@ -88,11 +98,17 @@ impl Net {
         self.0.lock().slow.insert((from, to), delay);
     }
 
+    /// What is asked by one of the other takes so long; what it answers does not.
+    pub(crate) fn slow_questions(&self, from: usize, to: usize, delay: Duration) {
+        self.0.lock().slow_questions.insert((from, to), delay);
+    }
+
     /// Everything gets through again, and soon.
     pub(crate) fn heal(&self) {
         let mut wires = self.0.lock();
         wires.cut.clear();
         wires.slow.clear();
+        wires.slow_questions.clear();
     }
 
     /// Messages and bytes so far.
@@ -109,7 +125,11 @@ impl Net {
         wires.sent.1 += bytes;
         let most = wires.delay_ms;
         let any = Duration::from_millis(1 + wires.dice.roll(most));
-        let due = now + wires.slow.get(&(from, to)).copied().unwrap_or(any);
+        let slow = match &content {
+            Content::Question(..) => wires.slow_questions.get(&(from, to)),
+            Content::Answer(..) => None,
+        };
+        let due = now + slow.or_else(|| wires.slow.get(&(from, to))).copied().unwrap_or(any);
         if wires.lost <= wires.dice.roll(100) {
             wires.under_way.push(Parcel { from, to, due, content });
         }
