@@ -173,11 +173,14 @@ impl Fleet {
     }
 
     /// Waits until all that are running are ready by one view of them alone, and each
-    /// key has an owner that answers for it.
-    pub(crate) async fn settled(&self) -> Result<(), Failed> {
+    /// key has an owner that answers for it. Returns the epoch of that view.
+    pub(crate) async fn settled(&self) -> Result<u64, Failed> {
         let began = Instant::now();
         let running = self.running();
-        while !self.is_settled(&running).await {
+        loop {
+            if let Some(epoch) = self.settled_by(&running).await {
+                return Ok(epoch);
+            }
             for at in &running {
                 let mut member = self.members[*at].lock();
                 let status = member.as_mut().and_then(|child| child.try_wait().ok().flatten());
@@ -191,24 +194,23 @@ impl Fleet {
             }
             sleep(PAUSE).await;
         }
-        Ok(())
     }
 
-    async fn is_settled(&self, running: &[usize]) -> bool {
+    async fn settled_by(&self, running: &[usize]) -> Option<u64> {
         let mut epochs = Vec::new();
         for at in running {
             let mut client = Client::new(self.address(*at));
-            let Some(epoch) = epoch(&mut client, running.len()).await else { return false };
-            epochs.push(epoch);
+            epochs.push(epoch(&mut client, running.len()).await?);
             for probe in 0..PROBES {
                 let path = path(PLAIN, &format!("probe-{probe}"));
-                let Ok(answer) = client.ask(Method::GET, &path, "").await else { return false };
+                let answer = client.ask(Method::GET, &path, "").await.ok()?;
                 if answer.status != StatusCode::NOT_FOUND {
-                    return false;
+                    return None;
                 }
             }
         }
-        epochs.windows(2).all(|two| two[0] == two[1])
+        let first = epochs.first().copied()?;
+        epochs.iter().all(|epoch| *epoch == first).then_some(first)
     }
 }
 

@@ -133,8 +133,12 @@ async fn run(arguments: &Arguments) -> Result<bool, Failed> {
 
 async fn under_load(fleet: Fleet, arguments: &Arguments) -> (Fleet, Result<bool, Failed>) {
     let watch = Watch::start();
+    let epoch = match fleet.settled().await {
+        Ok(epoch) => epoch,
+        Err(failed) => return (fleet, Err(failed)),
+    };
     let load = Load::start(&fleet, watch, arguments.seed);
-    let mut scene = Scene { fleet, load, watch, rng: Rng::with_seed(arguments.seed) };
+    let mut scene = Scene { fleet, load, watch, rng: Rng::with_seed(arguments.seed), epoch };
     let rounds = arguments.rounds;
     let faults = match arguments.run {
         Run::Kill => scene.kill(rounds).await,

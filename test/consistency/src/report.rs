@@ -16,7 +16,7 @@ const WRITES_MIN: f64 = 0.3;
 /// Violations and failures that are told one by one.
 const TOLD_MAX: usize = 10;
 
-/// A fault that has hit.
+/// What was done to a member or its links.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
     /// What it was.
@@ -25,12 +25,44 @@ pub(crate) struct Fault {
     pub(crate) member: usize,
     /// From the fault until all is well again.
     pub(crate) window: Window,
+    /// By so much the epoch of the members' view has grown meanwhile.
+    pub(crate) views: u64,
+}
+
+impl Fault {
+    /// Whether anybody has noticed it: members went or came, a call failed, or one waited
+    /// longer than any does when all is well.
+    ///
+    /// 1. A rule of the firewall is refused, or the wrong process is stopped.
+    /// 2. All goes well, as it would with no fault at all, and counts as a fault survived.
+    fn has_hit(&self, history: &History, longest_when_well: Nanos) -> bool {
+        let Window { began, ended } = self.window;
+        let failed = |failure: &Failure| failure.began <= ended && began <= failure.ended;
+        let waited = |done: &Operation| {
+            done.ended.is_some_and(|told| {
+                done.began <= ended && began <= told && longest_when_well < told - done.began
+            })
+        };
+        0 < self.views
+            || history.failures.iter().any(failed)
+            || history.operations.iter().any(waited)
+    }
+}
+
+/// The longest that a call took, of those that no fault could have held up.
+fn longest_when_well(operations: &[Operation], windows: &[Window]) -> Nanos {
+    let times = operations.iter().filter_map(|done| {
+        let ended = done.ended?;
+        let is_held = |window: &Window| done.began <= window.ended && window.began <= ended;
+        (!windows.iter().any(is_held)).then_some(ended - done.began)
+    });
+    times.max().unwrap_or(0)
 }
 
 /// What a run is held to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demands {
-    /// Faults of each kind.
+    /// Faults of each kind that have hit.
     pub(crate) faults_min: usize,
     /// Whether no call may fail, also while members come and go.
     pub(crate) no_failures: bool,
@@ -51,7 +83,9 @@ pub(crate) fn report(history: &History, faults: &[Fault], demands: Demands) -> b
         }
     };
     tell_calls(operations);
-    tell_faults(faults, demands, &mut demand);
+    let well = longest_when_well(operations, &windows);
+    let hits = faults.iter().map(|fault| (fault.kind, fault.has_hit(history, well)));
+    tell_faults(hits, demands, &mut demand);
     tell_misses(&misses, !faults.is_empty(), &mut demand);
     let writes = operations.iter().filter(|done| matches!(done.what, What::Write { .. })).count();
     let share = writes as f64 / operations.len().max(1) as f64;
@@ -78,14 +112,20 @@ fn tell_calls(operations: &[Operation]) {
     println!("longest operation: {:.0} ms", ms(longest.unwrap_or_default()));
 }
 
-fn tell_faults(faults: &[Fault], demands: Demands, demand: &mut impl FnMut(bool, String)) {
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for fault in faults {
-        *kinds.entry(fault.kind).or_default() += 1;
+fn tell_faults(
+    faults: impl Iterator<Item = (&'static str, bool)>,
+    demands: Demands,
+    demand: &mut impl FnMut(bool, String),
+) {
+    let mut kinds: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (kind, has_hit) in faults {
+        let (count, hits) = kinds.entry(kind).or_default();
+        *count += 1;
+        *hits += usize::from(has_hit);
     }
-    for (kind, count) in kinds {
-        println!("faults: {kind}: {count}");
-        demand(demands.faults_min <= count, format!("{kind}: {count} times only"));
+    for (kind, (count, hits)) in kinds {
+        println!("faults: {kind}: {count}, of which hit: {hits}");
+        demand(demands.faults_min <= hits, format!("{kind}: has hit {hits} times only"));
     }
 }
 
@@ -163,4 +203,63 @@ fn slowest_key(operations: &[Operation], fault: &Fault) -> Option<Nanos> {
 
 fn ms(nanos: Nanos) -> f64 {
     nanos as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Nanos = 1_000_000;
+
+    fn cut(views: u64) -> Fault {
+        let window = Window { began: 1_000 * MS, ended: 7_000 * MS };
+        Fault { kind: "cut one way", member: 0, window, views }
+    }
+
+    /// A read that began then and took so long, in milliseconds.
+    fn read(began: u64, took: u64) -> Operation {
+        let (began, ended) = (began * MS, Some((began + took) * MS));
+        Operation { key: 0, member: 0, began, ended, what: What::Read(None) }
+    }
+
+    fn failure(began: u64) -> Failure {
+        let said = "503".to_owned();
+        Failure { member: 0, began: began * MS, ended: (began + 1) * MS, said }
+    }
+
+    /// Whether a fault counts, among reads of 20 ms when all was well.
+    fn hits(fault: &Fault, read_meanwhile: Operation, failures: Vec<Failure>) -> bool {
+        let operations = vec![read(100, 20), read_meanwhile, read(8_000, 5)];
+        let longest = longest_when_well(&operations, &[fault.window]);
+        assert_eq!(longest, 20 * MS);
+        fault.has_hit(&History { operations, failures }, longest)
+    }
+
+    #[test]
+    fn a_fault_that_nobody_has_noticed_does_not_count() {
+        assert!(!hits(&cut(0), read(2_000, 20), Vec::new()));
+        assert!(!hits(&cut(0), read(2_000, 1), vec![failure(100), failure(8_000)]));
+    }
+
+    #[test]
+    fn a_fault_counts_for_which_a_call_failed_or_waited_or_a_member_went() {
+        assert!(hits(&cut(1), read(2_000, 1), Vec::new()));
+        assert!(hits(&cut(0), read(2_000, 1), vec![failure(6_999)]));
+        assert!(hits(&cut(0), read(2_000, 21), Vec::new()));
+        assert!(hits(&cut(0), read(900, 150), Vec::new()), "it had begun before");
+    }
+
+    #[test]
+    fn a_run_whose_faults_have_not_hit_is_none() {
+        let demands = Demands { faults_min: 2, no_failures: false, recovery_max: None };
+        let complaints = |hits: [bool; 3]| {
+            let (mut complaints, kind) = (Vec::new(), "cut off");
+            tell_faults(hits.map(|hit| (kind, hit)).into_iter(), demands, &mut |holds, what| {
+                complaints.extend((!holds).then_some(what));
+            });
+            complaints
+        };
+        assert_eq!(complaints([true, false, false]), ["cut off: has hit 1 times only"]);
+        assert!(complaints([true, false, true]).is_empty());
+    }
 }

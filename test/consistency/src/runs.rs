@@ -36,6 +36,8 @@ pub(crate) struct Scene {
     pub(crate) watch: Watch,
     /// Who is hit.
     pub(crate) rng: Rng,
+    /// By which view all worked when all was well last.
+    pub(crate) epoch: u64,
 }
 
 impl Scene {
@@ -79,14 +81,15 @@ impl Scene {
     /// One member after the other is restarted in good order, all of them in each round.
     pub(crate) async fn roll(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
         let mut faults = Vec::new();
-        for member in (0..rounds).flat_map(|_| 0..self.fleet.count()) {
+        let count = self.fleet.count();
+        for member in (0..rounds).flat_map(|_| 0..count) {
             sleep(CALM).await;
             let began = self.watch.now();
             let away = self.load.look_away(member).await;
             self.fleet.end(member).await?;
-            self.fleet.settled().await?;
-            let left = self.watch.now();
-            faults.push(Fault { kind: "leave", member, window: Window { began, ended: left } });
+            let leave = self.well_again("leave", member, began).await?;
+            let left = leave.window.ended;
+            faults.push(leave);
             self.fleet.begin(member)?;
             faults.push(self.well_again("join", member, left).await?);
             drop(away);
@@ -149,12 +152,13 @@ impl Scene {
 
     /// Waits until all is well, which ends the fault.
     async fn well_again(
-        &self,
+        &mut self,
         kind: &'static str,
         member: usize,
         began: Nanos,
     ) -> Result<Fault, Failed> {
-        self.fleet.settled().await?;
-        Ok(Fault { kind, member, window: Window { began, ended: self.watch.now() } })
+        let epoch = self.fleet.settled().await?;
+        let views = epoch.abs_diff(std::mem::replace(&mut self.epoch, epoch));
+        Ok(Fault { kind, member, window: Window { began, ended: self.watch.now() }, views })
     }
 }

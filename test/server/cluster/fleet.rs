@@ -17,7 +17,7 @@ pub(crate) const COUNT: usize = 3;
 /// The first port that is looked at. These, and those 10,000 above, are below the ports
 /// that a system gives to whoever calls others.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
-const PORTS_APART: u16 = 10_000;
+pub(crate) const PORTS_APART: u16 = 10_000;
 
 /// Ports that are free now, as are those of the links.
 pub(crate) fn free_ports() -> [u16; COUNT] {

@@ -6,6 +6,7 @@ mod page;
 mod refusals;
 mod reload;
 
+use std::fs;
 use std::path::Path;
 
 use crate::support::{Process, Server};
@@ -35,6 +36,21 @@ impl Certs {
     pub(crate) fn renew(&self) {
         let (certificate, key) = (self.path("ca.pem"), self.path("ca-key.pem"));
         self.make(&["--force", "--ca-cert", &certificate, "--ca-key", &key]);
+    }
+
+    /// Makes another authority in place of it, and a certificate by that one.
+    pub(crate) fn replace(&self) {
+        self.make(&["--force"]);
+    }
+
+    /// A folder with the same files, which stay as they are.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = tempfile::tempdir().expect("a folder");
+        for file in fs::read_dir(&self.0).expect("it is there") {
+            let file = file.expect("a file");
+            fs::copy(file.path(), copy.path().join(file.file_name())).expect("it is copied");
+        }
+        Self(copy)
     }
 
     pub(crate) fn path(&self, name: &str) -> String {

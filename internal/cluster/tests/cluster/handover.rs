@@ -13,28 +13,28 @@ use crate::keys::{until, who};
 use crate::process::Process;
 
 const ALL: usize = 3;
-const VALUE: &[u8] = b"value";
-const NEW: &[u8] = b"new";
+pub(crate) const VALUE: &[u8] = b"value";
+pub(crate) const NEW: &[u8] = b"new";
 
 /// Processes that know of three, and a clock that they have in common and that stands.
-struct Cluster {
-    network: Arc<Network>,
+pub(crate) struct Cluster {
+    pub(crate) network: Arc<Network>,
     clock: Arc<ManualClock>,
     handover: Settings,
-    processes: Vec<Process>,
+    pub(crate) processes: Vec<Process>,
     keys: u32,
 }
 
 /// What is known of an entry.
-type Known = (u64, Tick);
+pub(crate) type Known = (u64, Tick);
 
-fn key(number: u32) -> Vec<u8> {
+pub(crate) fn key(number: u32) -> Vec<u8> {
     format!("key-{number}").into_bytes()
 }
 
 impl Cluster {
     /// So many processes, which have a number of keys between them.
-    async fn of(count: usize, keys: u32, handover: Settings) -> Self {
+    pub(crate) async fn of(count: usize, keys: u32, handover: Settings) -> Self {
         let (network, clock) = (Network::new(1), Arc::new(ManualClock::new()));
         let mut cluster = Self { network, clock, handover, processes: Vec::new(), keys };
         for _ in 0..count {
@@ -44,7 +44,7 @@ impl Cluster {
         cluster
     }
 
-    async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         let clock = self.clock.clone();
         let capacity_bytes = 64 << 20;
         let config = Config { data_nodes: 2, capacity_bytes, clock, ..Config::default() };
@@ -54,7 +54,7 @@ impl Cluster {
     }
 
     /// So many are owners, and each key is one's.
-    async fn until_settled(&self, count: usize) {
+    pub(crate) async fn until_settled(&self, count: usize) {
         until("all are owners", || {
             let owns = |process: &Process| {
                 let view = process.cluster.view();
@@ -72,18 +72,18 @@ impl Cluster {
     }
 
     /// Who answers for a key, by its place.
-    fn owner(&self, n: u32) -> usize {
+    pub(crate) fn owner(&self, n: u32) -> usize {
         let answers = |process: &Process| process.answers_for(&key(n));
         self.processes.iter().position(answers).expect("somebody answers for it")
     }
 
     /// Those keys of which a process is the owner.
-    fn keys_of(&self, process: usize) -> Vec<u32> {
+    pub(crate) fn keys_of(&self, process: usize) -> Vec<u32> {
         (0..self.keys).filter(|n| self.owner(*n) == process).collect()
     }
 
     /// Puts every key where it belongs, with a time of its own and what is said of it.
-    fn put_all(&self, value: &[u8]) -> BTreeMap<u32, Known> {
+    pub(crate) fn put_all(&self, value: &[u8]) -> BTreeMap<u32, Known> {
         let put = |n: u32| {
             let cache = &self.processes[self.owner(n)].cache;
             let expires = cache.now().after(Duration::from_secs(100 + u64::from(n)));
@@ -97,7 +97,7 @@ impl Cluster {
     }
 
     /// What its owner says of a key.
-    fn known(&self, n: u32) -> Option<Known> {
+    pub(crate) fn known(&self, n: u32) -> Option<Known> {
         let hit = self.processes[self.owner(n)].cache.get(&key(n)).expect("it is its own")?;
         assert_eq!(hit.value.label().content_type(), Some("text/plain"));
         Some((hit.value.version().get(), hit.value.expires()))
@@ -130,7 +130,7 @@ fn slow() -> Settings {
 }
 
 /// A value of which three have room in a page.
-const LARGE: &[u8] = &[7; 300 << 10];
+pub(crate) const LARGE: &[u8] = &[7; 300 << 10];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_joins_has_all_that_others_put_before_and_nothing_else_has_moved() {

@@ -4,3 +4,4 @@ mod handover;
 mod hot;
 mod keys;
 mod process;
+mod weather;

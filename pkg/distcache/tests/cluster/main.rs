@@ -8,6 +8,7 @@ mod fleet;
 mod herd;
 mod keyspaces;
 mod members;
+mod named;
 mod outages;
 mod runtimes;
 mod stores;

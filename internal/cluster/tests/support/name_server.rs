@@ -1,4 +1,4 @@
-//! A name server of a test, over UDP and TCP.
+//! A name server of a test, over UDP and TCP. Tests of several crates have it by its path.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,7 +18,7 @@ const TTL_SECS: u32 = 3_600;
 
 /// What it says to every question.
 #[derive(Debug, Clone)]
-pub(super) enum Says {
+pub(crate) enum Says {
     Records(Vec<SRV>),
     Code(ResponseCode),
     /// The question's number, and then no message.
@@ -30,8 +30,8 @@ pub(super) enum Says {
 
 /// Answers until it is dropped.
 #[derive(Debug)]
-pub(super) struct NameServer {
-    pub(super) address: SocketAddr,
+pub(crate) struct NameServer {
+    pub(crate) address: SocketAddr,
     state: Arc<State>,
     runtime: Option<Runtime>,
 }
@@ -44,7 +44,7 @@ struct State {
 }
 
 impl NameServer {
-    pub(super) fn start(says: Says) -> Self {
+    pub(crate) fn start(says: Says) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a thread can be started");
         let state = State { says: Mutex::new(says), over_udp: 0.into(), over_tcp: 0.into() };
@@ -57,12 +57,12 @@ impl NameServer {
     }
 
     /// From now on it says that.
-    pub(super) fn say(&self, says: Says) {
+    pub(crate) fn say(&self, says: Says) {
         *self.state.says.lock() = says;
     }
 
     /// How many questions it was asked over UDP, and over TCP.
-    pub(super) fn questions(&self) -> (usize, usize) {
+    pub(crate) fn questions(&self) -> (usize, usize) {
         let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         (of(&self.state.over_udp), of(&self.state.over_tcp))
     }

@@ -1,5 +1,6 @@
 //! What is made of the answers of a real name server.
 
+#[path = "../../../tests/support/name_server.rs"]
 mod name_server;
 
 use std::sync::Arc;
