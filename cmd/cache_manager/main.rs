@@ -31,7 +31,7 @@ use std::thread;
 
 use distcache::{Engine, codes};
 use distcache_config::{Config, Faults, Inputs, Loaded};
-use distcache_http::{Access, History, OriginPolicy, Readiness, Routes};
+use distcache_http::{Access, History, OriginPolicy, Readiness, Routes, largest_value};
 use facts::Facts;
 use failure::{Failure, with_causes};
 use flags::Task;
@@ -139,24 +139,14 @@ fn serve(inputs: Inputs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The largest value that any keyspace takes: no body is larger.
-fn largest_value(engine: &Engine) -> u64 {
-    let names = engine.keyspaces();
-    let keyspaces = names.iter().filter_map(|name| engine.keyspace(name).ok());
-    keyspaces.filter_map(|keyspace| keyspace.value_bytes_max()).max().unwrap_or_default()
-}
-
 /// Who is let in. Where other machines can reach us that is not everybody, unless
 /// the operator says so.
 fn access(config: &Config) -> Result<Access, Failure> {
     let access = Access::default();
     let tokens = tokens::read(config)?;
     access.replace(tokens).map_err(|error| Failure::to_start(codes::TOKEN_FILE_INVALID, error))?;
-    let address = config.address();
-    if access.is_open() && !address.ip().to_canonical().is_loopback() && !config.is_insecure() {
-        let what = format!("{address} can be reached by other machines, and there is no token");
-        return Err(Failure::to_start(codes::EXPOSED, what));
-    }
+    let checked = access.check_at(config.address(), config.is_insecure());
+    checked.map_err(|exposed| Failure::to_start(exposed.code(), exposed))?;
     Ok(access)
 }
 

@@ -1,10 +1,11 @@
 //! Who may do what: bearer tokens (RFC 6750).
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use distcache::codes;
+use distcache::codes::{self, Code};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::{HeaderName, Problem, Request};
@@ -69,10 +70,35 @@ pub enum TokenError {
     },
 }
 
+/// A door where other machines reach it, and that lets everybody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{address} can be reached by other machines, and there is no token")]
+pub struct Exposed {
+    /// Where the door was to be.
+    pub address: SocketAddr,
+}
+
+impl Exposed {
+    /// Its stable code.
+    pub fn code(&self) -> Code {
+        codes::EXPOSED
+    }
+}
+
 impl Access {
     /// Whether everybody may do everything.
     pub fn is_open(&self) -> bool {
         self.tokens.load().is_empty()
+    }
+
+    /// Checks that these rules will do for a door at an address: where other machines can
+    /// reach it not everybody is let in, unless somebody has said so (`is_insecure`).
+    ///
+    /// # Errors
+    /// [`Exposed`].
+    pub fn check_at(&self, address: SocketAddr, is_insecure: bool) -> Result<(), Exposed> {
+        let is_hidden = address.ip().to_canonical().is_loopback();
+        if self.is_open() && !is_hidden && !is_insecure { Err(Exposed { address }) } else { Ok(()) }
     }
 
     /// Lets in who has one of these tokens, and nobody else; or, without any,
@@ -148,7 +174,6 @@ impl fmt::Debug for Access {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use distcache::codes::Code;
 
     use super::*;
     use crate::Method;
@@ -216,6 +241,21 @@ mod tests {
         let many = vec![(READS.to_owned(), Right::Read); TOKENS_MAX + 1];
         assert_eq!(access.replace(many), Err(TokenError::TooMany { tokens: TOKENS_MAX + 1 }));
         assert_eq!(verdict(&access, Some(&format!("Bearer {READS}")), Right::Read), None);
+    }
+
+    #[test]
+    fn where_others_reach_it_somebody_must_have_a_token_or_say_that_nobody_needs_one() {
+        let open = Access::default();
+        for inside in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(open.check_at(inside.parse().unwrap(), false), Ok(()), "{inside}");
+        }
+        for outside in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
+            let address = outside.parse().unwrap();
+            let exposed = open.check_at(address, false).unwrap_err();
+            assert_eq!((exposed.address, exposed.code()), (address, codes::EXPOSED));
+            assert_eq!(open.check_at(address, true), Ok(()));
+            assert_eq!(access().check_at(address, false), Ok(()));
+        }
     }
 
     #[test]

@@ -15,12 +15,14 @@
 //!   other sites out, [`Access`] knows the tokens, [`Readiness`] is what `/readyz`
 //!   says. [`History`] is what `/v1/status` tells of the last hour, [`DoorWatch`]
 //!   what `/v1/limits` does of a door's bounds.
+//! - [`Serve`] is all of that in one call, for a program that has its engine within it:
+//!   `Engine::builder().serve("127.0.0.1:8080")`.
 //! - [`Problem`] is every error a client sees: RFC 9457, with a stable code of
 //!   [`distcache::codes`].
 #![forbid(unsafe_code)]
 
 mod limits;
-pub use limits::{LimitError, Limits};
+pub use limits::{LimitError, Limits, largest_value};
 
 mod request;
 pub use request::{HeaderName, Headers, Method, Request};
@@ -57,7 +59,9 @@ mod query;
 mod segments;
 
 mod access;
-pub use access::{Access, Right, TOKEN_BYTES_MAX, TOKEN_BYTES_MIN, TOKENS_MAX, TokenError};
+pub use access::{
+    Access, Exposed, Right, TOKEN_BYTES_MAX, TOKEN_BYTES_MIN, TOKENS_MAX, TokenError,
+};
 
 mod origin;
 pub use origin::OriginPolicy;
@@ -81,3 +85,6 @@ pub use routes::{Operation, ROOT_KEYSPACE, ROUTES, Route, Routes};
 pub mod guard;
 
 pub mod doors;
+
+mod serve;
+pub use serve::{DoorConfig, EndError, Serve, ServeError, Served};

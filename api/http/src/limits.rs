@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use distcache::Engine;
+
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
@@ -75,6 +77,13 @@ impl Default for Limits {
     }
 }
 
+/// The largest value that any keyspace of an engine takes: no body is larger.
+pub fn largest_value(engine: &Engine) -> u64 {
+    let names = engine.keyspaces();
+    let keyspaces = names.iter().filter_map(|name| engine.keyspace(name).ok());
+    keyspaces.filter_map(|keyspace| keyspace.value_bytes_max()).max().unwrap_or_default()
+}
+
 /// A limit that no server could keep.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} must be {rule}, not {given}")]
@@ -88,6 +97,13 @@ pub struct LimitError {
 }
 
 impl Limits {
+    /// The defaults for bodies of up to so many bytes.
+    pub fn of_bodies(bytes: u64) -> Self {
+        let limits = Self::default();
+        let body_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self { body_bytes, buffered_bytes: limits.buffered_bytes.max(body_bytes), ..limits }
+    }
+
     /// Checks that every limit can be kept.
     ///
     /// # Errors

@@ -132,6 +132,11 @@ pub use cluster::{
     MemberId, MemberState, Members, OnMinority, Srv, Standalone, Static, Tls, TlsError,
 };
 
+/// For what parks its thread, where that may be one of the runtime that carries the
+/// cluster's tasks.
+#[doc(hidden)]
+pub use cluster::in_place;
+
 mod otel;
 /// Whose types the engine's builder takes.
 #[cfg(feature = "otel")]

@@ -177,15 +177,14 @@ impl Config {
         let bytes = |name| saturating(limits.fixed_size(name));
         let count = |name| saturating(limits.fixed_count(name));
         let time = |name| self.time(Section::Limits, name);
-        let body_bytes = saturating(value_bytes_max);
+        let of_bodies = Limits::of_bodies(value_bytes_max);
         let buffered = limits.size("max_buffered").map(saturating);
         Limits {
             request_line_bytes: bytes("max_request_line"),
             header_bytes: bytes("max_header_bytes"),
             headers: count("max_headers"),
-            body_bytes,
-            buffered_bytes: buffered
-                .unwrap_or_else(|| Limits::default().buffered_bytes.max(body_bytes)),
+            body_bytes: of_bodies.body_bytes,
+            buffered_bytes: buffered.unwrap_or(of_bodies.buffered_bytes),
             connections: count("max_connections"),
             in_flight: count("max_in_flight"),
             handshake_timeout: time("handshake_timeout"),

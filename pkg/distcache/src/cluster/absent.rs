@@ -46,7 +46,7 @@ impl Order {
 
 /// No task of a cluster is held up.
 #[inline]
-pub(crate) fn in_place<T>(work: impl FnOnce() -> T) -> T {
+pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 

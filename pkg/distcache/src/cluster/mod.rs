@@ -38,7 +38,7 @@ pub use member::{Member, MemberState, Members};
 pub(crate) use passing::Passing;
 pub(crate) use shared_keyspace::SharedKeyspace;
 
-pub(crate) use distcache_cluster::in_place;
+pub use distcache_cluster::in_place;
 
 pub use distcache_cluster::agreement::OnMinority;
 pub use distcache_cluster::wire::{Certificates, Tls, TlsError};

@@ -3,7 +3,6 @@
 mod attacks;
 mod batches;
 mod calls;
-mod embedded;
 mod fleet;
 mod herd;
 mod keyspaces;

@@ -262,6 +262,16 @@ fn when_an_engine_has_ended_nothing_of_it_is_left_on_the_runtime() {
         drop(engine);
         until_tasks_are(&runtime, before);
     }
+    // One whose cluster cannot agree that it leaves.
+    let (mut fleet, of_other) = (Fleet::to_be_of(2), of_workers(1));
+    for runtime in [&runtime, &of_other] {
+        let set = |cluster: ClusterConfig| cluster.runtime(runtime.handle().clone());
+        fleet.engines.push(fleet.start_with(keyspaces(), set));
+    }
+    fleet.settle();
+    drop(of_other);
+    drop(fleet.engines.remove(0));
+    until_tasks_are(&runtime, before);
     // One that has found nobody, and ones that are dropped while they found a cluster.
     let alone = ClusterConfig::new("127.0.0.1:0");
     let lost = alone.clone().members(["127.0.0.1:1", "127.0.0.1:2"]);

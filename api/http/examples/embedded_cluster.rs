@@ -1,14 +1,16 @@
 //! A service with replicas, each of which has the cache within it. They share one
-//! database, and whatever one of them has loaded, the others need not load again.
+//! database, and whatever one of them has loaded, the others need not load again. Who is
+//! no replica reads and writes over HTTP, at any of them.
 //!
 //! Three terminals, each with the addresses of all, its own first:
 //!
 //! ```text
-//! cargo run -p distcache --features cluster --example embedded_cluster -- \
+//! cargo run -p distcache-http --features cluster --example embedded_cluster -- \
 //!     127.0.0.1:7001 127.0.0.1:7002 127.0.0.1:7003
 //! ```
 //!
-//! Then it takes lines: `get KEY`, `put KEY VALUE`, `delete KEY`, `members`, `quit`.
+//! It says where it is asked over HTTP, for `curl $ADDRESS/v1/keyspaces/users/keys/user:7`.
+//! And it takes lines: `get KEY`, `put KEY VALUE`, `delete KEY`, `members`, `quit`.
 #![expect(clippy::print_stdout, reason = "it tells its story to whoever runs it")]
 
 use std::error::Error;
@@ -16,6 +18,7 @@ use std::io::{BufRead, stdin};
 use std::time::Duration;
 
 use distcache::{ClusterConfig, Engine, How, Keyspace, KeyspaceConfig};
+use distcache_http::Serve;
 
 /// Here a service asks its database.
 #[expect(clippy::unnecessary_wraps, reason = "a real one may fail")]
@@ -29,14 +32,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let own = addresses.first().ok_or("give the addresses of all replicas, the own one first")?;
     let cluster = ClusterConfig::new(own).members(addresses.clone());
     let users = KeyspaceConfig::new("users").ttl(Duration::from_mins(5)).source_fn(from_database);
-    let engine = Engine::builder().cluster(cluster).keyspace(users).start()?;
-    let users = engine.keyspace("users")?;
+    let served = Engine::builder().cluster(cluster).keyspace(users).serve("127.0.0.1:0")?;
+    let users = served.keyspace("users")?;
     println!("{own} looks for the others");
+    println!("http://{}", served.local_addr());
     for line in stdin().lock().lines() {
         let line = line?;
         match line.split_whitespace().collect::<Vec<_>>()[..] {
             ["quit"] => break,
-            ["members"] => tell_members(&engine),
+            ["members"] => tell_members(served.engine()),
             ["get", key] => tell(get(&users, key)),
             ["put", key, value] => {
                 tell(users.put(key.as_bytes(), value.as_bytes()).map(|_| "stored".to_owned()));
@@ -47,8 +51,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => println!("get KEY, put KEY VALUE, delete KEY, members, or quit"),
         }
     }
-    // Hands on what it has, and leaves.
-    engine.shutdown(Duration::from_secs(10))?;
+    // Answers what was asked, hands on what it has, and leaves.
+    served.shutdown(Duration::from_secs(10))?;
     println!("left");
     Ok(())
 }

@@ -1,17 +1,33 @@
 //! The example of a service with replicas, as three processes.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use crate::fleet::until;
+use distcache::Stopwatch;
+
+/// Longer than anything takes here, on whatever machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits for something that comes by itself.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let since = Stopwatch::start();
+    while !is_so() {
+        assert!(since.elapsed() < PATIENCE, "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// One replica, and the way to talk with it.
 struct Replica {
     process: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
+    /// Where it answers over HTTP.
+    door: String,
 }
 
 impl Replica {
@@ -24,8 +40,10 @@ impl Replica {
             .expect("a whole `cargo test` builds it; else: cargo build --example embedded_cluster");
         let to = process.stdin.take().expect("it is piped");
         let from = BufReader::new(process.stdout.take().expect("it is piped"));
-        let mut replica = Self { process, to, from };
+        let mut replica = Self { process, to, from, door: String::new() };
         assert_eq!(replica.answer(), format!("{} looks for the others", addresses[0]));
+        let url = replica.answer();
+        replica.door = url.replace("http://", "");
         replica
     }
 
@@ -38,6 +56,20 @@ impl Replica {
     fn ask(&mut self, line: &str) -> String {
         writeln!(self.to, "{line}").expect("it listens");
         self.answer()
+    }
+
+    /// What it says over HTTP of a key: the head and the value.
+    fn get_over_http(&self, key: &str) -> (String, String) {
+        let mut client = TcpStream::connect(&self.door).expect("its door is open");
+        client.set_read_timeout(Some(PATIENCE)).expect("a time");
+        let path = format!("/v1/keyspaces/users/keys/{key}");
+        let head =
+            format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.door);
+        client.write_all(head.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("it answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer of HTTP");
+        (head.to_owned(), body.to_owned())
     }
 }
 
@@ -84,6 +116,11 @@ fn three_replicas_are_one_cache_two_go_on_and_the_last_keeps_nothing() {
     }
     assert_eq!(replicas[1].ask("put user:7 Ada"), "stored");
     assert!(replicas.iter_mut().all(|replica| replica.ask("get user:7") == "Ada (cached)"));
+    for replica in &replicas {
+        let (head, value) = replica.get_over_http("user:7");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert_eq!(value, "Ada");
+    }
     assert_eq!(replicas[2].ask("get other"), "nothing");
 
     replicas[0].process.kill().expect("it runs");
