@@ -204,11 +204,13 @@ impl Tenant for Waits {
 #[test]
 fn while_a_view_is_taken_the_only_worker_s_other_tasks_go_on() {
     let views = views();
-    let seat = empty_seat(Arc::new(Waits));
+    let seat = Arc::new(empty_seat(Arc::new(Waits)));
     let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    let taken = runtime.spawn(async move {
-        seat.begin_anew(&views[0], ME).unwrap();
-        seat.take(&views[1])
-    });
+    let (first, second) = (views[0].clone(), views[1].clone());
+    let begins = seat.clone();
+    let begun = runtime.spawn(async move { begins.begin_anew(&first, ME) });
+    assert_eq!(runtime.block_on(begun).unwrap(), Ok(()));
+    // Another task: the first may have gone on without the worker.
+    let taken = runtime.spawn(async move { seat.take(&second) });
     assert_eq!(runtime.block_on(taken).unwrap(), Ok(()));
 }
