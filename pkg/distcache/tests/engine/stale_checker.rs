@@ -326,7 +326,8 @@ fn nothing_that_was_forgotten_is_served_stale_or_refreshed_from_before() {
         within(SECOND, || reads + 20 < run.reads.load(Ordering::Relaxed));
     });
     let stats = run.things.stats().unwrap();
-    assert!(100 < stats.served_stale, "{} stale values", stats.served_stale);
+    // Hundreds, but fewer the less time the machine has for the readers.
+    assert!(10 < stats.served_stale, "{} stale values", stats.served_stale);
     assert!(run.clock.now().as_ms() > 4_000);
 }
 
