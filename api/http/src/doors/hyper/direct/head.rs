@@ -32,10 +32,11 @@ impl PlainHead {
     /// colon, and that names and targets are made of the right bytes.
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         let text = str::from_utf8(head).ok()?;
-        let (first, fields) = text.split_once("\r\n")?;
-        let (method, target) = request_line(first)?;
-        let values = values_of(fields, text.len() - fields.len())?;
-        let path_end = text[target.clone()].find('?').map_or(target.end, |at| target.start + at);
+        let first_end = memchr::memchr(b'\n', head)?;
+        let (method, target) = request_line(&text[..first_end])?;
+        let values = values_of(text, first_end + 1)?;
+        let mark = memchr::memchr(b'?', &head[target.clone()]);
+        let path_end = mark.map_or(target.end, |at| target.start + at);
         let query = (path_end < target.end).then(|| path_end + 1..target.end);
         Some(Self { method, path: target.start..path_end, query, values, text: text.to_owned() })
     }
@@ -58,22 +59,24 @@ impl PlainHead {
 
 /// The method, and where the target is: that of a GET or HEAD of HTTP/1.1, for a path.
 fn request_line(line: &str) -> Option<(Method, Range<usize>)> {
-    let (method, target) = line.strip_suffix(" HTTP/1.1")?.split_once(' ')?;
+    let (method, target) = line.strip_suffix(" HTTP/1.1\r")?.split_once(' ')?;
     let method = Method::of(method);
     let is_plain = matches!(method, Method::Get | Method::Head) && target.starts_with('/');
     let start = method.as_str().len() + 1;
     is_plain.then_some((method, start..start + target.len()))
 }
 
-/// Where the values are, if the lines say nothing of the connection but that it stays. The
-/// first of them begins at `start`.
-fn values_of(lines: &str, mut start: usize) -> Option<Values> {
+/// Where the values are, if the lines from `start` on say nothing of the connection but
+/// that it stays.
+fn values_of(text: &str, mut start: usize) -> Option<Values> {
     let mut values = [const { None }; HeaderName::ALL.len()];
-    for line in lines.split_inclusive("\r\n") {
-        if let Some((name, value)) = line.split_once(':') {
-            let trimmed = value.trim_start_matches(BLANK);
-            let value_start = start + line.len() - trimmed.len();
-            let value = trimmed.trim_end_matches(BLANKS_AND_END);
+    while let Some(length) = memchr::memchr(b'\n', &text.as_bytes()[start..]) {
+        let line = &text[start..start + length];
+        if let Some(colon) = memchr::memchr(b':', line.as_bytes()) {
+            let (name, behind) = (&line[..colon], &line[colon + 1..]);
+            let value = behind.trim_ascii_start();
+            let value_start = start + line.len() - value.len();
+            let value = value.trim_ascii_end();
             if is_of_the_connection(name) {
                 let stays = name.eq_ignore_ascii_case(CONNECTION)
                     && value.eq_ignore_ascii_case("keep-alive");
@@ -84,13 +87,10 @@ fn values_of(lines: &str, mut start: usize) -> Option<Values> {
                 values[number].replace(place).is_none().then_some(())?;
             }
         }
-        start += line.len();
+        start += length + 1;
     }
     Some(values)
 }
-
-const BLANK: [char; 2] = [' ', '\t'];
-const BLANKS_AND_END: [char; 4] = [' ', '\t', '\r', '\n'];
 
 fn is_of_the_connection(name: &str) -> bool {
     OF_THE_CONNECTION.iter().any(|its| its.eq_ignore_ascii_case(name))
