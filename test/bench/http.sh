@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # GET of one key of 64 bytes over the hyper door, by `/` and by `/v1`, beside a bare
-# hyper server that answers the same bytes and nginx that returns them; and a batch
-# of 100 keys beside 100 GETs: requests a second.
+# hyper server that answers the same bytes, nginx that returns them from its
+# configuration, and nginx that serves a file of them from memory; and a batch of 100
+# keys beside 100 GETs: requests a second.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 need wrk wrk
@@ -12,6 +13,8 @@ need curl curl
 ROUNDS=${ROUNDS:-5}
 SECONDS_A_RUN=${SECONDS_A_RUN:-5}
 CONNECTIONS=(32 256)
+# Where nginx serves a file.
+FILE=/a-file
 BATCH=100
 
 build --bin cache_manager
@@ -53,6 +56,8 @@ start_nginx() {
     kind=$(headers | sed --quiet 's/^content-type: //p')
     cat >"$SCRATCH/nginx-$port.conf" <<CONF
 daemon off;
+# Root's workers would be somebody else, who may not read our files.
+$([ "$(id -u)" -ne 0 ] || echo 'user root;')
 pid $SCRATCH/nginx-$port.pid;
 worker_processes $(nproc);
 events { worker_connections 1024; }
@@ -64,12 +69,20 @@ http {
     uwsgi_temp_path $SCRATCH/uwsgi;
     scgi_temp_path $SCRATCH/scgi;
     keepalive_requests 1000000000;
+    sendfile on;
+    open_file_cache max=16 inactive=1h;
+    open_file_cache_valid 1h;
     default_type $kind;
     server {
         listen 127.0.0.1:$port;
         location / {
 $(headers | sed --quiet "/^content-type/!s/^\([^:]*\): \(.*\)/            add_header \1 '\2';/p")
             return 200 '$body';
+        }
+        location = $FILE {
+            alias $SCRATCH/ours;
+            etag off;
+$(headers | sed --quiet "/^content-type/!s/^\([^:]*\): \(.*\)/            add_header \1 '\2';/p")
         }
     }
 }
@@ -108,25 +121,28 @@ compare() {
     answer nginx "$nginx" "$target"
     same ours bare
     same ours.head bare.head
+    answer nginx-file "$nginx" "$FILE"
     # nginx has a head of its own, with Server and Connection.
     same ours nginx
+    same ours nginx-file
 
-    local -A ports=([ours]=$ours [bare-hyper]=$bare [nginx]=$nginx)
+    local -A ports=([ours]=$ours [bare-hyper]=$bare [nginx]=$nginx [nginx-file]=$nginx)
+    local -A targets=([ours]=$target [bare-hyper]=$target [nginx]=$target [nginx-file]=$FILE)
     for connections in "${CONNECTIONS[@]}"; do
         say "$case: $connections connections, $ROUNDS rounds of $SECONDS_A_RUN s each"
-        for name in ours bare-hyper nginx; do
-            quietly run "${ports[$name]}" "$connections" 2 "$target" >/dev/null
+        for name in "${!ports[@]}"; do
+            quietly run "${ports[$name]}" "$connections" 2 "${targets[$name]}" >/dev/null
             : >"$SCRATCH/$name-runs"
         done
         for _ in $(seq "$ROUNDS"); do
-            for name in ours bare-hyper nginx; do
-                quietly run "${ports[$name]}" "$connections" "$SECONDS_A_RUN" "$target" \
-                    >>"$SCRATCH/$name-runs"
+            for name in "${!ports[@]}"; do
+                quietly run "${ports[$name]}" "$connections" "$SECONDS_A_RUN" \
+                    "${targets[$name]}" >>"$SCRATCH/$name-runs"
             done
         done
         mine=$(median <"$SCRATCH/ours-runs")
         fact "$case-c$connections-per-second" "$mine"
-        for name in bare-hyper nginx; do
+        for name in bare-hyper nginx nginx-file; do
             ratio "$case-c$connections" "$name" "$mine" "$(median <"$SCRATCH/$name-runs")"
         done
     done

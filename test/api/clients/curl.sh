@@ -47,6 +47,14 @@ ask deleteRoot 200 -X DELETE '/?key=b'
 ask getRoot 404 '/?key=b'
 holds DC-201
 
+# CachelyGo's.
+ask setOfCachely 200 -X POST '/cache/set?key=c&value=%3C1%3E&ttl=60'
+holds 'Cache entry set for key: c'
+ask getOfCachely 200 '/cache/get?key=c'
+holds '"\u003c1\u003e"'
+ask getOfCachely 404 '/cache/get?key=d'
+holds 'Key not found or expired'
+
 # Keyspaces.
 ask putKeyspace 201 -X PUT "${json[@]}" -d '{"ttl_ms":600000}' /v1/keyspaces/colours
 ask patchKeyspace 200 -X PATCH "${json[@]}" -d '{"eviction":"sieve"}' /v1/keyspaces/colours
