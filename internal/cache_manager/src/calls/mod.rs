@@ -167,23 +167,23 @@ impl Shared {
         Ok(fetched)
     }
 
-    /// As [`ask`](Self::ask), for a task.
-    pub(crate) async fn ask_async<R: Unpin>(
+    /// As [`ask`](Self::ask), for a task. No future of its own: a hit is so short that it
+    /// takes a fifth longer for each that is wrapped around it.
+    pub(crate) fn ask_async<R: Unpin>(
         &self,
         asked: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
-    ) -> Result<(NodeId, R), Error> {
-        let (node, reply, ()) = self.reach_async(asked, begin, |_, _| ()).await?;
-        Ok((node, reply))
+    ) -> impl Future<Output = Result<(NodeId, R, ()), Error>> {
+        self.reach_async(asked, begin, |_, _| ())
     }
 
     /// As [`tell`](Self::tell), for a task.
-    pub(crate) async fn tell_async<R: Unpin>(
+    pub(crate) fn tell_async<R: Unpin>(
         &self,
         asked: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
-    ) -> Result<(NodeId, R, Right), Error> {
-        self.reach_async(asked, begin, Right::new).await
+    ) -> impl Future<Output = Result<(NodeId, R, Right), Error>> {
+        self.reach_async(asked, begin, Right::new)
     }
 
     /// Reaches the owner of a key, and again if the ring has changed meanwhile; and

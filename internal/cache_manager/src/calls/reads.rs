@@ -78,7 +78,7 @@ impl CacheManager {
                 node.mailbox.begin(routing.epoch, deadline, &shared.timer, command)
             }
         };
-        let (node, value) = self.shared.ask_async(asked, begin).await?;
+        let (node, value, ()) = self.shared.ask_async(asked, begin).await?;
         Ok(value.map(|value| Hit { node, value }))
     }
 
@@ -111,7 +111,7 @@ impl CacheManager {
             let command = Peek { keyspace: id, hash, key };
             node.mailbox.begin_read(routing.epoch, deadline, &shared.timer, command)
         };
-        let (node, found) = self.shared.ask_async(asked, begin).await?;
+        let (node, found, ()) = self.shared.ask_async(asked, begin).await?;
         Ok(found.map(|(value, stale_since)| Peeked { node, value, stale_since }))
     }
 }
@@ -145,7 +145,7 @@ impl CacheManager {
             let command = AskTrace { keyspace: id, hash, key };
             node.mailbox.begin_read(routing.epoch, deadline, &shared.timer, command)
         };
-        let (node, trace) = self.shared.ask_async(asked, begin).await?;
+        let (node, trace, ()) = self.shared.ask_async(asked, begin).await?;
         Ok((node, trace.ok_or_else(|| Error::gone(keyspace))?))
     }
 }
