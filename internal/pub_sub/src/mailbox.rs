@@ -171,6 +171,39 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         self.settle(outcome)
     }
 
+    /// Like [`call`](Self::call), but only if the caller can run it at once: `None` if
+    /// others hold the lock, or if the worker runs all commands.
+    #[inline]
+    pub fn attempt<C: Command<S>>(
+        &self,
+        epoch: Epoch,
+        command: C,
+    ) -> Option<Result<C::Reply, CallError>> {
+        if self.dispatch == Dispatch::Worker {
+            return None;
+        }
+        let mut state = self.state.try_write()?;
+        let outcome = self.run(epoch, &mut state, command);
+        drop(state);
+        Some(self.settle(outcome))
+    }
+
+    /// Like [`attempt`](Self::attempt), beside other readers.
+    #[inline]
+    pub fn attempt_read<C: Read<S>>(
+        &self,
+        epoch: Epoch,
+        command: C,
+    ) -> Option<Result<C::Reply, CallError>> {
+        if self.dispatch == Dispatch::Worker {
+            return None;
+        }
+        let state = self.state.try_read()?;
+        let outcome = self.guarded(epoch, || command.read(&state));
+        drop(state);
+        Some(self.settle(outcome))
+    }
+
     /// Like [`call`](Self::call), for a task: never parks the thread.
     ///
     /// It tries the lock a few times; if others hold it, the command goes

@@ -387,6 +387,30 @@ fn a_request_of_an_older_ring_is_refused_before_it_runs() {
 }
 
 #[test]
+fn an_attempt_runs_at_once_or_not_at_all() {
+    let fixture = Fixture::new(Dispatch::Inline);
+    let mailbox = &fixture.mailbox;
+    assert_eq!(mailbox.attempt(Epoch::FIRST, Add(3)), Some(Ok(3)));
+    assert_eq!(mailbox.attempt_read(Epoch::FIRST, Sum), Some(Ok(3)));
+    let (wake, sleeper) = fixture.occupy();
+    assert_eq!(mailbox.attempt(Epoch::FIRST, Add(1)), None);
+    assert_eq!(mailbox.attempt_read(Epoch::FIRST, Sum), None);
+    drop(wake);
+    sleeper.join().unwrap().unwrap();
+    let next = Epoch::FIRST.next().unwrap();
+    mailbox.fence().raise(next);
+    assert_eq!(mailbox.attempt(Epoch::FIRST, Add(1)), Some(Err(CallError::Stale)));
+    assert_eq!(mailbox.attempt_read(next, Sum), Some(Ok(3)));
+    fixture.end();
+
+    let fixture = Fixture::new(Dispatch::Worker);
+    assert_eq!(fixture.mailbox.attempt(Epoch::FIRST, Add(1)), None);
+    assert_eq!(fixture.mailbox.attempt_read(Epoch::FIRST, Sum), None);
+    assert_eq!(fixture.call(Sum), Ok(0));
+    fixture.end();
+}
+
+#[test]
 fn a_future_is_answered_by_a_free_node_and_by_a_busy_one() {
     for dispatch in DISPATCHES {
         let fixture = Fixture::new(dispatch);

@@ -51,6 +51,35 @@ impl CacheManager {
         self.shared.get(keyspace, key, &self.shared.deadline())
     }
 
+    /// Like [`get_in`](Self::get_in), if that can be told at once; `None` if the node is
+    /// busy or the ring is changing, and [`get_in_async`](Self::get_in_async) is to be
+    /// asked. A hit is so short that its task takes a fourth longer if it is a future.
+    #[inline]
+    pub fn get_at_once_in(
+        &self,
+        keyspace: &Keyspace,
+        key: &[u8],
+    ) -> Option<Result<Option<Hit>, Error>> {
+        let Asked { hash, .. } = self.shared.about(keyspace, key);
+        let routing = self.shared.routing.load();
+        if let Err(error) = routing.claim(keyspace, key) {
+            return Some(Err(error));
+        }
+        if routing.before.is_some() {
+            return None;
+        }
+        let node = routing.owner(hash);
+        let command = Get { keyspace: keyspace.id(), hash, key };
+        let told = if keyspace.shares_hits() {
+            node.mailbox.attempt_read(routing.epoch, command)
+        } else {
+            node.mailbox.attempt(routing.epoch, command)
+        };
+        // Whoever asks again finds out what an error is, and whether it passes.
+        let value = told?.ok()?;
+        Some(Ok(value.map(|value| Hit { node: node.id, value })))
+    }
+
     /// Like [`get`](Self::get), without ever parking the thread.
     ///
     /// # Errors
