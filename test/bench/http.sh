@@ -51,6 +51,11 @@ headers() {
         "$SCRATCH/ours.head"
 }
 
+# The same as nginx is told them, but for the type, which it has by default.
+add_headers() {
+    headers | sed --quiet "/^content-type/!s/^\([^:]*\): \(.*\)/            add_header \1 '\2';/p"
+}
+
 start_nginx() {
     local port=$1 body=$2 kind
     kind=$(headers | sed --quiet 's/^content-type: //p')
@@ -76,13 +81,13 @@ http {
     server {
         listen 127.0.0.1:$port;
         location / {
-$(headers | sed --quiet "/^content-type/!s/^\([^:]*\): \(.*\)/            add_header \1 '\2';/p")
+$(add_headers)
             return 200 '$body';
         }
         location = $FILE {
             alias $SCRATCH/ours;
             etag off;
-$(headers | sed --quiet "/^content-type/!s/^\([^:]*\): \(.*\)/            add_header \1 '\2';/p")
+$(add_headers)
         }
     }
 }

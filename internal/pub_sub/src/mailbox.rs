@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use crate::call::Call;
 use crate::reply::{Waiter, reply_slot};
-use crate::sync::{Mutex, Receiver, RwLock, SendTimeoutError, Sender, TrySendError, bounded};
+use crate::sync::{
+    Mutex, Receiver, RwLock, RwLockReadGuard, RwLockWriteGuard, SendTimeoutError, Sender,
+    TrySendError, bounded,
+};
 use crate::{Command, Deadline, Epoch, Fence, Read, Timer, Watermark};
 
 /// How commands reach the state.
@@ -137,11 +140,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     ) -> Result<C::Reply, CallError> {
         match self.dispatch {
             Dispatch::Inline => match self.state.try_write() {
-                Some(mut state) => {
-                    let outcome = self.run(epoch, &mut state, command);
-                    drop(state);
-                    self.settle(outcome)
-                }
+                Some(state) => self.run(epoch, state, command),
                 None => self.wait_and_run(epoch, deadline, command),
             },
             Dispatch::Worker => self.hand_over(epoch, deadline, command.into_owned()),
@@ -166,9 +165,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
             Some(state) => state,
             None => self.lock(deadline, |until| self.state.try_read_until(until))?,
         };
-        let outcome = self.guarded(epoch, || command.read(&state));
-        drop(state);
-        self.settle(outcome)
+        self.run_read(epoch, state, command)
     }
 
     /// Like [`call`](Self::call), but only if the caller can run it at once: `None` if
@@ -182,10 +179,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         if self.dispatch == Dispatch::Worker {
             return None;
         }
-        let mut state = self.state.try_write()?;
-        let outcome = self.run(epoch, &mut state, command);
-        drop(state);
-        Some(self.settle(outcome))
+        self.state.try_write().map(|state| self.run(epoch, state, command))
     }
 
     /// Like [`attempt`](Self::attempt), beside other readers.
@@ -198,10 +192,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         if self.dispatch == Dispatch::Worker {
             return None;
         }
-        let state = self.state.try_read()?;
-        let outcome = self.guarded(epoch, || command.read(&state));
-        drop(state);
-        Some(self.settle(outcome))
+        self.state.try_read().map(|state| self.run_read(epoch, state, command))
     }
 
     /// Like [`call`](Self::call), for a task: never parks the thread.
@@ -218,10 +209,8 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
     ) -> Call<C::Reply> {
         if self.dispatch == Dispatch::Inline {
             for _ in 0..TRIES_BEFORE_WAITING {
-                if let Some(mut state) = self.state.try_write() {
-                    let outcome = self.run(epoch, &mut state, command);
-                    drop(state);
-                    return Call::ready(self.settle(outcome));
+                if let Some(state) = self.state.try_write() {
+                    return Call::ready(self.run(epoch, state, command));
                 }
                 std::hint::spin_loop();
             }
@@ -262,9 +251,7 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         if self.dispatch == Dispatch::Inline {
             for _ in 0..TRIES_BEFORE_WAITING {
                 if let Some(state) = self.state.try_read() {
-                    let outcome = self.guarded(epoch, || command.read(&state));
-                    drop(state);
-                    return Call::ready(self.settle(outcome));
+                    return Call::ready(self.run_read(epoch, state, command));
                 }
                 std::hint::spin_loop();
             }
@@ -355,14 +342,30 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         self.queued.clone()
     }
 
+    /// Runs a command under the lock, and lets go of it before anything is told.
     #[inline]
     fn run<C: Command<S>>(
         &self,
         epoch: Epoch,
-        state: &mut S,
+        mut state: RwLockWriteGuard<'_, S>,
         command: C,
-    ) -> Result<C::Reply, Refusal> {
-        self.guarded(epoch, || command.run(state))
+    ) -> Result<C::Reply, CallError> {
+        let outcome = self.guarded(epoch, || command.run(&mut state));
+        drop(state);
+        self.settle(outcome)
+    }
+
+    /// The same beside other readers.
+    #[inline]
+    fn run_read<C: Read<S>>(
+        &self,
+        epoch: Epoch,
+        state: RwLockReadGuard<'_, S>,
+        command: C,
+    ) -> Result<C::Reply, CallError> {
+        let outcome = self.guarded(epoch, || command.read(&state));
+        drop(state);
+        self.settle(outcome)
     }
 
     /// Runs `work`, whose lock is held, between the two looks at the fence.
@@ -419,10 +422,8 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         deadline: &Deadline,
         command: C,
     ) -> Result<C::Reply, CallError> {
-        let mut state = self.lock(deadline, |until| self.state.try_write_until(until))?;
-        let outcome = self.run(epoch, &mut state, command);
-        drop(state);
-        self.settle(outcome)
+        let state = self.lock(deadline, |until| self.state.try_write_until(until))?;
+        self.run(epoch, state, command)
     }
 
     /// Waits for a lock to the deadline, looking up now and then: the one who

@@ -25,7 +25,7 @@ mod real {
     pub(crate) use crossbeam_channel::{
         Receiver, RecvTimeoutError, SendTimeoutError, Sender, TrySendError, bounded,
     };
-    pub(crate) use parking_lot::{Condvar, RwLock};
+    pub(crate) use parking_lot::{Condvar, RwLock, RwLockReadGuard, RwLockWriteGuard};
     pub(crate) use std::sync::atomic::AtomicU64;
 }
 

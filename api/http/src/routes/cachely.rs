@@ -4,6 +4,7 @@
 //! (a TTL below one second, a parameter twice) and whatever it did not know is refused as
 //! everywhere here. A write is a POST: by a GET every page could make a browser write.
 
+use bytes::Bytes;
 use distcache::{Item, Keyspace, codes};
 
 use super::{failure, v1};
@@ -24,11 +25,11 @@ pub(super) async fn get(keyspace: &Keyspace, request: &Request<'_>) -> Result<Re
     let key = pairs.take("key")?;
     pairs.finish("only `key` is known to this request")?;
     let Some(key) = key.filter(|key| !key.is_empty()) else {
-        return Ok(refusal(400, "Missing key parameter\n"));
+        return Ok(plain(400, "Missing key parameter\n"));
     };
     let found = keyspace.get_async(key.as_bytes()).await;
     let Some(found) = found.map_err(|error| failure::problem(&error))? else {
-        return Ok(refusal(404, "Key not found or expired\n"));
+        return Ok(plain(404, "Key not found or expired\n"));
     };
     let Ok(text) = str::from_utf8(&found) else {
         let detail = "the value is not UTF-8: `/v1` gives its bytes";
@@ -45,12 +46,12 @@ pub(super) async fn set(keyspace: &Keyspace, request: &Request<'_>) -> Result<Re
     let (key, value, ttl) = (pairs.take("key")?, pairs.take("value")?, pairs.take("ttl")?);
     pairs.finish("the known parameters are `key`, `value` and `ttl`")?;
     let (Some(key), Some(value), Some(ttl)) = (key, value, ttl) else {
-        return Ok(refusal(400, MISSING));
+        return Ok(plain(400, MISSING));
     };
     if [&key, &value, &ttl].into_iter().any(|text| text.is_empty()) {
-        return Ok(refusal(400, MISSING));
+        return Ok(plain(400, MISSING));
     }
-    let Ok(ttl) = parse_ttl(&ttl) else { return Ok(refusal(400, "Invalid TTL\n")) };
+    let Ok(ttl) = parse_ttl(&ttl) else { return Ok(plain(400, "Invalid TTL\n")) };
     let item = Item::new(key.as_bytes(), value.as_bytes()).ttl(ttl);
     keyspace.put_item_async(&item).await.map_err(|error| failure::problem(&error))?;
     Ok(plain(200, format!("Cache entry set for key: {key}")))
@@ -58,12 +59,8 @@ pub(super) async fn set(keyspace: &Keyspace, request: &Request<'_>) -> Result<Re
 
 const MISSING: &str = "Missing parameters\n";
 
-fn refusal(status: u16, text: &'static str) -> Response {
-    plain(status, text.to_owned())
-}
-
 /// The key is repeated: a browser must not take it for a page.
-fn plain(status: u16, text: String) -> Response {
+fn plain(status: u16, text: impl Into<Bytes>) -> Response {
     Response::of_type(status, "text/plain; charset=utf-8", text.into())
         .with_header("x-content-type-options", "nosniff")
 }

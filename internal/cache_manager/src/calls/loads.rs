@@ -88,7 +88,7 @@ impl CacheManager {
             let look = LookUp { epoch, keyspace: id, hash, key, load_time, waiter: replier };
             node.mailbox.begin(epoch, deadline, &shared.timer, as_command(look))
         };
-        let (_, told, ()) = self.shared.ask_async(asked, begin).await?;
+        let (_, told) = self.shared.ask_async(asked, begin).await?;
         self.shared.directory.tell(&told.departed);
         let waiter = waits.into_inner().unwrap_or_else(|| unreachable!("an attempt was answered"));
         Ok((told.reply, waiter))
@@ -132,7 +132,7 @@ impl CacheManager {
             let command = Land { epoch, keyspace: id, flight, cargo };
             node.mailbox.begin(epoch, deadline, &shared.timer, command)
         };
-        let (_, told, ()) = self.shared.ask_async(asked, begin).await?;
+        let (_, told) = self.shared.ask_async(asked, begin).await?;
         self.shared.directory.tell(&told.departed);
         Ok(told.reply)
     }

@@ -167,23 +167,23 @@ impl Shared {
         Ok(fetched)
     }
 
-    /// As [`ask`](Self::ask), for a task. No future of its own: a hit is so short that it
-    /// takes a fifth longer for each that is wrapped around it.
-    pub(crate) fn ask_async<R: Unpin>(
+    /// As [`ask`](Self::ask), for a task.
+    pub(crate) async fn ask_async<R: Unpin>(
         &self,
         asked: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
-    ) -> impl Future<Output = Result<(NodeId, R, ()), Error>> {
-        self.reach_async(asked, begin, |_, _| ())
+    ) -> Result<(NodeId, R), Error> {
+        let (node, reply, ()) = self.reach_async(asked, begin, |_, _| ()).await?;
+        Ok((node, reply))
     }
 
     /// As [`tell`](Self::tell), for a task.
-    pub(crate) fn tell_async<R: Unpin>(
+    pub(crate) async fn tell_async<R: Unpin>(
         &self,
         asked: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
-    ) -> impl Future<Output = Result<(NodeId, R, Right), Error>> {
-        self.reach_async(asked, begin, Right::new)
+    ) -> Result<(NodeId, R, Right), Error> {
+        self.reach_async(asked, begin, Right::new).await
     }
 
     /// Reaches the owner of a key, and again if the ring has changed meanwhile; and
@@ -195,7 +195,8 @@ impl Shared {
         right: impl Fn(&Routing, Option<Claim>) -> T,
     ) -> Result<(NodeId, R, T), Error> {
         let deadline = self.deadline();
-        if let Some((node, call, right)) = self.first(&deadline, asked, &begin, &right)? {
+        let attempt = |routing: &Routing, node: &NodeHandle| begin(self, routing, node, &deadline);
+        if let Some((node, call, right)) = self.first(asked, attempt, &right)? {
             match call.await {
                 Ok(reply) => return Ok((node, reply, right)),
                 Err(error) => self.unless_final(error)?,
@@ -204,24 +205,24 @@ impl Shared {
         Box::pin(self.reach_patiently_async(deadline, asked, begin, right)).await
     }
 
-    /// Begins the first attempt of a task, unless the ring is changing. The routing is
+    /// Makes the first attempt of a task, unless the ring is changing. The routing is
     /// only looked at: to count one more who has it costs every call a cache line that all
     /// threads meet at.
-    fn first<R, T>(
+    #[inline]
+    fn first<A, T>(
         &self,
-        deadline: &Deadline,
         Asked { keyspace, hash, key }: Asked<'_>,
-        begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
+        attempt: impl FnOnce(&Routing, &NodeHandle) -> A,
         right: impl FnOnce(&Routing, Option<Claim>) -> T,
-    ) -> Result<Option<(NodeId, Call<R>, T)>, Error> {
+    ) -> Result<Option<(NodeId, A, T)>, Error> {
         let routing = self.routing.load();
         let claim = routing.claim(keyspace, key)?;
         if routing.before.is_some() {
             return Ok(None);
         }
         let node = routing.owner(hash);
-        let call = begin(self, &routing, node, deadline);
-        Ok(Some((node.id, call, right(&routing, claim))))
+        let attempted = attempt(&routing, node);
+        Ok(Some((node.id, attempted, right(&routing, claim))))
     }
 
     async fn reach_patiently_async<R: Unpin, T>(

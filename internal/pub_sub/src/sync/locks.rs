@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
 pub(crate) use loom::sync::atomic::AtomicU64;
-use loom::sync::{RwLockReadGuard, RwLockWriteGuard};
+pub(crate) use loom::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 const UNPOISONED: &str = "a panic ends the model before anybody else takes the lock";
 

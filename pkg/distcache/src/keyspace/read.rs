@@ -271,11 +271,7 @@ impl Keyspace {
     }
 
     async fn get_watched_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
-        let looked = match self.inner.manager.get_at_once_in(&self.inner.cache, key) {
-            Some(looked) => looked,
-            None => Box::pin(self.inner.manager.get_in_async(&self.inner.cache, key)).await,
-        };
-        match looked {
+        match self.inner.manager.get_in_async(&self.inner.cache, key).await {
             Ok(Some(hit)) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
             // In a box: else every hit's future had the room that this one takes, and a
             // server with many clients as much more to bring into the processor's cache.

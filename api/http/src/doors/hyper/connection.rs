@@ -25,9 +25,6 @@ use crate::Service;
 /// one that does not read holds nobody up.
 const STREAM_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a client may take to read the rest of an answer when the door closes.
-const SEND_PATIENCE: Duration = Duration::from_secs(2);
-
 /// Serves `stream` to its end.
 pub(super) async fn serve<S: Service>(stream: impl Stream, shared: &Shared<S>) {
     let desk = Desk::new(shared);
@@ -45,7 +42,7 @@ pub(super) async fn serve<S: Service>(stream: impl Stream, shared: &Shared<S>) {
     }
     let mut io = connection.into_parts().io.into_inner();
     // hyper may have ended while the client takes an answer that hyper knows nothing of.
-    let sent = timeout(SEND_PATIENCE, poll_fn(|cx| io.poll_send(cx)));
+    let sent = timeout(farewell::PATIENCE, poll_fn(|cx| io.poll_send(cx)));
     if !matches!(sent.await, Ok(Ok(()))) {
         return;
     }

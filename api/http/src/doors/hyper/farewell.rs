@@ -1,21 +1,20 @@
 //! The last answer on a connection, and a close that lets it be read.
 
-use std::fmt::Write;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use hyper::StatusCode;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::direct::Sending;
 use super::stream::Stream;
-use crate::Problem;
+use crate::{Method, Problem};
 
 /// How long a client may take to read the last answer and close.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How much the client may go on sending meanwhile: most of a body that was
 /// refused is on its way already.
@@ -23,8 +22,10 @@ const DISCARD_BYTES_MAX: usize = 16 << 20;
 
 /// Answers with `problem` and closes.
 pub(super) async fn send(mut stream: impl Stream, problem: &Problem) {
+    let response = problem.clone().into_response().with_header("connection", "close");
+    let mut answer = Sending::new(response, None, Method::Get);
     let last = async {
-        write_all(&mut stream, message(problem).as_bytes()).await?;
+        poll_fn(|cx| answer.poll_write(cx, Pin::new(&mut stream))).await?;
         close(&mut stream).await
     };
     // Whatever goes wrong now, the connection is over.
@@ -54,31 +55,6 @@ async fn close(stream: &mut impl Stream) -> io::Result<()> {
     poll_fn(|cx| Pin::new(&mut *stream).poll_shutdown(cx)).await?;
     // Past TLS, if there is any: nobody reads it.
     discard(stream.socket()).await
-}
-
-fn message(problem: &Problem) -> String {
-    let response = problem.clone().into_response();
-    let status = StatusCode::from_u16(response.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let body = problem.to_json();
-    let mut text = format!(
-        "HTTP/1.1 {status}\r\nconnection: close\r\ndate: {}\r\ncontent-length: {}\r\n",
-        httpdate::fmt_http_date(SystemTime::now()),
-        body.len(),
-    );
-    let content_type = response.content_type().map(|kind| ("content-type", kind.as_ref()));
-    let headers = response.headers().iter().map(|(name, value)| (*name, value.as_ref()));
-    for (name, value) in content_type.into_iter().chain(headers) {
-        write!(text, "{name}: {value}\r\n").expect("a String takes all text");
-    }
-    text + "\r\n" + &String::from_utf8_lossy(&body)
-}
-
-async fn write_all(stream: &mut impl Stream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let count = poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, bytes)).await?;
-        bytes = &bytes[count..];
-    }
-    Ok(())
 }
 
 async fn discard(stream: &TcpStream) -> io::Result<()> {

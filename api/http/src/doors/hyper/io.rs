@@ -21,7 +21,7 @@ const REST_BYTES: usize = 4 << 10;
 
 /// Head and body of so many bytes are copied together: to write one piece costs
 /// the kernel less than to gather two.
-const JOINED_BYTES: usize = 512;
+pub(super) const JOINED_BYTES: usize = 1 << 10;
 
 /// Shows hyper the part of the connection that the guard has let through, but for those
 /// requests that are answered without it.

@@ -10,12 +10,10 @@ use hyper::StatusCode;
 use tokio::io::AsyncWrite;
 
 use super::super::budget::Reservation;
+use super::super::io::JOINED_BYTES;
 use super::date;
 use crate::{Body, Method, Response};
 
-/// Head and body of so many bytes are one piece: to write one costs the kernel less than
-/// to gather two.
-const JOINED_BYTES: usize = 1 << 10;
 /// What the head of a hit takes, and a small body behind it.
 const HEAD_BYTES: usize = 512;
 
