@@ -1,0 +1,45 @@
+//! What the tests of several discoveries need.
+
+use std::fmt::Debug;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use distcache::Discovery;
+
+/// Longer than anything takes here, on whatever machine.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Asks again and again until it is so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = SystemTime::now();
+    while !is_so() {
+        assert!(begun.elapsed().unwrap_or_default() < PATIENCE, "not within a minute: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Asks until it lists these, in whatever order.
+pub(crate) fn until_listed(discovery: &impl Discovery, members: &[impl AsRef<str> + Debug]) {
+    let mut right: Vec<_> = members.iter().map(|one| one.as_ref().to_owned()).collect();
+    right.sort();
+    let mut last = None;
+    let begun = SystemTime::now();
+    while last.as_ref() != Some(&Ok(right.clone())) {
+        assert!(begun.elapsed().unwrap_or_default() < PATIENCE, "not {right:?}: {last:?}");
+        last = Some(discovery.addresses().map(|mut all| {
+            all.sort();
+            all
+        }));
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Asks until it fails, and says why.
+pub(crate) fn until_failed(discovery: &impl Discovery, why: &str) -> String {
+    let mut told = String::new();
+    until(why, || {
+        told = discovery.addresses().map_or_else(|failed| failed.to_string(), |all| all.join(" "));
+        told.contains(why)
+    });
+    told
+}
