@@ -166,7 +166,10 @@ fn serve(mut session: impl Session, board: &Deathbed, stop: &Stop) {
     let board = &*board.0;
     let mut pause = Duration::ZERO;
     while !stop.is_asked() {
-        let ended = match Builder::new_current_thread().enable_all().build() {
+        // Time is looked at after each step of a task: a connection over which more and
+        // more comes would else put off what is to end it.
+        let runtime = Builder::new_current_thread().enable_all().event_interval(1).build();
+        let ended = match runtime {
             Ok(runtime) => {
                 let mut asked = stop.clone();
                 let ended = runtime.block_on(async {

@@ -34,12 +34,20 @@ pub(crate) fn until_listed(discovery: &impl Discovery, members: &[impl AsRef<str
     }
 }
 
-/// Asks until it fails, and says why.
+/// Asks until it fails for that reason; all that it says.
 pub(crate) fn until_failed(discovery: &impl Discovery, why: &str) -> String {
-    let mut told = String::new();
-    until(why, || {
-        told = discovery.addresses().map_or_else(|failed| failed.to_string(), |all| all.join(" "));
-        told.contains(why)
-    });
+    let (mut told, mut before) = (String::new(), Vec::new());
+    let begun = SystemTime::now();
+    while !told.contains(why) {
+        assert!(begun.elapsed().unwrap_or_default() < PATIENCE, "not {why:?}: {before:#?}");
+        if !before.contains(&told) {
+            before.push(told);
+        }
+        told = match discovery.addresses() {
+            Ok(all) => all.join(" "),
+            Err(failed) => failed.to_string(),
+        };
+        thread::sleep(Duration::from_millis(5));
+    }
     told
 }
