@@ -9,7 +9,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Ends each session as the next of these says.
 struct Script {
-    ends: std::vec::IntoIter<End>,
+    /// The last is the next.
+    ends: Vec<End>,
     sessions: Arc<AtomicUsize>,
 }
 
@@ -24,20 +25,22 @@ enum End {
 impl Script {
     fn of(ends: &[End]) -> (Self, Arc<AtomicUsize>) {
         let sessions = Arc::new(AtomicUsize::new(0));
-        (Self { ends: ends.to_vec().into_iter(), sessions: sessions.clone() }, sessions)
+        (Self { ends: ends.iter().rev().copied().collect(), sessions: sessions.clone() }, sessions)
     }
 }
 
 impl Session for Script {
     async fn run(&mut self, board: &Board, stop: &mut Stop) -> Result<(), String> {
         self.sessions.fetch_add(1, Ordering::Relaxed);
-        match self.ends.next() {
+        match self.ends.pop() {
             Some(End::Fails) | None => return Err("the cable is cut".to_owned()),
             Some(End::Panics) => panic!("as it is to"),
             Some(End::FindsAndStays) => board.post(Ok(vec!["a:1".to_owned()])),
             Some(End::SaysNothing) => {}
         }
         stop.asked().await;
+        // Who does not wait for its end is sooner than it.
+        tokio::time::sleep(Duration::from_millis(50)).await;
         Ok(())
     }
 }

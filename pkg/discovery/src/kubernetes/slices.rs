@@ -26,21 +26,21 @@ pub(super) struct Slices {
     port: String,
     told: Told,
     namespace: String,
-    slices: BTreeMap<String, EndpointSlice>,
+    by_name: BTreeMap<String, EndpointSlice>,
 }
 
 impl Slices {
     pub(super) fn new(port: &str, told: &Told, namespace: &str) -> Self {
         let (port, told, namespace) = (port.to_owned(), told.clone(), namespace.to_owned());
-        Self { port, told, namespace, slices: BTreeMap::new() }
+        Self { port, told, namespace, by_name: BTreeMap::new() }
     }
 
     /// There is this one, now or anew.
     pub(super) fn put(&mut self, slice: EndpointSlice) -> Result<(), String> {
         let name = slice.metadata.name.clone().filter(|name| !name.is_empty());
         let name = name.ok_or("a slice has no name")?;
-        self.slices.insert(name, slice);
-        if SLICES_MAX < self.slices.len() {
+        self.by_name.insert(name, slice);
+        if SLICES_MAX < self.by_name.len() {
             return Err(format!("there are more than {SLICES_MAX} slices"));
         }
         Ok(())
@@ -49,7 +49,7 @@ impl Slices {
     /// There is none of this name any more.
     pub(super) fn remove(&mut self, slice: &EndpointSlice) {
         if let Some(name) = &slice.metadata.name {
-            self.slices.remove(name);
+            self.by_name.remove(name);
         }
     }
 
@@ -58,7 +58,7 @@ impl Slices {
     pub(super) fn addresses(&self) -> Result<Vec<String>, String> {
         let family = self.family();
         let mut all = Vec::new();
-        for slice in self.slices.values().filter(|slice| slice.address_type == family) {
+        for slice in self.by_name.values().filter(|slice| slice.address_type == family) {
             if slice.endpoints.is_empty() {
                 continue;
             }
@@ -79,7 +79,7 @@ impl Slices {
 
     /// A service of both families has slices of both, and each endpoint in both.
     fn family(&self) -> &'static str {
-        let has_v4 = self.slices.values().any(|slice| slice.address_type == "IPv4");
+        let has_v4 = self.by_name.values().any(|slice| slice.address_type == "IPv4");
         if has_v4 { "IPv4" } else { "IPv6" }
     }
 

@@ -1,5 +1,6 @@
 //! Kubernetes, by an API server on loopback that speaks its lists and watches.
 
+#[expect(dead_code, reason = "those of the whole program look at tokens")]
 #[path = "../support/api_server.rs"]
 mod api_server;
 mod hostile;

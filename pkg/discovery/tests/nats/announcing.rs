@@ -1,5 +1,8 @@
 //! Who is there, and who is gone.
 
+use std::thread;
+use std::time::Duration;
+
 use distcache::Discovery;
 
 use crate::nats_server::NatsServer;
@@ -31,20 +34,35 @@ fn the_first_answer_of_one_that_comes_has_all_who_were_there() {
     assert_eq!(last.addresses().unwrap(), addresses);
 }
 
+/// One that comes does not wait for the others' next announcement.
+#[test]
+fn who_asks_is_answered_before_the_next_announcement() {
+    let Some(server) = NatsServer::start() else { return };
+    let rarely = announcing(&server, "10.0.0.1:18081").announce_every(Duration::from_secs(10));
+    let rarely = rarely.build().unwrap();
+    let asking = thread::Builder::new().spawn(move || rarely.addresses().unwrap_err()).unwrap();
+    let speaker = Speaker::at(&server);
+    let said = speaker.ask(&words("10.0.0.2:18081", "who"), "here");
+    assert_eq!(said["address"], "10.0.0.1:18081");
+    let told = asking.join().unwrap().to_string();
+    assert!(told.contains("nothing was heard"), "the list is not complete yet: {told}");
+}
+
 #[test]
 fn who_ends_in_order_is_gone_at_once_and_who_falls_silent_later() {
     let Some(server) = NatsServer::start() else { return };
-    let one = announcing(&server, "10.0.0.1:18081").silent_for(5).build().unwrap();
-    until_listed(&one, &["10.0.0.1:18081"]);
+    // It would wait for a silence of 100 s.
+    let patient = announcing(&server, "10.0.0.1:18081").silent_for(1_000).build().unwrap();
+    until_listed(&patient, &["10.0.0.1:18081"]);
     let other = started(&server, "10.0.0.2:18081");
-    until_listed(&one, &["10.0.0.1:18081", "10.0.0.2:18081"]);
+    until_listed(&patient, &["10.0.0.1:18081", "10.0.0.2:18081"]);
     drop(other);
-    // It has said so before it ended: five announcements were not waited for.
-    let patient = member(&server, "10.0.0.3:18081");
-    assert_eq!(patient.addresses().unwrap(), ["10.0.0.1:18081", "10.0.0.3:18081"]);
+    until_listed(&patient, &["10.0.0.1:18081"]);
+    let hasty = announcing(&server, "10.0.0.3:18081").silent_for(5).build().unwrap();
+    until_listed(&hasty, &["10.0.0.1:18081", "10.0.0.3:18081"]);
     Speaker::at(&server).say(words("10.0.0.4:18081", "beat"));
-    until_listed(&one, &["10.0.0.1:18081", "10.0.0.3:18081", "10.0.0.4:18081"]);
-    until_listed(&one, &["10.0.0.1:18081", "10.0.0.3:18081"]);
+    until_listed(&hasty, &["10.0.0.1:18081", "10.0.0.3:18081", "10.0.0.4:18081"]);
+    until_listed(&hasty, &["10.0.0.1:18081", "10.0.0.3:18081"]);
     assert!(patient.addresses().unwrap().contains(&"10.0.0.4:18081".to_owned()));
 }
 

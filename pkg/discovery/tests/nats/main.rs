@@ -1,6 +1,7 @@
 //! NATS, by a real server on loopback.
 
 mod announcing;
+mod credentials;
 mod hostile;
 #[path = "../support/nats_server.rs"]
 mod nats_server;

@@ -108,4 +108,7 @@ fn a_server_without_tls_is_not_spoken_to_where_it_is_asked_for() {
     let secured = server.url().replace("nats://", "tls://");
     let one = distcache_discovery::Nats::at([secured], ADDRESS).build().unwrap();
     until_failed(&one, "NATS did not say");
+    let authority = server.folder().join("conf");
+    let other = announcing(&server, ADDRESS).authority(authority).build().unwrap();
+    until_failed(&other, "NATS did not say");
 }

@@ -1,10 +1,15 @@
 //! One that says on the subject whatever a test wants.
 
+use std::time::Duration;
+
 use async_nats::Client;
-use serde_json::json;
+use futures_util::StreamExt;
+use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::{interval, timeout};
 
 use crate::nats_server::NatsServer;
+use crate::support::PATIENCE;
 
 /// Where members announce themselves if nothing else is said.
 const SUBJECT: &str = "distcache.members";
@@ -25,6 +30,30 @@ impl Speaker {
     /// Says that, and returns when the server has it.
     pub(crate) fn say(&self, bytes: impl Into<Vec<u8>>) {
         self.say_all([bytes.into()]);
+    }
+
+    /// Says that again and again until another one says this.
+    pub(crate) fn ask(&self, bytes: &[u8], says: &str) -> Value {
+        let asking = async {
+            let mut heard = self.client.subscribe(SUBJECT).await.expect("it is connected");
+            let mut again = interval(Duration::from_millis(100));
+            loop {
+                tokio::select! {
+                    _ = again.tick() => {
+                        let said = self.client.publish(SUBJECT, bytes.to_vec().into());
+                        said.await.expect("it is connected");
+                    }
+                    message = heard.next() => {
+                        let message = message.expect("it is connected");
+                        let said: Value = serde_json::from_slice(&message.payload).expect("JSON");
+                        if said["says"] == says {
+                            return said;
+                        }
+                    }
+                }
+            }
+        };
+        self.runtime.block_on(async { timeout(PATIENCE, asking).await.expect("an answer") })
     }
 
     pub(crate) fn say_all(&self, messages: impl IntoIterator<Item = Vec<u8>>) {

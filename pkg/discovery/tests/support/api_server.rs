@@ -257,7 +257,7 @@ fn serve(connection: &TcpStream, shared: &Shared) -> io::Result<()> {
                 park(shared);
             }
             Says::Truth | Says::Lines(_) | Says::Mute if !is_watch => {
-                answer.list(&request, shared)?
+                answer.list(&request, shared)?;
             }
             Says::Truth | Says::Lines(_) | Says::Mute => answer.watch(&request, shared)?,
         }

@@ -85,8 +85,8 @@ impl NatsServer {
         command.args(["-c", KEEPER, "sh"]).arg(self.folder()).arg(&self.program);
         command.args(["-a", "127.0.0.1", "-p", &self.port.to_string()]);
         command.arg("-c").arg(self.folder().join("conf")).current_dir(self.folder());
-        let log = log.try_clone().and_then(|other| Ok((log, other))).expect("a log");
-        command.stdin(Stdio::piped()).stdout(log.0).stderr(log.1);
+        let other = log.try_clone().expect("a log");
+        command.stdin(Stdio::piped()).stdout(log).stderr(other);
         self.keeper = Some(command.spawn().expect("a shell"));
         self.wait_until_it_greets();
     }

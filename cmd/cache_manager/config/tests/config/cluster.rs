@@ -180,7 +180,7 @@ mod built {
     fn a_file_for_nats_that_is_not_there_is_told_before_the_server_starts() {
         let folder = Folder::new();
         let text = "expect = 3\nnats = ['nats://a:4222']\nnats_credentials = 'cache.creds'\n";
-        folder.write(NAME, &format!("{DEFAULT}{text}"));
+        folder.write(NAME, format!("{DEFAULT}{text}"));
         let loaded = folder.load().expect("it is right");
         let told = loaded.membership(loaded.config().address()).unwrap_err().to_string();
         assert!(told.contains("DC-325") && told.contains("nats_credentials"), "{told}");
