@@ -55,21 +55,21 @@ impl Served {
 
 /// Before it has let us in: there the time to connect is the bound.
 #[test]
-fn a_greeting_without_end_expect_cut_off() {
+fn a_greeting_without_end_is_cut_off() {
     let (nats, served) = hostile(b"", b"INFO ", &[b'x'; 16_384]);
     until_failed(&nats, "timed out");
     served.expect_cut_off();
 }
 
 #[test]
-fn a_line_without_end_expect_cut_off() {
+fn a_line_without_end_is_cut_off() {
     let (nats, served) = hostile(GREETING, b"PONG\r\nMSG ", &[b'x'; 16_384]);
     until_failed(&nats, "more is said than can be heard");
     served.expect_cut_off();
 }
 
 #[test]
-fn a_message_without_end_expect_cut_off() {
+fn a_message_without_end_is_cut_off() {
     let first = b"PONG\r\nMSG distcache.members 1 9000000000000000000\r\n";
     let (nats, served) = hostile(GREETING, first, &[b'x'; 16_384]);
     until_failed(&nats, "more is said than can be heard");
