@@ -10,6 +10,7 @@ mod deploy;
 mod entries;
 mod flags;
 mod health;
+mod kubernetes;
 mod life;
 mod memory;
 mod observability;

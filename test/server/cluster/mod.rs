@@ -1,5 +1,7 @@
 //! Three servers that are one cache: real processes, sockets and signals.
 
+#[cfg(feature = "nats")]
+mod announced;
 mod ends;
 mod fleet;
 mod page;

@@ -33,6 +33,7 @@ pub(super) fn combinations(config: &Config, faults: &mut Faults) {
 
 fn of_a_node(config: &Config, faults: &mut Faults) {
     faults.take(config.others());
+    faults.take(config.is_told_whole());
     let http = config.address();
     // Which port the system gives is known when it has given it.
     if http.port() == 0 && !config.common(Section::Cluster).is_given("peer_listen") {
@@ -50,5 +51,6 @@ fn of_a_node(config: &Config, faults: &mut Faults) {
         });
     } else if faults.is_empty() {
         faults.take(config.advertised(listen));
+        faults.take(config.teller(listen));
     }
 }

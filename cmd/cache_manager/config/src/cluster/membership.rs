@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use distcache::{Certificates, ClusterConfig, Dns, OnMinority, Srv, Tls, TlsError};
 
-use super::Others;
+use super::{Others, Teller};
 use crate::config::{Config, saturating};
 use crate::fault::Fault;
 use crate::loaded::Loaded;
@@ -106,6 +106,16 @@ impl Loaded {
             }
             Others::Named(place) => cluster.discovery(Dns { name: place.host, port: place.port }),
             Others::Recorded(name) => cluster.discovery(Srv::new(name)),
+            Others::Told => match config.teller(listen)? {
+                #[cfg(feature = "kubernetes")]
+                Some(Teller::Kubernetes(endpoints)) => cluster.discovery(endpoints),
+                #[cfg(feature = "nats")]
+                Some(Teller::Nats(announced)) => {
+                    config.nats_files()?;
+                    cluster.discovery(announced)
+                }
+                None => cluster,
+            },
         };
         if let Some(expected) = expected {
             cluster = cluster.expect(expected);

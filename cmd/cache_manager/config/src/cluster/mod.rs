@@ -6,6 +6,9 @@ mod membership;
 pub use membership::{Membership, Proofs};
 mod place;
 pub(crate) use place::Place;
+mod told;
+#[cfg(feature = "cluster")]
+use told::Teller;
 
 use std::net::SocketAddr;
 
@@ -16,6 +19,9 @@ use crate::fault::Fault;
 use crate::setting::Section;
 use crate::table;
 
+/// The settings by which another program tells.
+const TELLERS: [&str; 2] = ["kubernetes", "nats"];
+
 /// Who the other nodes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Others {
@@ -25,6 +31,8 @@ pub(crate) enum Others {
     Named(Place),
     /// Where the SRV records of a name say.
     Recorded(String),
+    /// Where Kubernetes, or NATS, tells.
+    Told,
 }
 
 impl Config {
@@ -64,6 +72,9 @@ impl Config {
         if let Some(name) = view.text("srv") {
             return self.name_of_records(&name).map(Others::Recorded);
         }
+        if TELLERS.iter().any(|name| view.is_given(name)) {
+            return Ok(Others::Told);
+        }
         if let Some(peers) = view.list("peers") {
             let places = peers.iter().map(|peer| self.place("peers", peer));
             return places.collect::<Result<_, _>>().map(Others::Listed);
@@ -82,7 +93,7 @@ impl Config {
         }
         let listed = match self.others()? {
             Others::Listed(places) => places.into_iter().find(|place| place.is_at(listen)),
-            Others::Named(_) | Others::Recorded(_) => None,
+            Others::Named(_) | Others::Recorded(_) | Others::Told => None,
         };
         if listed.is_none() && listen.ip().is_unspecified() {
             let what = format!("{listen} is every address of this machine, and none for others");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::setting::Kind::{Address, Choice, Count, List, Text, Time};
+use crate::setting::Kind::{Address, Choice, Count, List, Path, Switch, Text, Time};
 use crate::setting::Preset::{Fixed, Told};
 use crate::setting::{Kind, Preset, Section, Setting};
 
@@ -27,6 +27,7 @@ const WEIGHT_MAX: u64 = 16;
 const MEMBERS_MAX: u64 = 1_000;
 
 const WHERE: &str = "where the members are";
+const WHO: &str = "who this node is to NATS";
 
 const fn setting(name: &'static str, kind: Kind, preset: Preset, meaning: &'static str) -> Setting {
     Setting::new(Section::Cluster, name, kind, preset, meaning)
@@ -80,6 +81,67 @@ pub(super) const SETTINGS: &[Setting] = &[
     .because("they are asked for again every 5 seconds; priority and weight are ignored")
     .group(WHERE)
     .flag("peers-srv", "NAME"),
+    setting(
+        "kubernetes",
+        Text,
+        Told("none"),
+        "A headless service of Kubernetes and the name of its port on which all nodes listen for \
+         each other, SERVICE:PORT_NAME, or LABEL=VALUE:PORT_NAME for all services with a label; \
+         instead of nodes, and with expect",
+    )
+    .because("endpoints are watched, also of pods that are not ready")
+    .group(WHERE)
+    .flag("peers-kubernetes", "SERVICE:PORT_NAME"),
+    setting("kubernetes_namespace", Text, Told("that of the pod"), "The namespace of that service"),
+    setting(
+        "kubernetes_names",
+        Switch,
+        Fixed("false"),
+        "Whether nodes reach each other by name, POD.SERVICE.NAMESPACE.svc, as certificates need \
+         it, and advertise that; for the pods of a StatefulSet",
+    )
+    .because("else by the addresses of their pods"),
+    setting(
+        "nats",
+        List,
+        Told("none"),
+        "Servers of NATS where all nodes announce themselves, nats://HOST:PORT or tls://HOST:PORT \
+         each with commas between; instead of nodes, and with expect",
+    )
+    .because("the first that answers is taken")
+    .group(WHERE)
+    .flag("peers-nats", "URLS"),
+    setting(
+        "nats_subject",
+        Text,
+        Fixed("distcache.members"),
+        "The subject on which they do; only the nodes ought to be allowed to publish there",
+    ),
+    setting(
+        "nats_credentials",
+        Path,
+        Told("none"),
+        "A file of credentials for the servers of NATS, as nsc writes them",
+    )
+    .group(WHO),
+    setting("nats_token_file", Path, Told("none"), "A file with a token for the servers of NATS")
+        .group(WHO),
+    setting("nats_password_file", Path, Told("none"), "A file with the password of nats_user")
+        .group(WHO),
+    setting("nats_user", Text, Told("none"), "The user of the servers of NATS"),
+    setting(
+        "nats_ca",
+        Path,
+        Told("those of the system"),
+        "Certificates of the authorities of the servers of NATS, in PEM; they are to speak TLS then",
+    ),
+    setting(
+        "nats_cert",
+        Path,
+        Told("none"),
+        "The certificate for the servers of NATS, in PEM; they are to speak TLS then",
+    ),
+    setting("nats_key", Path, Told("none"), "The private key of nats_cert, in PEM"),
     setting(
         "peer_listen",
         Address,

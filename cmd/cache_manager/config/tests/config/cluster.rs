@@ -98,6 +98,13 @@ mod built {
             ("mode = 'node'\nnodes = ['a:1']\nsrv = 'b'", "give one of them"),
             ("mode = 'node'\nsrv = 'b:2'", "a name without a port"),
             ("srv = 'a'", "give --mode node"),
+            ("mode = 'node'\nnats = ['nats://a:4222']\nsrv = 'b'", "give one of them"),
+            ("mode = 'node'\nnats = ['nats://a:4222']", "--expect"),
+            ("mode = 'node'\nkubernetes = 'cache:links'", "--expect"),
+            ("mode = 'node'\nkubernetes_namespace = 'shop'", "give kubernetes too"),
+            ("mode = 'node'\nnats_subject = 'x'", "give nats too"),
+            ("mode = 'node'\nnats_user = 'x'", "give nats too"),
+            ("mode = 'node'\nnats_cert = 'x'", "give nats_key too"),
             ("mode = 'node'\nlease = '1ms'", "200ms"),
             ("mode = 'node'\n[server]\nport = 60000", "--peer-listen"),
             ("mode = 'node'\n[server]\nlisten = '192.0.2.7:8081'", "--insecure"),
@@ -114,5 +121,87 @@ mod built {
         let text = "mode = 'node'\n[server]\nlisten = '192.0.2.7:8081'\ninsecure = true\n";
         let told = told(&format!("[cluster]\n{text}"));
         assert!(told.contains("is_insecure: true"), "{told}");
+    }
+
+    #[cfg(feature = "kubernetes")]
+    #[test]
+    fn nodes_of_a_service_are_told_by_kubernetes() {
+        let of = |lines: &str| told(&format!("{DEFAULT}expect = 3\nkubernetes = {lines}\n"));
+        let service = of("'cache:links'\nkubernetes_namespace = 'shop'");
+        for part in [
+            r#"selector: "kubernetes.io/service-name=cache""#,
+            r#"port: "links""#,
+            r#"namespace: Some("shop")"#,
+            "told: Addresses",
+            "expect: Some(3)",
+        ] {
+            assert!(service.contains(part), "no {part} in {service}");
+        }
+        let labelled = of("'app=cache,tier=hot:links'");
+        assert!(labelled.contains(r#"selector: "app=cache,tier=hot""#), "{labelled}");
+        let named = of("'cache:links'\nkubernetes_names = true");
+        assert!(named.contains(r#"told: Names("cache")"#), "{named}");
+        for (wrong, right) in [
+            ("'cache'", "give SERVICE:PORT_NAME"),
+            ("'cache:18081'", "name of a port"),
+            ("'Cache:links'", "name of a service"),
+            ("'app=c:links'\nkubernetes_names = true", "the pods of a service"),
+            ("'cache:links'\nkubernetes_namespace = 'a/b'", "namespace"),
+        ] {
+            let told = mistakes(&format!("{DEFAULT}expect = 3\nkubernetes = {wrong}\n"));
+            assert!(told.len() == 1 && told[0].contains(right), "{wrong}: {told:?}");
+        }
+    }
+
+    #[cfg(feature = "nats")]
+    #[test]
+    fn nodes_that_announce_themselves_say_where_others_reach_them() {
+        let of = |lines: &str| told(&format!("{DEFAULT}expect = 3\nnats = {lines}\n"));
+        let here = of("['nats://a:4222', 'tls://b:4222']\nnats_subject = 'x.y'\nname = 'users'");
+        for part in [r#"address: "127.0.0.1:18081""#, r#"subject: "x.y""#, r#"cluster: "users""#] {
+            assert!(here.contains(part), "no {part} in {here}");
+        }
+        let said = of("['nats://a:4222']\nadvertise = 'a.example:7'");
+        assert!(said.contains(r#"address: "a.example:7""#), "{said}");
+        for (wrong, right) in [
+            ("['a:4222']", "nats://HOST:PORT"),
+            ("['nats://me:sesame@a:4222']", "stands in a file"),
+            ("['nats://a:4222']\nnats_subject = 'a.*'", "no wildcard"),
+            ("['nats://a:4222']\nnats_token_file = 'a'\nnats_credentials = 'b'", "one of them"),
+        ] {
+            let told = mistakes(&format!("{DEFAULT}expect = 3\nnats = {wrong}\n"));
+            assert!(told.len() == 1 && told[0].contains(right), "{wrong}: {told:?}");
+            assert!(!told[0].contains("sesame"), "{told:?}");
+        }
+    }
+
+    #[cfg(feature = "nats")]
+    #[test]
+    fn a_file_for_nats_that_is_not_there_is_told_before_the_server_starts() {
+        let folder = Folder::new();
+        let text = "expect = 3\nnats = ['nats://a:4222']\nnats_credentials = 'cache.creds'\n";
+        folder.write(NAME, format!("{DEFAULT}{text}"));
+        let loaded = folder.load().expect("it is right");
+        let told = loaded.membership(loaded.config().address()).unwrap_err().to_string();
+        assert!(told.contains("DC-325") && told.contains("nats_credentials"), "{told}");
+    }
+
+    #[cfg(not(any(feature = "kubernetes", feature = "nats")))]
+    #[test]
+    fn a_program_that_cannot_ask_says_by_which_feature_it_could() {
+        for (line, feature) in
+            [("kubernetes = 'cache:links'", "kubernetes"), ("nats = ['nats://a:4222']", "nats")]
+        {
+            let [told] = &mistakes(&format!("{DEFAULT}expect = 3\n{line}\n"))[..] else {
+                panic!("one")
+            };
+            assert!(told.starts_with("users.toml:4:"), "{told}");
+            assert!(
+                told.contains(&format!(
+                    "DC-311 this program was built without the feature `{feature}`"
+                )),
+                "{told}"
+            );
+        }
     }
 }
