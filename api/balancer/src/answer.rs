@@ -184,9 +184,20 @@ impl Pieces {
         self.member.look_soon();
     }
 
+    /// The last piece has come.
+    fn end(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.keep();
+        }
+    }
+
     fn pass(&mut self, piece: Bytes) -> Bytes {
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(piece.len() as u64);
+            if *left == 0 {
+                // Nobody asks a door for more than was announced.
+                self.end();
+            }
         }
         if let Some((max, alarm)) = &mut self.stall {
             alarm.as_mut().reset(Instant::now() + *max);
@@ -213,11 +224,7 @@ impl Chunks for Pieces {
                     Ok(_) | Err(_) => {}
                 },
                 Some(Err(error)) => self.cut_off(&error),
-                None => {
-                    if let Some(connection) = self.connection.take() {
-                        connection.keep();
-                    }
-                }
+                None => self.end(),
             }
         }
     }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use distcache::{Stopwatch, codes};
-use distcache_http::{DoorWatch, Front, Method, Problem, Readiness, Request, Response, Service};
+use distcache_http::{
+    Aim, DoorWatch, Front, Method, Problem, Readiness, Request, Response, Service,
+};
 
 use crate::config::{BalancerConfig, StartError};
 use crate::course::Roster;
@@ -88,6 +90,9 @@ impl Balancer {
                 Method::Options => Ok(Response::empty(204).with_header("allow", ALLOW)),
                 _ => Err(Problem::new(405, codes::METHOD_NOT_ALLOWED).header("allow", ALLOW)),
             };
+        }
+        if self.readiness.is_draining() && Aim::of(request).is_stream {
+            return Err(Problem::new(503, codes::DRAINING));
         }
         // In a box, so that a connection that asks nothing does not keep room for it.
         Box::pin(self.relay.answer(request)).await

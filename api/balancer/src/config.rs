@@ -90,7 +90,11 @@ impl BalancerConfig {
         }
     }
 
-    pub(crate) fn validate(&self) -> Result<(), StartError> {
+    /// Checks that all of it can be kept.
+    ///
+    /// # Errors
+    /// The first thing that cannot.
+    pub fn validate(&self) -> Result<(), StartError> {
         let refused = |what| Err(StartError::Refused { what });
         if !(1..=MEMBERS_MAX).contains(&self.members.len()) {
             return refused("a balancer has 1 to 1000 members");
