@@ -66,7 +66,7 @@ impl Balancer {
     /// # Errors
     /// [`StartError`].
     pub fn start(
-        config: BalancerConfig,
+        config: &BalancerConfig,
         front: Front,
         readiness: Readiness,
     ) -> Result<Self, StartError> {
@@ -75,11 +75,11 @@ impl Balancer {
         let members = config
             .members
             .iter()
-            .map(|address| Member::new(address, &config, tls.as_ref()).map(Arc::new));
+            .map(|address| Member::new(address, config, tls.as_ref()).map(Arc::new));
         let members: Vec<_> = members.collect::<Result<_, _>>()?;
         let looking = Looking::start(&members, config.look_timeout).map_err(StartError::Thread)?;
         let roster = Roster::new(members, config.balance)?;
-        let relay = Relay::new(roster, &config);
+        let relay = Relay::new(roster, config);
         Ok(Self { front, readiness, balance: config.balance, relay, _looking: looking })
     }
 

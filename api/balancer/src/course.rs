@@ -42,9 +42,10 @@ impl Roster {
 
     /// The course of one request.
     pub(crate) fn course(&self, aim: &Aim<'_>) -> Course<'_> {
-        let hash = self.ring.as_ref().zip(aim.key.as_ref()).map(|((_, hasher), (ks, key))| {
+        let hash = self.ring.as_ref().zip(aim.key.as_ref()).map(|((_, hasher), aimed)| {
             // The length before them, so that no two run into each other.
-            let parts = [&(ks.len() as u64).to_le_bytes()[..], ks, key];
+            let length = (aimed.keyspace.len() as u64).to_le_bytes();
+            let parts = [&length[..], &aimed.keyspace, &aimed.key];
             hasher.hash(&parts.concat())
         });
         let start = match hash {

@@ -74,7 +74,7 @@ impl Exchange<'_> {
         loop {
             let mut connection = match member.pool.take().await {
                 Ok(connection) => connection,
-                Err(why) => return self.unsent(member, &why),
+                Err(why) => return unsent(member, &why),
             };
             match connection.sender.try_send_request(request).await {
                 Ok(response) => {
@@ -97,20 +97,21 @@ impl Exchange<'_> {
             }
         }
     }
+}
 
-    fn unsent(&self, member: &Member, why: &NoConnection) -> Tried {
-        log::debug!("member {}: no connection: {why:?}", member.address);
-        match why {
-            NoConnection::Full => Tried::Full,
-            NoConnection::Refused(_) => {
-                member.lose();
-                Tried::Unsent
-            }
-            // It may be alive and very busy: who looks will see.
-            NoConnection::Late => {
-                member.look_soon();
-                Tried::Unsent
-            }
+/// Nothing was sent.
+fn unsent(member: &Member, why: &NoConnection) -> Tried {
+    log::debug!("member {}: no connection: {why:?}", member.address);
+    match why {
+        NoConnection::Full => Tried::Full,
+        NoConnection::Refused(_) => {
+            member.lose();
+            Tried::Unsent
+        }
+        // It may be alive and very busy: who looks will see.
+        NoConnection::Late => {
+            member.look_soon();
+            Tried::Unsent
         }
     }
 }

@@ -37,7 +37,7 @@
 //! let listener = TcpListener::bind("127.0.0.1:8080")?;
 //! let front = Front::new(OriginPolicy::listening_on(listener.local_addr()?));
 //! let config = BalancerConfig::new(members.to_vec());
-//! let balancer = Balancer::start(config, front, Readiness::default())?;
+//! let balancer = Balancer::start(&config, front, Readiness::default())?;
 //! let door = doors::open(doors::Kind::Hyper, listener, balancer, &Limits::default())?;
 //! # drop(door);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,6 +1,7 @@
 //! Looks at each member, again and again: whether it wants requests.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -8,11 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use distcache::codes;
 use futures_util::future::select;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::{Request, StatusCode, Uri};
 use serde::Deserialize;
-use std::pin::pin;
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -84,7 +84,7 @@ async fn ask(member: &Member) -> Seen {
     let Ok(response) = sender.send_request(request).await else { return Seen::Nobody };
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-    Seen::Answer(standing(status, &body.map(|body| body.to_bytes()).unwrap_or_default()))
+    Seen::Answer(standing(status, &body.map(Collected::to_bytes).unwrap_or_default()))
 }
 
 /// What an answer of `/readyz` says.

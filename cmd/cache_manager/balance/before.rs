@@ -15,7 +15,7 @@ pub(crate) fn start(
 ) -> Result<Balancer, Failure> {
     let config = loaded.balancer().map_err(Faults::from)?;
     let config = config.expect("a server that is none has an engine");
-    Balancer::start(config, front, readiness).map_err(|error| {
+    Balancer::start(&config, front, readiness).map_err(|error| {
         let code = match &error {
             StartError::Tls { .. } => codes::CERTIFICATE_INVALID,
             StartError::Thread(_) => codes::SPAWN_FAILED,

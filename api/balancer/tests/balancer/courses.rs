@@ -11,7 +11,7 @@ const SAYS: [&str; 3] = ["0", "1", "2"];
 fn by_ring(members: &[Member; 3]) -> Served {
     let [one, two, three] = members;
     let config = config(&[one, two, three]);
-    let served = serve(BalancerConfig { balance: Balance::Ring, ..config });
+    let served = serve(&BalancerConfig { balance: Balance::Ring, ..config });
     for member in members {
         served.until(member, "ready");
     }

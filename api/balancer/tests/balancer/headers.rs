@@ -93,7 +93,7 @@ fn no_redirect_is_followed_and_none_leads_behind_the_balancer() {
 fn a_balancer_that_is_led_to_itself_says_so() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let itself = of(listener.local_addr().unwrap());
-    let served = serve_at(listener, BalancerConfig::new(vec![itself]), &Access::default());
+    let served = serve_at(listener, &BalancerConfig::new(vec![itself]), &Access::default());
     let answer = served.get(&path("a"));
     assert!(answer.is_problem(508, "DC-240"), "{answer:?}");
 }
@@ -103,7 +103,7 @@ fn who_has_no_token_of_the_balancer_reaches_no_member() {
     let member = Member::that(Does::Says("value"));
     let access = Access::default();
     access.replace(vec![(TOKEN.to_owned(), Right::Read)]).unwrap();
-    let served = serve_for(config(&[&member]), &access);
+    let served = serve_for(&config(&[&member]), &access);
     let with = format!("Authorization: Bearer {TOKEN}\r\n");
     assert_eq!(ask(served.address(), "GET", &path("a"), &with, "").text(), "value");
     assert!(served.get(&path("a")).is_problem(401, "DC-226"));

@@ -7,7 +7,7 @@ use distcache_balancer::BalancerConfig;
 use crate::support::{Does, Member, Served, config, eventually, path, serve};
 
 fn hedged(members: &[&Member]) -> Served {
-    let served = serve(BalancerConfig {
+    let served = serve(&BalancerConfig {
         hedge_after: Some(Duration::from_millis(1)),
         request_timeout: Duration::from_mins(10),
         ..config(members)
@@ -51,7 +51,7 @@ fn a_second_member_that_fails_does_not_spoil_the_first() {
 #[test]
 fn a_write_is_never_sent_twice() {
     let (slow, other) = (Member::that(Does::Waits), Member::that(Does::Waits));
-    let served = serve(BalancerConfig {
+    let served = serve(&BalancerConfig {
         hedge_after: Some(Duration::from_millis(1)),
         request_timeout: Duration::from_millis(100),
         ..config(&[&slow, &other])
@@ -64,7 +64,7 @@ fn a_write_is_never_sent_twice() {
 #[test]
 fn no_more_than_a_part_of_the_reads_is_sent_twice() {
     let members = [Member::that(Does::Waits), Member::that(Does::Waits)];
-    let served = serve(BalancerConfig {
+    let served = serve(&BalancerConfig {
         hedge_after: Some(Duration::from_millis(1)),
         request_timeout: Duration::from_millis(20),
         ..config(&[&members[0], &members[1]])

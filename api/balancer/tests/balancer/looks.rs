@@ -71,7 +71,7 @@ fn one_that_dies_and_comes_back_is_asked_again() {
 #[test]
 fn the_balancer_is_ready_while_a_member_is_and_until_it_drains() {
     let (mut one, nobody) = (Member::that(Does::Says("one")), Member::nowhere());
-    let served = serve(config(&[&one, &nobody]));
+    let served = serve(&config(&[&one, &nobody]));
     served.until(&nobody, "down");
     served.until(&one, "ready");
     assert_eq!(served.get("/readyz").text(), "ready\n");

@@ -74,7 +74,7 @@ fn a_write_of_which_nothing_was_sent_goes_to_another() {
     let (mut dead, alive) = (Member::that(Does::Says("dead")), Member::that(Does::Says("done")));
     // So seldom looked at that nobody has seen that it died.
     let served =
-        serve(BalancerConfig { look_every: Duration::from_mins(10), ..config(&[&dead, &alive]) });
+        serve(&BalancerConfig { look_every: Duration::from_mins(10), ..config(&[&dead, &alive]) });
     served.until(&dead, "ready");
     served.until(&alive, "ready");
     dead.end();
@@ -89,7 +89,7 @@ fn a_write_of_which_nothing_was_sent_goes_to_another() {
 #[test]
 fn what_a_member_refuses_for_now_is_told_as_it_says_when_nobody_does_better() {
     let member = Member::that(Does::Sends(BUSY.to_owned()));
-    let served = serve(BalancerConfig { tries: 3, ..config(&[&member]) });
+    let served = serve(&BalancerConfig { tries: 3, ..config(&[&member]) });
     let read = served.get(&path("a"));
     assert_eq!(
         (read.status, read.text().as_str(), read.header("retry-after")),
@@ -108,7 +108,7 @@ fn what_a_member_refuses_for_now_is_told_as_it_says_when_nobody_does_better() {
 fn a_request_ends_with_its_time() {
     let member = Member::that(Does::Waits);
     let request_timeout = Duration::from_millis(50);
-    let served = serve(BalancerConfig { request_timeout, ..config(&[&member]) });
+    let served = serve(&BalancerConfig { request_timeout, ..config(&[&member]) });
     let read = served.get(&path("a"));
     assert!(
         read.is_problem(504, "DC-239") && read.text().contains("nothing was changed"),
@@ -123,7 +123,7 @@ fn a_request_ends_with_its_time() {
 fn a_read_does_not_wait_for_a_member_that_is_found_to_be_down() {
     let (silent, other) = (Member::that(Does::Waits), Member::that(Does::Says("value")));
     let look_timeout = Duration::from_millis(100);
-    let served = serve(BalancerConfig {
+    let served = serve(&BalancerConfig {
         look_timeout,
         request_timeout: Duration::from_mins(10),
         ..config(&[&silent, &other])
@@ -143,7 +143,7 @@ fn a_read_does_not_wait_for_a_member_that_is_found_to_be_down() {
 #[test]
 fn where_nobody_is_a_request_is_refused_at_once() {
     let nowhere = [Member::nowhere(), Member::nowhere()];
-    let served = serve(config(&[&nowhere[0], &nowhere[1]]));
+    let served = serve(&config(&[&nowhere[0], &nowhere[1]]));
     for answer in [served.get(&path("a")), served.put(&path("a"), "1")] {
         assert!(answer.is_problem(503, "DC-237"), "{answer:?}");
         assert_eq!(answer.header("retry-after"), Some("1"));
@@ -153,7 +153,7 @@ fn where_nobody_is_a_request_is_refused_at_once() {
 #[test]
 fn more_than_may_be_under_way_at_one_member_goes_to_another_or_is_refused() {
     let members = [Member::that(Does::Waits), Member::that(Does::Waits)];
-    let served = serve(BalancerConfig {
+    let served = serve(&BalancerConfig {
         connections: 1,
         request_timeout: Duration::from_mins(10),
         ..config(&[&members[0], &members[1]])

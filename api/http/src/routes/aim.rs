@@ -1,6 +1,7 @@
 //! What a request is aimed at, for who passes it on to somebody that answers it.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::place::Place;
 use super::{ROOT_KEYSPACE, cachely::OfCachely, route_of};
@@ -9,14 +10,14 @@ use crate::pairs::Pairs;
 use crate::{Request, Right};
 
 /// Whether a request changes anything, and the key that it is about.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Aim<'a> {
     /// Whether it changes nothing: it may be asked twice, whatever its method is.
     pub is_read: bool,
     /// Whether its answer goes on for as long as somebody listens.
     pub is_stream: bool,
-    /// Its keyspace and its key, decoded; none if it is about many keys, or none.
-    pub key: Option<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    /// The key that it is about; none if it is about many, or none.
+    pub key: Option<AimedKey<'a>>,
 }
 
 impl<'a> Aim<'a> {
@@ -33,21 +34,28 @@ impl<'a> Aim<'a> {
     }
 }
 
-/// Says nothing of the key.
-impl std::fmt::Debug for Aim<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { is_read, is_stream, key: _ } = self;
-        let mut shown = f.debug_struct("Aim");
-        shown.field("is_read", is_read).field("is_stream", is_stream).finish_non_exhaustive()
+/// A key in its keyspace, both decoded.
+#[derive(Clone)]
+pub struct AimedKey<'a> {
+    /// The keyspace's name; any bytes, as they were sent.
+    pub keyspace: Cow<'a, [u8]>,
+    /// The key.
+    pub key: Cow<'a, [u8]>,
+}
+
+/// Says nothing of what it is.
+impl fmt::Debug for AimedKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AimedKey").finish_non_exhaustive()
     }
 }
 
 /// The keyspace and the key of a place; none also where they are not well-formed, which
 /// is for the answer to tell.
-fn key<'a>(place: Place<'a>, query: Option<&'a str>) -> Option<(Cow<'a, [u8]>, Cow<'a, [u8]>)> {
+fn key<'a>(place: Place<'a>, query: Option<&'a str>) -> Option<AimedKey<'a>> {
     match place {
         Place::Key(keyspace, key, _) | Place::Trace(keyspace, key) | Place::Peer(keyspace, key) => {
-            Some((decode(keyspace).ok()?, decode(key).ok()?))
+            Some(AimedKey { keyspace: decode(keyspace).ok()?, key: decode(key).ok()? })
         }
         Place::Root | Place::Cachely(OfCachely::Get | OfCachely::Set) => {
             let key = Pairs::of(query).ok()?.take("key").ok()??;
@@ -55,7 +63,7 @@ fn key<'a>(place: Place<'a>, query: Option<&'a str>) -> Option<(Cow<'a, [u8]>, C
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                 Cow::Owned(text) => Cow::Owned(text.into_bytes()),
             };
-            Some((Cow::Borrowed(ROOT_KEYSPACE.as_bytes()), key))
+            Some(AimedKey { keyspace: Cow::Borrowed(ROOT_KEYSPACE.as_bytes()), key })
         }
         Place::Openapi
         | Place::Livez
@@ -101,7 +109,7 @@ mod tests {
             (Method::Get, "/v1/trace/default/a%2Fb%20c", None),
         ];
         for (method, path, query) in ways {
-            let (keyspace, key) = of(method, path, query).key.expect(path);
+            let AimedKey { keyspace, key } = of(method, path, query).key.expect(path);
             assert_eq!((&*keyspace, &*key), (&b"default"[..], &b"a/b c"[..]), "{path}");
         }
     }
@@ -118,7 +126,7 @@ mod tests {
             ("/nothing", Some("key=a")),
         ];
         for (path, query) in others {
-            assert_eq!(of(Method::Get, path, query).key, None, "{path}");
+            assert!(of(Method::Get, path, query).key.is_none(), "{path}");
         }
     }
 

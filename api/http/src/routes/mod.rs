@@ -32,7 +32,7 @@ use crate::{
     Response, Right, Service,
 };
 use admin::OfAdmin;
-pub use aim::Aim;
+pub use aim::{Aim, AimedKey};
 use cachely::OfCachely;
 use place::Place;
 pub use table::{Operation, ROUTES, Route};

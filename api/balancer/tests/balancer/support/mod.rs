@@ -4,7 +4,7 @@ mod client;
 mod member;
 
 pub(crate) use client::{Answer, ask, send};
-pub(crate) use member::{Asked, Does, Member};
+pub(crate) use member::{Does, Member};
 
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
@@ -52,23 +52,23 @@ pub(crate) fn of(address: SocketAddr) -> distcache_balancer::Address {
 
 /// A balancer before these, when it knows that all of them are ready.
 pub(crate) fn before(members: &[&Member]) -> Served {
-    let served = serve(config(members));
+    let served = serve(&config(members));
     for member in members {
         served.until(member, "ready");
     }
     served
 }
 
-pub(crate) fn serve(config: BalancerConfig) -> Served {
+pub(crate) fn serve(config: &BalancerConfig) -> Served {
     serve_for(config, &Access::default())
 }
 
-pub(crate) fn serve_for(config: BalancerConfig, access: &Access) -> Served {
+pub(crate) fn serve_for(config: &BalancerConfig, access: &Access) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     serve_at(listener, config, access)
 }
 
-pub(crate) fn serve_at(listener: TcpListener, config: BalancerConfig, access: &Access) -> Served {
+pub(crate) fn serve_at(listener: TcpListener, config: &BalancerConfig, access: &Access) -> Served {
     let address = listener.local_addr().expect("it is bound");
     let front = Front::new(OriginPolicy::listening_on(address)).access(access.clone());
     let readiness = Readiness::default();
