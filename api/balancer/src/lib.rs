@@ -43,6 +43,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
+#![cfg(feature = "hyper")]
 
 mod address;
 pub use address::{Address, NoAddress};

@@ -1,5 +1,6 @@
 //! Three servers that are one cache: real processes, sockets and signals.
 
+mod balancer;
 mod ends;
 mod fleet;
 mod page;

@@ -180,3 +180,21 @@ fn more_than_may_be_under_way_at_one_member_goes_to_another_or_is_refused() {
         }
     });
 }
+
+/// Who is refused one finds another, or comes again.
+#[test]
+fn there_are_never_more_connections_than_may_be() {
+    let member = Member::that(Does::Says("value"));
+    let served = serve(&BalancerConfig { connections: 2, tries: 100, ..config(&[&member]) });
+    served.until(&member, "ready");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    assert_eq!(served.get(&path("a")).text(), "value");
+                }
+            });
+        }
+    });
+    assert!(member.connections() <= 2, "there were {}", member.connections());
+}

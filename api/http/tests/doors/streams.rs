@@ -142,3 +142,60 @@ impl Service for Twice {
         Response::empty(200).with_chunks(Pieces(vec!["two", "one"]))
     }
 }
+
+/// So many bytes, of which so many come; at `/`.
+#[derive(Clone, Copy)]
+struct Announced {
+    bytes: u64,
+    come: usize,
+}
+
+struct Pieces {
+    left: u64,
+    come: usize,
+}
+
+impl Chunks for Pieces {
+    fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let piece = self.come.min(1_000);
+        self.come -= piece;
+        self.left -= piece as u64;
+        Poll::Ready((0 < piece).then(|| vec![b'x'; piece].into()))
+    }
+
+    fn bytes_left(&self) -> Option<u64> {
+        Some(self.left)
+    }
+}
+
+impl Service for Announced {
+    async fn call(&self, _: Request<'_>) -> Response {
+        let Self { bytes, come } = *self;
+        Response::empty(200).with_chunks(Pieces { left: bytes, come })
+    }
+}
+
+#[cfg(feature = "hyper")]
+#[test]
+fn pieces_of_which_the_sum_is_known_are_announced_and_the_connection_stays() {
+    let whole = Announced { bytes: 10_000, come: 10_000 };
+    let door = TestDoor::serving(Kind::Hyper, whole, &Limits::default());
+    let mut client = door.connect();
+    for _ in 0..2 {
+        client.send(GET);
+        let reply = client.reply();
+        assert_eq!((reply.body.len(), reply.header("transfer-encoding")), (10_000, None));
+    }
+}
+
+#[cfg(feature = "hyper")]
+#[test]
+fn pieces_that_end_before_their_sum_do_not_look_whole() {
+    let cut = Announced { bytes: 10_000, come: 9_000 };
+    let door = TestDoor::serving(Kind::Hyper, cut, &Limits::default());
+    let mut client = door.connect();
+    client.send(GET);
+    let reply = client.reply_without_body();
+    assert_eq!(reply.header("content-length"), Some("10000"));
+    assert!(client.rest().len() < 10_000, "the connection was closed before its end");
+}
