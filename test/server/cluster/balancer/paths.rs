@@ -91,7 +91,6 @@ fn what_is_about_all_of_it(balancer: &Server) {
     assert_eq!(document.json()["openapi"], "3.1.0");
     let scanned = balancer.ask("GET", "/v1/keyspaces/default/scan", "", b"");
     assert_eq!(scanned.status, 200);
-    assert_eq!(balancer.ask("HEAD", "/openapi.json", "Connection: close\r\n", b"").status, 200);
 }
 
 /// A hostile client meets the balancer's door, and no node.

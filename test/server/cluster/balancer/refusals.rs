@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use crate::flags::refused;
-use crate::support::{Process, Server};
+use crate::support::{Process, Server, eventually};
 
 #[test]
 fn what_is_wrong_with_a_load_balancer_names_its_flag() {
@@ -19,7 +19,8 @@ fn what_is_wrong_with_a_load_balancer_names_its_flag() {
     refused(&["--http-server=tiny_http"], &["--http-server", "hyper"]);
     refused(&["--balance=random"], &["--balance", "round-robin", "ring"]);
     refused(&["--tries=0"], &["--tries", "from 1 to 100"]);
-    refused(&["--listen=0.0.0.0:0"], &["DC-304", "--insecure"]);
+    let open = ["-mode=load_balancer", "--listen=0.0.0.0:0"];
+    crate::flags::refused(&open, &["DC-304", "--insecure"]);
     crate::flags::refused(&["--balance=ring"], &["--balance", "--mode load_balancer"]);
 }
 
@@ -47,8 +48,27 @@ fn without_any_node_it_starts_says_so_and_ends_in_order() {
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(balancer.ask("GET", "/readyz", "", b"").status, 503);
     assert_eq!(balancer.ask("GET", "/livez", "", b"").status, 200);
-    balancer.signal("HUP");
-    balancer.stderr.wait_for("settings were read again");
     let ended = balancer.end();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn its_tokens_are_read_again_by_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens");
+    let write = |token: &str| std::fs::write(&file, token).unwrap();
+    write("the-token-of-before\n");
+    let tokens = format!("--token-file={}", file.display());
+    let balancer = Server::of(Process::start(&["-mode=load_balancer", "-port=0", &tokens]));
+    let status = |token: &str| {
+        let header = format!("Authorization: Bearer {token}\r\n");
+        balancer.ask("GET", "/v1/balancer", &header, b"").status
+    };
+    assert_eq!((status("the-token-of-before"), status("the-token-of-now-on")), (200, 401));
+    write("the-token-of-now-on\n");
+    balancer.signal("HUP");
+    balancer.stderr.wait_for("settings were read again");
+    eventually("the new token is known", || (status("the-token-of-now-on") == 200).then_some(()));
+    assert_eq!(status("the-token-of-before"), 401);
+    assert_eq!(balancer.end().status, Some(0));
 }
