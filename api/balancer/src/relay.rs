@@ -24,6 +24,10 @@ use crate::report::Limits;
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
+/// How often a read looks whether there is somebody again, with a pause after each: for
+/// 150 ms, and a member that was lost is looked at again after 50.
+const LOOKS_MAX: u32 = 4;
+
 /// What a member says that cannot answer now.
 pub(crate) const REFUSED: u16 = 503;
 
@@ -101,11 +105,19 @@ impl Relay {
     ) -> Result<Response, Problem> {
         let mut last = Err(nobody());
         let mut pauses = Pauses::default();
-        let mut tries = 0;
+        let (mut tries, mut looks) = (0, 0);
         while tries < self.tries {
             let member = match course.next() {
                 Next::Member(member) => member,
                 Next::Round => {
+                    pauses.pause().await;
+                    continue;
+                }
+                // 1. A member breaks one connection, for whatever reason, and is down.
+                // 2. Until somebody has looked again, which is soon, there is nobody.
+                // 3. Were reads refused meanwhile, a member that is well would cost some.
+                Next::Nobody if looks < LOOKS_MAX => {
+                    looks += 1;
                     pauses.pause().await;
                     continue;
                 }

@@ -19,7 +19,8 @@ use std::time::Duration;
 /// what it can answer. All members of a cluster that lost its majority are unready, and
 /// read from their source meanwhile; to refuse in their place would make an outage of it.
 /// One that drains would only be kept from ending, and one that is down cannot answer: if
-/// there is nobody else, a request is refused at once.
+/// there is nobody else, a write is refused at once, and a read when there is still nobody
+/// a moment later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// Nobody has looked yet.
