@@ -198,5 +198,5 @@ fn pieces_that_end_before_their_sum_do_not_look_whole() {
     let came = client.rest();
     let told = String::from_utf8_lossy(&came);
     assert!(!told.contains("chunked"), "chunks would have an end: {} bytes", came.len());
-    assert!(came.iter().filter(|byte| **byte == b'x').count() < 10_000, "it is not whole");
+    assert!(told.matches('x').count() < 10_000, "it is not whole");
 }

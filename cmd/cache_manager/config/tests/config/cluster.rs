@@ -121,7 +121,7 @@ mod built {
 
     fn balancer(text: &str) -> BalancerConfig {
         let folder = Folder::new();
-        folder.write(NAME, &format!("{BALANCER}{text}"));
+        folder.write(NAME, format!("{BALANCER}{text}"));
         let loaded = folder.load().expect("it is right");
         loaded.balancer().expect("it is right").expect("it is a load balancer")
     }
