@@ -13,7 +13,7 @@ use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use crate::exchange::{Tried, note_lost};
+use crate::exchange::Tried;
 use crate::member::{Counts, Member};
 use crate::outbound::Pseudonym;
 use crate::pool::Connection;
@@ -82,7 +82,6 @@ impl Inbound<'_> {
             let pieces = Pieces::new(incoming, connection, member, length, stall_max);
             return Tried::Answered(head.with_chunks(pieces));
         }
-        let is_fresh = connection.is_fresh;
         match timeout(stall_max, Limited::new(incoming, HELD_BYTES_MAX).collect()).await {
             Ok(Ok(body)) => {
                 connection.keep();
@@ -90,7 +89,7 @@ impl Inbound<'_> {
             }
             Ok(Err(error)) => {
                 log::debug!("member {}: an answer ended: {error}", member.address);
-                note_lost(member, is_fresh);
+                member.look_soon();
                 Tried::Lost
             }
             Err(_stalled) => {

@@ -90,7 +90,7 @@ impl Exchange<'_> {
                     }
                     None => {
                         log::debug!("member {}: {}", member.address, error.into_error());
-                        note_lost(member, connection.is_fresh);
+                        member.look_soon();
                         return Tried::Lost;
                     }
                 },
@@ -114,10 +114,4 @@ fn unsent(member: &Member, why: &NoConnection) -> Tried {
             Tried::Unsent
         }
     }
-}
-
-/// A connection broke without an answer. One that was idle may have been closed by a
-/// member that is well: then somebody is to look.
-pub(crate) fn note_lost(member: &Member, is_fresh: bool) {
-    if is_fresh { member.lose() } else { member.look_soon() }
 }

@@ -90,12 +90,19 @@ impl Member {
         health.lose();
         self.tell(&health);
         drop(health);
+        self.pool.clear();
         self.look_soon();
     }
 
-    /// Has somebody look at it: something is strange.
+    /// Has somebody look at it: it broke off a connection, or is late. That alone does not
+    /// make it one that is down:
+    ///
+    /// 1. There is a request that no member can stand: each closes its connection.
+    /// 2. Somebody sends it, and it is asked of one member after the other.
+    /// 3. Were each of them down then, one client took them all away from all others.
+    ///
+    /// Of a process that died the next connection is refused, and so is the look.
     pub(crate) fn look_soon(&self) {
-        self.pool.clear();
         self.wanted.notify_one();
     }
 

@@ -57,8 +57,8 @@ struct Idle {
 /// under way on it ends.
 pub(crate) struct Connection {
     pub(crate) sender: Sender,
-    /// Whether nothing was sent on it before: what goes wrong with one that was idle says
-    /// little of the member.
+    /// Whether nothing was sent on it before: one that was idle the member may just be
+    /// closing.
     pub(crate) is_fresh: bool,
     pool: Arc<Pool>,
     permit: OwnedSemaphorePermit,

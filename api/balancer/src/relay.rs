@@ -113,7 +113,7 @@ impl Relay {
                     pauses.pause().await;
                     continue;
                 }
-                // 1. A member breaks one connection, for whatever reason, and is down.
+                // 1. A member refuses one connection, for whatever reason, and is down.
                 // 2. Until somebody has looked again, which is soon, there is nobody.
                 // 3. Were reads refused meanwhile, a member that is well would cost some.
                 Next::Nobody if looks < LOOKS_MAX => {

@@ -1,6 +1,9 @@
 //! Who is asked, by what is known of each.
 
 use std::net::TcpListener;
+use std::time::Duration;
+
+use distcache_balancer::BalancerConfig;
 
 use crate::support::{Does, Member, before, config, path, serve};
 
@@ -83,4 +86,22 @@ fn the_balancer_is_ready_while_a_member_is_and_until_it_drains() {
     served.readiness.drain();
     assert!(served.get("/readyz").is_problem(503, "DC-114"));
     assert_eq!(served.get("/livez").text(), "alive\n");
+}
+
+/// What one client sends takes no member away from the others.
+#[test]
+fn a_request_that_no_member_can_stand_makes_none_of_them_one_that_is_down() {
+    let broken = || Member::that(Does::Breaks(String::new()));
+    let (one, other) = (broken(), broken());
+    let look_every = Duration::from_mins(10);
+    let config = BalancerConfig { look_every, tries: 2, ..config(&[&one, &other]) };
+    let served = serve(&config);
+    for member in [&one, &other] {
+        served.until(member, "ready");
+    }
+    for _ in 0..8 {
+        assert_eq!(served.get(&path("a")).status, 502);
+        let standings = served.get("/v1/balancer").text();
+        assert_eq!(standings.matches("\"ready\"").count(), 2, "{standings}");
+    }
 }
