@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use distcache_config::Loaded;
 use distcache_http::doors::{self, Door, OpenError};
-use distcache_http::{Limits, Routes};
+use distcache_http::{Limits, Service};
 
 /// The certificate that the door shows, which may be another one after a reload.
 #[cfg(feature = "hyper")]
@@ -19,13 +19,13 @@ pub(crate) struct Shown;
 pub(crate) fn open(
     loaded: &Loaded,
     listener: TcpListener,
-    routes: Routes,
+    service: impl Service,
     limits: &Limits,
 ) -> Result<(Door, Shown), OpenError> {
     let tls = loaded.certificate().cloned().map(doors::Tls::new);
     let door = match &tls {
-        Some(tls) => doors::open_secured(listener, routes, limits, tls)?,
-        None => doors::open(loaded.config().http_server(), listener, routes, limits)?,
+        Some(tls) => doors::open_secured(listener, service, limits, tls)?,
+        None => doors::open(loaded.config().http_server(), listener, service, limits)?,
     };
     Ok((door, Shown(tls)))
 }
@@ -35,10 +35,10 @@ pub(crate) fn open(
 pub(crate) fn open(
     loaded: &Loaded,
     listener: TcpListener,
-    routes: Routes,
+    service: impl Service,
     limits: &Limits,
 ) -> Result<(Door, Shown), OpenError> {
-    let door = doors::open(loaded.config().http_server(), listener, routes, limits)?;
+    let door = doors::open(loaded.config().http_server(), listener, service, limits)?;
     Ok((door, Shown))
 }
 

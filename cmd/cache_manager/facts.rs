@@ -47,6 +47,9 @@ impl Facts<'_> {
             let names: Vec<_> = self.loaded.config().keyspaces().collect();
             line(f, "keyspaces", names.join(", "))?;
         }
+        if self.loaded.config().is_balancer() {
+            return line(f, "load balancer", self.loaded.config().balanced());
+        }
         line(f, "data nodes", data_nodes)?;
         line(f, "capacity", format_args!("{}, overhead included", Size(capacity_bytes)))?;
         match entries_max {
@@ -111,6 +114,9 @@ impl Facts<'_> {
             let (code, exposed, remedy) =
                 (codes::EXPOSED, codes::EXPOSED.meaning(), codes::EXPOSED.remedy());
             line(f, "unsafe", format_args!("{code} {exposed} {remedy} (--insecure)"))?;
+        }
+        if self.loaded.config().sends_in_the_clear() {
+            line(f, "unsafe", "nodes are asked in the clear, tokens and values too (--tls-ca)")?;
         }
         if self.server() == doors::Kind::TinyHttp {
             let text = "tiny_http has no other limits: a hostile client can end this process";

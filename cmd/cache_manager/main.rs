@@ -1,7 +1,8 @@
 //! The distcache server: settings, engine, door, and an orderly end; and the
-//! commands that ask one that runs.
+//! commands that ask one that runs. Or, before nodes, a load balancer behind the door.
 #![forbid(unsafe_code)]
 
+mod balance;
 mod bulk_command;
 mod bulk_flags;
 #[cfg(feature = "certs")]
@@ -25,13 +26,17 @@ mod tokens;
 
 use std::fmt::Display;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::thread;
 
 use distcache::{Engine, codes};
 use distcache_config::{Config, Faults, Inputs, Loaded};
-use distcache_http::{Access, History, OriginPolicy, Readiness, Routes, largest_value};
+use distcache_http::doors::Door;
+use distcache_http::{
+    Access, Front, History, Limits, OriginPolicy, Readiness, Routes, Service, largest_value,
+};
+use door::Shown;
 use facts::Facts;
 use failure::{Failure, with_causes};
 use flags::Task;
@@ -97,21 +102,21 @@ fn serve(inputs: Inputs) -> Result<(), Failure> {
     let http = listener.local_addr();
     let http = http.map_err(|error| Failure::to_start(codes::ADDRESS_UNAVAILABLE, error))?;
     let membership = Membership::of(&loaded, http)?;
-    let engine = loaded.start(membership.join(export.engine())).map_err(Faults::from)?;
-    let limits = config.limits(largest_value(&engine));
+    let engine = engine(&loaded, &membership, &export)?;
+    let limits = limits(config, engine.as_ref());
     let readiness = readiness(config);
-    let routes = routes(config, &listener, &engine)?;
-    let routes = routes.readiness(readiness.clone()).access(access.clone());
-    let routes = export.routes(routes);
-    let (door, shown) = door::open(&loaded, listener, routes, &limits)
-        .map_err(|error| Failure::to_start(error.code(), with_causes(&error)))?;
+    let before = Before { loaded: &loaded, access: &access, readiness: &readiness, http };
+    let (door, shown) = match &engine {
+        Some(engine) => before.cache(listener, engine, &export, &limits)?,
+        None => before.balancer(listener, &limits)?,
+    };
     tell(&Facts {
         address: door.local_addr(),
         is_open: access.is_open(),
         file: inputs.file.as_deref(),
         loaded: &loaded,
         limits: &limits,
-        cluster: membership.told(&engine),
+        cluster: engine.as_ref().and_then(|engine| membership.told(engine)),
     });
     let place = Place::own(door.local_addr(), config.is_secured());
     let place = place.map_err(|error| Failure::to_start(codes::NOT_READY, error))?;
@@ -130,7 +135,8 @@ fn serve(inputs: Inputs) -> Result<(), Failure> {
     let config = settings.loaded.config();
     thread::sleep(config.drain_delay());
     let drained = door.shutdown(config.shutdown_timeout());
-    let closed = settings.engine.shutdown(config.shutdown_timeout());
+    let engine = settings.engine;
+    let closed = engine.map_or(Ok(()), |engine| engine.shutdown(config.shutdown_timeout()));
     // Last of all: it tells of the others too.
     export.end();
     drained.map_err(|error| Failure::to_end(error.code(), &error))?;
@@ -150,18 +156,78 @@ fn access(config: &Config) -> Result<Access, Failure> {
     Ok(access)
 }
 
-fn routes(config: &Config, listener: &TcpListener, engine: &Engine) -> Result<Routes, Failure> {
-    let unavailable = |error| Failure::to_start(codes::ADDRESS_UNAVAILABLE, error);
-    let mut origins = OriginPolicy::listening_on(listener.local_addr().map_err(unavailable)?);
-    for origin in config.allow_origin() {
-        origins = origins.allow_origin(origin);
+/// The engine; none of a load balancer.
+fn engine(
+    loaded: &Loaded,
+    membership: &Membership,
+    export: &Export,
+) -> Result<Option<Engine>, Failure> {
+    if loaded.config().is_balancer() {
+        return Ok(None);
     }
-    for host in config.allow_host() {
-        origins = origins.allow_host(host);
+    let engine = loaded.start(membership.join(export.engine())).map_err(Faults::from)?;
+    Ok(Some(engine))
+}
+
+/// What the door keeps to. What values a load balancer's nodes take it does not know: one
+/// that is too large for them they refuse.
+fn limits(config: &Config, engine: Option<&Engine>) -> Limits {
+    let default = || config.value_bytes_max().unwrap_or(Limits::default().body_bytes as u64);
+    config.limits(engine.map_or_else(default, largest_value))
+}
+
+/// What is there before the door is opened.
+struct Before<'a> {
+    loaded: &'a Loaded,
+    access: &'a Access,
+    readiness: &'a Readiness,
+    http: SocketAddr,
+}
+
+impl Before<'_> {
+    /// Opens the door to an engine.
+    fn cache(
+        &self,
+        listener: TcpListener,
+        engine: &Engine,
+        export: &Export,
+        limits: &Limits,
+    ) -> Result<(Door, Shown), Failure> {
+        let history = History::start(engine);
+        let history = history.map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
+        let routes = Routes::new(engine.clone(), self.origins())
+            .history(history)
+            .slow_after(self.loaded.config().slow_after())
+            .readiness(self.readiness.clone())
+            .access(self.access.clone());
+        self.open(listener, export.routes(routes), limits)
     }
-    let history = History::start(engine);
-    let history = history.map_err(|error| Failure::to_start(codes::SPAWN_FAILED, error))?;
-    Ok(Routes::new(engine.clone(), origins).history(history).slow_after(config.slow_after()))
+
+    /// Opens the door to a load balancer.
+    fn balancer(&self, listener: TcpListener, limits: &Limits) -> Result<(Door, Shown), Failure> {
+        let front = Front::new(self.origins())
+            .slow_after(self.loaded.config().slow_after())
+            .access(self.access.clone());
+        let balancer = balance::start(self.loaded, front, self.readiness.clone())?;
+        self.open(listener, balancer, limits)
+    }
+
+    fn open(
+        &self,
+        listener: TcpListener,
+        service: impl Service,
+        limits: &Limits,
+    ) -> Result<(Door, Shown), Failure> {
+        let opened = door::open(self.loaded, listener, service, limits);
+        opened.map_err(|error| Failure::to_start(error.code(), with_causes(&error)))
+    }
+
+    fn origins(&self) -> OriginPolicy {
+        let config = self.loaded.config();
+        let origins = OriginPolicy::listening_on(self.http);
+        let origins = config.allow_origin().into_iter().fold(origins, OriginPolicy::allow_origin);
+        config.allow_host().into_iter().fold(origins, OriginPolicy::allow_host)
+    }
 }
 
 fn readiness(config: &Config) -> Readiness {
@@ -175,6 +241,8 @@ fn tell_ready(place: &Place, config: &Config, readiness: &Readiness) -> Result<(
     // them: who waits for that asks.
     let (path, asked, is_so) = if config.is_node() {
         ("livez", ready::answers(place, ready::PATIENCE), "ready when it is one of its cluster")
+    } else if config.is_balancer() {
+        ("livez", ready::answers(place, ready::PATIENCE), "ready when one of its nodes is")
     } else if readiness.waits_for_warm_keys() {
         ("livez", ready::answers(place, ready::PATIENCE), "ready when its keys are warm")
     } else {

@@ -13,7 +13,8 @@ use crate::{notify, tokens};
 pub(crate) struct Settings {
     pub(crate) inputs: Inputs,
     pub(crate) loaded: Loaded,
-    pub(crate) engine: Engine,
+    /// None of a load balancer.
+    pub(crate) engine: Option<Engine>,
     pub(crate) access: Access,
     pub(crate) shown: Shown,
     pub(crate) membership: Membership,
@@ -41,7 +42,10 @@ impl Settings {
     fn replaced(&mut self) -> Result<Changes, String> {
         let next = self.loaded.read_again(&self.inputs).map_err(|faults| faults.to_string())?;
         let tokens = tokens::read(next.config()).map_err(|failure| failure.to_string())?;
-        let taken = next.take_over(&self.loaded, &self.engine);
+        let taken = match &self.engine {
+            Some(engine) => next.take_over(&self.loaded, engine),
+            None => Ok(next.without_engine()),
+        };
         let (loaded, mut changes) = taken.map_err(|fault| fault.to_string())?;
         // They were taken by a list of their own before.
         self.access.replace(tokens).map_err(|error| error.to_string())?;

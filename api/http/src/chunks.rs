@@ -20,6 +20,14 @@ pub enum Body {
 pub trait Chunks: Send + 'static {
     /// The next piece, which is not empty; none at the end.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+
+    /// How many bytes are still to come, where that is known: the hyper door announces
+    /// them, and pieces that end before are an answer that was cut off. One that has an
+    /// end is sent to that end also when that door closes. By default nobody knows; the
+    /// `tiny_http` door never asks.
+    fn bytes_left(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Body {

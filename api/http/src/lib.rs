@@ -15,6 +15,8 @@
 //!   other sites out, [`Access`] knows the tokens, [`Readiness`] is what `/readyz`
 //!   says. [`History`] is what `/v1/status` tells of the last hour, [`DoorWatch`]
 //!   what `/v1/limits` does of a door's bounds.
+//! - [`Front`] is what a service without an engine needs of these, and [`Aim`] what it
+//!   can tell of a request: the load balancer is one.
 //! - [`Serve`] is all of that in one call, for a program that has its engine within it:
 //!   `Engine::builder().serve("127.0.0.1:8080")`.
 //! - [`Problem`] is every error a client sees: RFC 9457, with a stable code of
@@ -70,7 +72,7 @@ mod readiness;
 pub use readiness::Readiness;
 
 mod observe;
-pub use observe::{DoorWatch, History};
+pub use observe::{DoorWatch, Family, History, Labels};
 
 pub use openapi::OPENAPI;
 
@@ -80,7 +82,10 @@ mod otel;
 pub use otel::Tracing;
 
 mod routes;
-pub use routes::{Operation, ROOT_KEYSPACE, ROUTES, Route, Routes};
+pub use routes::{Aim, AimedKey, Operation, ROOT_KEYSPACE, ROUTES, Route, Routes};
+
+mod front;
+pub use front::Front;
 
 pub mod guard;
 

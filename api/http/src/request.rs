@@ -91,7 +91,7 @@ impl Method {
     }
 }
 
-/// The headers that any handler here reads.
+/// The headers that any service here reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeaderName {
     /// `Accept`
@@ -100,6 +100,8 @@ pub enum HeaderName {
     Authorization,
     /// `Cache-Control`
     CacheControl,
+    /// `Connection`
+    Connection,
     /// `Content-Type`
     ContentType,
     /// `Host`
@@ -116,15 +118,18 @@ pub enum HeaderName {
     Traceparent,
     /// `Tracestate`
     Tracestate,
+    /// `Via`
+    Via,
 }
 
 impl HeaderName {
     /// Each of them, in the order of their numbers.
     #[cfg(feature = "hyper")]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Accept,
         Self::Authorization,
         Self::CacheControl,
+        Self::Connection,
         Self::ContentType,
         Self::Host,
         Self::IfMatch,
@@ -133,6 +138,7 @@ impl HeaderName {
         Self::SecFetchSite,
         Self::Traceparent,
         Self::Tracestate,
+        Self::Via,
     ];
 
     /// The name in lower case.
@@ -141,6 +147,7 @@ impl HeaderName {
             Self::Accept => "accept",
             Self::Authorization => "authorization",
             Self::CacheControl => "cache-control",
+            Self::Connection => "connection",
             Self::ContentType => "content-type",
             Self::Host => "host",
             Self::IfMatch => "if-match",
@@ -149,6 +156,7 @@ impl HeaderName {
             Self::SecFetchSite => "sec-fetch-site",
             Self::Traceparent => "traceparent",
             Self::Tracestate => "tracestate",
+            Self::Via => "via",
         }
     }
 }

@@ -147,6 +147,12 @@ codes! {
     KEYSPACE_OF_ROOT = 235, "The keyspace `default` is behind `/` and cannot be removed.", "Forget what it holds: POST /v1/keyspaces/default/clear.";
     STREAMS_FULL = 236, "As many streams of events are open as the server takes.", "Close one, or retry after the time in `Retry-After`.";
 
+    // Of a load balancer.
+    NO_MEMBER = 237, "No member of the cluster can be asked now; nothing has changed.", "Retry after the time in `Retry-After`; if it stays so, look at GET /v1/balancer, and see that the members run.";
+    MEMBER_LOST = 238, "The member that was asked gave no whole answer that could be understood; the outcome of a write is unknown.", "Read the key to see which value it has, and do it again if need be.";
+    MEMBERS_LATE = 239, "No member has answered within the time of a request; the outcome of a write is unknown.", "Read the key to see which value it has, and retry; raise `--request-timeout` if it happens often.";
+    BALANCER_LOOP = 240, "The request has come back to the load balancer that sent it.", "See that `--nodes` names members, and not the balancer itself.";
+
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";
     ADDRESS_UNAVAILABLE = 302, "The address cannot be listened on.", "Choose another with `--listen` or `--port`, or end the program that holds it.";

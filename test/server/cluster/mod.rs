@@ -2,6 +2,8 @@
 
 #[cfg(feature = "nats")]
 mod announced;
+
+mod balancer;
 mod ends;
 mod fleet;
 mod page;

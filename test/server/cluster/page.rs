@@ -3,7 +3,7 @@
 use super::Fleet;
 use super::fleet::{COUNT, free_ports};
 use crate::readme::{Example, examples, with_node_0};
-use crate::support::{Curl, Process, eventually, text_of};
+use crate::support::{Curl, Process, Server, eventually, text_of};
 
 /// The ports of the README.
 const SHOWN: [&str; COUNT] = ["8081", "8082", "8083"];
@@ -26,18 +26,18 @@ fn the_three_terminals_show_what_the_page_says() {
     let (before, after) = (&rest[..at], &rest[at + 1..]);
     assert!(!before.is_empty() && !after.is_empty());
     for one in before {
-        run(one, &fleet);
+        run(one, |host| asked(host, &fleet));
     }
     fleet.server(0).signal("KILL");
     fleet.take(0).wait();
     fleet.settle();
     for one in after {
-        run(one, &fleet);
+        run(one, |host| asked(host, &fleet));
     }
 }
 
 /// Starts a program as the page does, on other ports.
-fn start(command: &str, ports: &[String; COUNT]) -> Process {
+pub(super) fn start(command: &str, ports: &[String; COUNT]) -> Process {
     let of = |text: &str| {
         SHOWN
             .iter()
@@ -48,12 +48,18 @@ fn start(command: &str, ports: &[String; COUNT]) -> Process {
     Process::start(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn run(example: &Example<'_>, fleet: &Fleet) {
+/// The server that is at a host and port of the page.
+fn asked<'a>(host: &str, fleet: &'a Fleet) -> &'a Server {
+    let at = SHOWN.iter().position(|port| host.ends_with(port)).expect("one of three");
+    fleet.server(at)
+}
+
+/// Sends what the page shows to whom it shows.
+pub(super) fn run<'a>(example: &Example<'_>, asked: impl Fn(&str) -> &'a Server) {
     let Example { command, output } = example;
     let curl = Curl::parse(command);
-    let at = SHOWN.iter().position(|port| curl.host().ends_with(port)).expect("one of three");
     let reply = eventually("it answers", || {
-        let reply = curl.send_to(fleet.server(at));
+        let reply = curl.send_to(asked(curl.host()));
         (reply.status != 503).then_some(reply)
     });
     let shown = with_node_0(reply.text());

@@ -20,6 +20,7 @@ pub use history::History;
 pub(crate) use history::{Past, WINDOWS};
 
 pub(crate) mod metrics;
+pub use metrics::{Family, Labels};
 
 mod observer;
 pub(crate) use observer::Observer;

@@ -52,11 +52,23 @@ impl Observer {
         response: &Response,
         took: Duration,
     ) {
-        let operation = Operation::of(request);
-        self.meter.note(operation, Outcome::of_status(response.status()), took);
+        self.count(request, response, took);
         if self.slow.is_slow(took) {
             self.slow.tell(|| describe(engine, request, response, took));
         }
+    }
+
+    /// A request was answered where there is no engine that could hash its key.
+    pub(crate) fn note_answered(&self, request: &Request<'_>, response: &Response, took: Duration) {
+        self.count(request, response, took);
+        if self.slow.is_slow(took) {
+            self.slow.tell(|| outline(request, response, took));
+        }
+    }
+
+    fn count(&self, request: &Request<'_>, response: &Response, took: Duration) {
+        let (operation, outcome) = (Operation::of(request), Outcome::of_status(response.status()));
+        self.meter.note(operation, outcome, took);
     }
 }
 
@@ -64,15 +76,22 @@ impl Observer {
 /// how it was come by.
 #[cold]
 fn describe(engine: &Engine, request: &Request<'_>, response: &Response, took: Duration) -> String {
+    let mut line = outline(request, response, took);
+    if let Some((keyspace, hash)) = subject(engine, request) {
+        write!(line, ", keyspace {keyspace:?}, key hash {hash:016x}")
+            .expect("a String takes all text");
+    }
+    line
+}
+
+/// The operation, how long it took, and how the answer was come by.
+#[cold]
+fn outline(request: &Request<'_>, response: &Response, took: Duration) -> String {
     let (operation, status) = (Operation::of(request).name(), response.status());
     let mut line = format!("{operation}, {status}, {} ms", took.as_millis());
     let how = response.headers().iter().find(|(name, _)| *name == "cache-status");
     if let Some((_, how)) = how {
         write!(line, ", {how}").expect("a String takes all text");
-    }
-    if let Some((keyspace, hash)) = subject(engine, request) {
-        write!(line, ", keyspace {keyspace:?}, key hash {hash:016x}")
-            .expect("a String takes all text");
     }
     line
 }

@@ -1,6 +1,7 @@
 //! The paths of the cache.
 
 mod admin;
+mod aim;
 mod cachely;
 mod entry;
 mod failure;
@@ -31,9 +32,11 @@ use crate::{
     Response, Right, Service,
 };
 use admin::OfAdmin;
+pub use aim::{Aim, AimedKey};
 use cachely::OfCachely;
 use place::Place;
 pub use table::{Operation, ROUTES, Route};
+pub(crate) use v1::limits::of_bounds as limits;
 
 /// The keyspace that `/` reads and writes.
 pub const ROOT_KEYSPACE: &str = "default";
@@ -289,19 +292,6 @@ impl Routes {
         scraped.map_err(|error| failure::problem(&error))
     }
 
-    /// Lets in who may do what is asked; or may read, where there is nothing to do.
-    fn check(&self, request: &Request<'_>) -> Result<(), Problem> {
-        self.origins.check(request)?;
-        if request.method == Method::Options {
-            return Ok(());
-        }
-        let operation = route_of(request).and_then(|route| route.operation(request.method));
-        match operation.map_or(Some(Right::Read), |operation| operation.right) {
-            Some(right) => self.access.check(request, right),
-            None => Ok(()),
-        }
-    }
-
     fn check_not_draining(&self) -> Result<(), Problem> {
         let is_draining = self.readiness.is_draining();
         if is_draining { Err(Problem::new(503, codes::DRAINING)) } else { Ok(()) }
@@ -310,7 +300,7 @@ impl Routes {
 
 impl Service for Routes {
     fn admit(&self, request: &Request<'_>) -> Result<(), Problem> {
-        let admitted = self.check(request);
+        let admitted = check(&self.origins, &self.access, request);
         admitted.inspect_err(|problem| self.observer.note_refused(request, problem.status()))
     }
 
@@ -323,6 +313,23 @@ impl Service for Routes {
 
     fn door_watch(&self) -> Arc<DoorWatch> {
         Arc::clone(&self.observer.door)
+    }
+}
+
+/// Lets in who may do what is asked; or may read, where there is nothing to do.
+pub(crate) fn check(
+    origins: &OriginPolicy,
+    access: &Access,
+    request: &Request<'_>,
+) -> Result<(), Problem> {
+    origins.check(request)?;
+    if request.method == Method::Options {
+        return Ok(());
+    }
+    let operation = route_of(request).and_then(|route| route.operation(request.method));
+    match operation.map_or(Some(Right::Read), |operation| operation.right) {
+        Some(right) => access.check(request, right),
+        None => Ok(()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The doors, tested through sockets.
 
+#[cfg(feature = "hyper")]
+mod announced;
 mod defence;
 #[cfg(feature = "hyper")]
 mod direct;

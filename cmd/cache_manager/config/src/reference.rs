@@ -21,7 +21,7 @@ setting that holds, with where it comes from.
   `ms`, `s`, `m`, `h` and `d`. A path that is relative begins at the folder of the file.
 * **Names that are unknown are errors**, in the file and in the environment.
   (`DISTCACHE_*` that is like no setting is left alone: others use that prefix too.)
-* **Variables**: a setting of the first six tables is in the last column. One of a
+* **Variables**: a setting of the first seven tables is in the last column. One of a
   keyspace is `DISTCACHE_KEYSPACES__USERS__TTL`, one of its source
   `DISTCACHE_KEYSPACES__USERS__SOURCE__CONNECTIONS`. The case of a keyspace's name
   does not matter there; what is no letter or digit in it is written `_`.
@@ -62,10 +62,16 @@ fn about(section: Section) -> &'static str {
         Section::Server => "Where the server listens, and how it ends.",
         Section::Cluster => {
             "Nodes that share their keys: each owns a part of them, and answers for all. Only a \
-             node (`mode = \"node\"`) takes the other settings. The nodes prove to each other who \
+             node (`mode = \"node\"`) takes the other settings; a load balancer takes `nodes`. The nodes prove to each other who \
              they are with `tls_cert`, `tls_key` and `tls_ca` of `[server]`, if all three are \
              given; without them they listen for each other on loopback addresses only, unless \
              `insecure` is said."
+        }
+        Section::Balancer => {
+            "A load balancer (`mode = \"load_balancer\"`) passes requests on to the HTTP servers of \
+             the `nodes` of `[cluster]`, and holds nothing itself. It takes `[server]`, where \
+             `tls_ca` says that the nodes speak HTTPS, and by whose word they are believed; \
+             `[limits]`, `[log]`, and `max_value` of `[engine]`."
         }
         Section::Engine => {
             "Memory and data nodes; `max_entries`, `max_value` and `eviction` are what every \

@@ -82,6 +82,11 @@ impl Next {
         self.loaded.config()
     }
 
+    /// It holds, where there is no engine that could work by it.
+    pub fn without_engine(self) -> (Loaded, Changes) {
+        (self.loaded, self.changes)
+    }
+
     /// Lets the engine work by it, instead of by `before`: all of it, or nothing.
     /// Keyspaces that go, go last: that cannot be taken back, and all else can.
     ///

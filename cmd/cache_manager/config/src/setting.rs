@@ -10,6 +10,8 @@ pub enum Section {
     Server,
     /// `[cluster]`: who the other nodes are, and how they are reached.
     Cluster,
+    /// `[balancer]`: how a load balancer passes requests on.
+    Balancer,
     /// `[engine]`: memory and data nodes, and what every keyspace has unless it
     /// says otherwise.
     Engine,
@@ -155,6 +157,7 @@ impl Setting {
             Section::Keyspace | Section::Source | Section::Log => Reload::Live,
             Section::Server
             | Section::Cluster
+            | Section::Balancer
             | Section::Engine
             | Section::Limits
             | Section::Otel => Reload::Restart,

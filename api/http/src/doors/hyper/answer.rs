@@ -200,6 +200,7 @@ fn hypers_name(name: HeaderName) -> header::HeaderName {
         HeaderName::Accept => header::ACCEPT,
         HeaderName::Authorization => header::AUTHORIZATION,
         HeaderName::CacheControl => header::CACHE_CONTROL,
+        HeaderName::Connection => header::CONNECTION,
         HeaderName::ContentType => header::CONTENT_TYPE,
         HeaderName::Host => header::HOST,
         HeaderName::IfMatch => header::IF_MATCH,
@@ -208,5 +209,6 @@ fn hypers_name(name: HeaderName) -> header::HeaderName {
         HeaderName::SecFetchSite => SEC_FETCH_SITE,
         HeaderName::Traceparent => TRACEPARENT,
         HeaderName::Tracestate => TRACESTATE,
+        HeaderName::Via => header::VIA,
     }
 }

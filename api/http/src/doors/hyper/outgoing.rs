@@ -22,7 +22,7 @@ pub(super) struct Outgoing {
 enum Pieces {
     /// One piece, handed over whole; none when it was.
     Whole(Option<Piece>),
-    /// Pieces as they come, until the door closes.
+    /// Pieces as they come; until the door closes, if nobody knows how many.
     Chunks(Box<dyn Chunks>, Arc<Drain>),
 }
 
@@ -57,9 +57,9 @@ impl Outgoing {
         Self { _ended: Some(Ended(Arc::clone(ended))), ..self }
     }
 
-    /// Whether it is made while it is sent.
+    /// Whether it is made while it is sent, and has no end that is known.
     pub(super) fn is_stream(&self) -> bool {
-        matches!(self.pieces, Pieces::Chunks(..))
+        matches!(&self.pieces, Pieces::Chunks(chunks, _) if chunks.bytes_left().is_none())
     }
 }
 
@@ -75,7 +75,11 @@ impl Body for Outgoing {
         match &mut self.get_mut().pieces {
             Pieces::Whole(piece) => Poll::Ready(piece.take().map(data)),
             // The connection's task is woken when the door closes, and asks here.
-            Pieces::Chunks(_, drain) if drain.is_started() => Poll::Ready(None),
+            Pieces::Chunks(chunks, drain)
+                if drain.is_started() && chunks.bytes_left().is_none() =>
+            {
+                Poll::Ready(None)
+            }
             Pieces::Chunks(chunks, _) => {
                 let next = ready!(chunks.poll_next(cx));
                 Poll::Ready(next.map(|bytes| data(Piece { bytes, _reservation: None })))
@@ -92,7 +96,9 @@ impl Body for Outgoing {
             Pieces::Whole(piece) => {
                 SizeHint::with_exact(piece.as_ref().map_or(0, |piece| piece.bytes.len() as u64))
             }
-            Pieces::Chunks(..) => SizeHint::default(),
+            Pieces::Chunks(chunks, _) => {
+                chunks.bytes_left().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the doors and the process tell.
 
-use super::Family;
+use distcache::Bound;
+
+use super::{Family, Labels};
 use crate::observe::{Observer, Outcome};
 
 pub(super) fn families(observer: &Observer) -> Vec<Family> {
@@ -23,4 +25,22 @@ pub(super) fn families(observer: &Observer) -> Vec<Family> {
     let mut build = Family::gauge("build", "Always 1; its labels tell what runs");
     build.measure(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1);
     vec![requests, times, refused, up, build]
+}
+
+pub(super) fn of_bounds(bounds: impl Iterator<Item = Bound>) -> [Family; 4] {
+    let mut max = Family::gauge("limit", "A bound");
+    let mut used = Family::gauge("limit_used", "How much of a bound is used");
+    let mut peak = Family::gauge("limit_peak", "The most that was used of a bound");
+    let mut reached = Family::counter("limit_reached", "How often a bound was reached");
+    for bound in bounds {
+        let labels = || -> Labels {
+            let keyspace = bound.keyspace.iter().map(|name| ("keyspace", name.clone()));
+            [("limit", bound.name.to_owned())].into_iter().chain(keyspace).collect()
+        };
+        max.measure(labels(), bound.max);
+        bound.used.into_iter().for_each(|amount| used.measure(labels(), amount));
+        bound.peak.into_iter().for_each(|amount| peak.measure(labels(), amount));
+        reached.count(labels(), bound.reached);
+    }
+    [max, used, peak, reached]
 }

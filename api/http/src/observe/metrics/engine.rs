@@ -1,7 +1,8 @@
 //! What the engine tells: of each keyspace, its nodes, its topics and its bounds.
 
-use distcache::{Bound, BreakerState, Engine, Error, Keyspace, KeyspaceStats};
+use distcache::{BreakerState, Engine, Error, Keyspace, KeyspaceStats};
 
+use super::doors::of_bounds;
 use super::family::Labels;
 use super::{Family, is_gone};
 use crate::cluster::{self, Members};
@@ -229,22 +230,4 @@ fn of_topics(engine: &Engine) -> [Family; 3] {
         missed.count(labels(), lag.missed);
     }
     [subscribers, waiting, missed]
-}
-
-fn of_bounds(bounds: impl Iterator<Item = Bound>) -> [Family; 4] {
-    let mut max = Family::gauge("limit", "A bound");
-    let mut used = Family::gauge("limit_used", "How much of a bound is used");
-    let mut peak = Family::gauge("limit_peak", "The most that was used of a bound");
-    let mut reached = Family::counter("limit_reached", "How often a bound was reached");
-    for bound in bounds {
-        let labels = || -> Labels {
-            let keyspace = bound.keyspace.iter().map(|name| ("keyspace", name.clone()));
-            [("limit", bound.name.to_owned())].into_iter().chain(keyspace).collect()
-        };
-        max.measure(labels(), bound.max);
-        bound.used.into_iter().for_each(|amount| used.measure(labels(), amount));
-        bound.peak.into_iter().for_each(|amount| peak.measure(labels(), amount));
-        reached.count(labels(), bound.reached);
-    }
-    [max, used, peak, reached]
 }

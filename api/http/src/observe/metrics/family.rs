@@ -9,15 +9,15 @@ use prometheus_client::metrics::MetricType;
 
 /// A name, what it means, and its value for each set of labels.
 #[derive(Debug, Clone)]
-pub(crate) struct Family {
+pub struct Family {
     name: &'static str,
     help: &'static str,
     kind: MetricType,
     samples: Vec<(Labels, Value)>,
 }
 
-/// Few, and each with few values.
-pub(crate) type Labels = Vec<(&'static str, String)>;
+/// Names and values: few, and each with few values.
+pub type Labels = Vec<(&'static str, String)>;
 
 #[derive(Debug, Clone)]
 enum Value {
@@ -29,12 +29,12 @@ enum Value {
 
 impl Family {
     /// What only grows. `_total` is added to the name.
-    pub(crate) fn counter(name: &'static str, help: &'static str) -> Self {
+    pub fn counter(name: &'static str, help: &'static str) -> Self {
         Self { name, help, kind: MetricType::Counter, samples: Vec::new() }
     }
 
     /// What goes up and down.
-    pub(crate) fn gauge(name: &'static str, help: &'static str) -> Self {
+    pub fn gauge(name: &'static str, help: &'static str) -> Self {
         Self { name, help, kind: MetricType::Gauge, samples: Vec::new() }
     }
 
@@ -43,12 +43,14 @@ impl Family {
         Self { name, help, kind: MetricType::Histogram, samples: Vec::new() }
     }
 
-    pub(crate) fn count(&mut self, labels: Labels, count: u64) {
+    /// One more sample of a counter.
+    pub fn count(&mut self, labels: Labels, count: u64) {
         self.samples.push((labels, Value::Counter(count)));
     }
 
+    /// One more sample of a gauge.
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-    pub(crate) fn measure(&mut self, labels: Labels, measured: u64) {
+    pub fn measure(&mut self, labels: Labels, measured: u64) {
         self.samples.push((labels, Value::Gauge(measured as f64)));
     }
 

@@ -20,8 +20,12 @@ pub(in crate::routes) async fn report(
     let mut doors = observer.door.bounds();
     doors.push(events.bound());
     doors.push(Bound::new("batch_keys", "keys", batch::KEYS_MAX as u64));
-    let limits = doors.iter().chain(&bounds).map(BoundView::of).collect();
-    Ok(document(&Limits { limits }))
+    Ok(of_bounds(doors.iter().chain(&bounds)))
+}
+
+/// The same of these bounds.
+pub(crate) fn of_bounds<'a>(bounds: impl Iterator<Item = &'a Bound>) -> Response {
+    document(&Limits { limits: bounds.map(BoundView::of).collect() })
 }
 
 #[derive(Serialize)]

@@ -1,21 +1,20 @@
 //! What of `[cluster]` goes together.
 
 use distcache::codes;
+use distcache_http::doors::Kind;
 
 use crate::config::{Config, conflict};
 use crate::fault::{Fault, Faults};
 use crate::setting::{Section, Setting};
 use crate::table;
-use crate::tables::default_of;
+use crate::tables::{View, default_of};
 
 pub(super) fn combinations(config: &Config, faults: &mut Faults) {
+    balancer(config, faults);
     let view = config.common(Section::Cluster);
-    // What is printed names every default, and is a configuration like any other.
-    let says_something = |setting: &&Setting| {
-        view.is_given(setting.name) && view.value(setting.name) != default_of(setting)
-    };
     let mut settings = table::settings(Section::Cluster).iter();
-    let Some(Setting { name: given, .. }) = settings.find(says_something) else { return };
+    let given = settings.find(|setting| says_something(view, setting));
+    let Some(Setting { name: given, .. }) = given else { return };
     if cfg!(not(feature = "cluster")) {
         faults.add(|| {
             let (code, what) = (codes::CLUSTER_NOT_BUILT, codes::CLUSTER_NOT_BUILT.meaning());
@@ -23,12 +22,55 @@ pub(super) fn combinations(config: &Config, faults: &mut Faults) {
         });
     } else if config.is_node() {
         of_a_node(config, faults);
+    } else if config.is_balancer() {
+        of_a_balancer(config, faults);
     } else {
         faults.add(|| {
             let what = format!("{given} is about a cluster, and the server is alone");
             conflict(&view.origin(given), what, "give --mode node, or leave this out")
         });
     }
+}
+
+/// What is about a load balancer says something only of one.
+fn balancer(config: &Config, faults: &mut Faults) {
+    let view = config.common(Section::Balancer);
+    let mut settings = table::settings(Section::Balancer).iter();
+    let given = settings.find(|setting| says_something(view, setting));
+    if let Some(Setting { name, .. }) = given.filter(|_| !config.is_balancer()) {
+        faults.add(|| {
+            let what = format!("{name} is about a load balancer, and the server is none");
+            conflict(&view.origin(name), what, "give --mode load_balancer, or leave this out")
+        });
+    }
+}
+
+/// Of a cluster it knows where the nodes are, and nothing else.
+fn of_a_balancer(config: &Config, faults: &mut Faults) {
+    let view = config.common(Section::Cluster);
+    let is_of_nodes = |setting: &&Setting| !["mode", "nodes"].contains(&setting.name);
+    let mut settings = table::settings(Section::Cluster).iter().filter(is_of_nodes);
+    if let Some(Setting { name, .. }) = settings.find(|setting| says_something(view, setting)) {
+        faults.add(|| {
+            let what = format!("{name} is about a node, and the server is a load balancer");
+            conflict(&view.origin(name), what, "name the nodes by --nodes, and leave this out")
+        });
+    }
+    if config.http_server() == Kind::TinyHttp {
+        faults.add(|| {
+            let origin = config.common(Section::Server).origin("http_server");
+            let what = "a load balancer calls nodes by the tasks of hyper".to_owned();
+            conflict(&origin, what, "use the server hyper")
+        });
+    }
+    #[cfg(feature = "cluster")]
+    faults.take(config.balancer());
+}
+
+/// Whether a setting is another than it would be anyway. What is printed names every
+/// default, and is a configuration like any other.
+fn says_something(view: View<'_>, setting: &Setting) -> bool {
+    view.is_given(setting.name) && view.value(setting.name) != default_of(setting)
 }
 
 fn of_a_node(config: &Config, faults: &mut Faults) {

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::origin::Origin;
 use crate::setting::Section;
-use crate::table::BEHIND;
+use crate::table::{self, BEHIND};
 use crate::tables::{Place, View};
 use crate::units::Size;
 
@@ -51,11 +51,25 @@ pub(crate) fn warnings(config: &Config) -> Vec<Fault> {
         }
     }
     found.extend(sum(config));
+    of_a_balancer(config, &mut found);
     found
 }
 
 fn idle(origin: &Origin, what: String, right: &str) -> Fault {
     Fault::new(origin, codes::SETTING_WITHOUT_EFFECT, what, right)
+}
+
+/// A load balancer has no cache.
+fn of_a_balancer(config: &Config, found: &mut Vec<Fault>) {
+    if !config.is_balancer() {
+        return;
+    }
+    let engine = config.common(Section::Engine);
+    let of_a_cache = table::settings(Section::Engine).iter().map(|setting| setting.name);
+    for name in of_a_cache.filter(|name| *name != "max_value" && engine.is_given(name)) {
+        let what = format!("{name} is about a cache, and a load balancer has none");
+        found.push(idle(&engine.origin(name), what, "give it to the nodes"));
+    }
 }
 
 fn of_a_keyspace(keyspace: View<'_>, source: Option<View<'_>>, found: &mut Vec<Fault>) {

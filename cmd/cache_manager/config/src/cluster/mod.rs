@@ -1,6 +1,8 @@
 //! This server's part in a cluster, as `[cluster]` says.
 
 #[cfg(feature = "cluster")]
+mod balancer;
+#[cfg(feature = "cluster")]
 mod membership;
 #[cfg(feature = "cluster")]
 pub use membership::{Membership, Proofs};
@@ -41,6 +43,24 @@ impl Config {
         self.common(Section::Cluster).text("mode").is_some_and(|mode| mode == table::NODE)
     }
 
+    /// Whether the server is a load balancer before nodes.
+    pub fn is_balancer(&self) -> bool {
+        self.common(Section::Cluster).text("mode").is_some_and(|mode| mode == table::BALANCER)
+    }
+
+    /// Whom a load balancer asks, and how, for the operator.
+    pub fn balanced(&self) -> String {
+        let how = self.common(Section::Balancer).fixed_text("balance");
+        let scheme = if self.tls_ca().is_some() { "https" } else { "http" };
+        format!("{how}, over {scheme}, to {}", self.nodes().join(", "))
+    }
+
+    /// Whether a load balancer asks nodes of other machines without TLS.
+    pub fn sends_in_the_clear(&self) -> bool {
+        let is_here = |node: &String| Place::of(node).is_some_and(|place| place.is_loopback());
+        self.is_balancer() && self.tls_ca().is_none() && !self.nodes().iter().all(is_here)
+    }
+
     /// Whether nodes prove to each other who they are.
     pub(crate) fn has_proofs(&self) -> bool {
         let server = self.common(Section::Server);
@@ -79,10 +99,15 @@ impl Config {
             let places = peers.iter().map(|peer| self.place("peers", peer));
             return places.collect::<Result<_, _>>().map(Others::Listed);
         }
-        let default = || table::NODES.split(',').map(str::to_owned).collect();
-        let nodes = view.list("nodes").unwrap_or_else(default);
+        let nodes = self.nodes();
         let places = nodes.iter().map(|node| self.peer_of(node));
         places.collect::<Result<_, _>>().map(Others::Listed)
+    }
+
+    /// Where the HTTP servers of the nodes are, as they were given.
+    pub(crate) fn nodes(&self) -> Vec<String> {
+        let default = || table::NODES.split(',').map(str::to_owned).collect();
+        self.common(Section::Cluster).list("nodes").unwrap_or_else(default)
     }
 
     /// Where others reach this server, if that is not where it listens.

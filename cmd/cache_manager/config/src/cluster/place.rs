@@ -38,13 +38,19 @@ impl Place {
 
     /// Whether this is where a process of this machine is that listens there.
     pub(super) fn is_at(&self, listen: SocketAddr) -> bool {
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        let ip = bare.parse::<IpAddr>().ok();
-        // A name is that of this machine, or of another one: only `localhost` says which.
-        let is_here = self.host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
         let listens_here = listen.ip().is_loopback() || listen.ip().is_unspecified();
-        let is_the_host = ip == Some(listen.ip()) || is_here && listens_here;
+        let is_the_host = self.ip() == Some(listen.ip()) || self.is_loopback() && listens_here;
         self.port == listen.port() && is_the_host
+    }
+
+    /// Whether this is on this machine, whatever listens there. A name is that of this
+    /// machine, or of another one: only `localhost` says which.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.ip().is_some_and(|ip| ip.is_loopback())
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 }
 

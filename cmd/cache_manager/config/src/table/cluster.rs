@@ -10,6 +10,9 @@ use crate::setting::{Kind, Preset, Section, Setting};
 pub(crate) const NODE: &str = "node";
 const ALONE: &str = "alone";
 
+/// What `mode` says of a server that passes requests on to nodes, and is none.
+pub(crate) const BALANCER: &str = "load_balancer";
+
 /// What `on_minority` says of members that go on without a majority.
 pub(crate) const SERVE: &str = "serve";
 const PASS_THROUGH: &str = "pass-through";
@@ -36,18 +39,18 @@ const fn setting(name: &'static str, kind: Kind, preset: Preset, meaning: &'stat
 pub(super) const SETTINGS: &[Setting] = &[
     setting(
         "mode",
-        Choice(&[ALONE, NODE]),
+        Choice(&[ALONE, NODE, BALANCER]),
         Fixed(ALONE),
-        "Whether the server is alone, or a node that shares its keys with others; a node listens \
-         on port 8081 if nothing else is said",
+        "Whether the server is alone, a node that shares its keys with others, or a load balancer \
+         before nodes; a node listens on port 8081 if nothing else is said",
     )
     .flag("mode", "MODE"),
     setting(
         "nodes",
         List,
         Told(NODES),
-        "Where the HTTP servers of all nodes are, this one included, HOST:PORT each with commas \
-         between; for each other they listen on that port + 10000",
+        "Where the HTTP servers of all nodes are, a node itself included, HOST:PORT each with \
+         commas between; for each other they listen on that port + 10000",
     )
     .because("a majority of them makes a cluster")
     .group(WHERE)

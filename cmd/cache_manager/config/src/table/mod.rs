@@ -1,6 +1,7 @@
 //! Every setting there is. What is not in these lists cannot be set; what is
 //! stands in the reference, in the help and in what is printed.
 
+mod balancer;
 mod cluster;
 mod engine;
 mod keyspace;
@@ -10,8 +11,10 @@ mod server;
 mod source;
 
 #[cfg(feature = "cluster")]
+pub(crate) use balancer::RING;
+#[cfg(feature = "cluster")]
 pub(crate) use cluster::SERVE;
-pub(crate) use cluster::{NODE, NODES};
+pub(crate) use cluster::{BALANCER, NODE, NODES};
 pub(crate) use engine::WORKER;
 pub(crate) use server::TINY_HTTP;
 pub(crate) use source::{BEHIND, CACHE_ONLY, ROWS, THROUGH, URL};
@@ -21,9 +24,10 @@ pub(crate) use source::{BLOB_KEYS, INTEGER_KEYS};
 use crate::setting::{Section, Setting};
 
 /// The sections that are there once, in the order in which they are told.
-pub const COMMON: [Section; 6] = [
+pub const COMMON: [Section; 7] = [
     Section::Server,
     Section::Cluster,
+    Section::Balancer,
     Section::Engine,
     Section::Limits,
     Section::Log,
@@ -35,6 +39,7 @@ pub fn settings(section: Section) -> &'static [Setting] {
     match section {
         Section::Server => server::SETTINGS,
         Section::Cluster => cluster::SETTINGS,
+        Section::Balancer => balancer::SETTINGS,
         Section::Engine => engine::SETTINGS,
         Section::Limits => limits::SETTINGS,
         Section::Log => server::LOG,
@@ -65,6 +70,7 @@ impl Section {
         match self {
             Self::Server => "server",
             Self::Cluster => "cluster",
+            Self::Balancer => "balancer",
             Self::Engine => "engine",
             Self::Limits => "limits",
             Self::Log => "log",
@@ -79,6 +85,7 @@ impl Section {
         match self {
             Self::Server => "[server]",
             Self::Cluster => "[cluster]",
+            Self::Balancer => "[balancer]",
             Self::Engine => "[engine]",
             Self::Limits => "[limits]",
             Self::Log => "[log]",
@@ -88,9 +95,10 @@ impl Section {
         }
     }
 
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Server,
         Self::Cluster,
+        Self::Balancer,
         Self::Engine,
         Self::Limits,
         Self::Log,

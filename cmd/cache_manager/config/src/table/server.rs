@@ -82,7 +82,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         Path,
         Told("none"),
         "A file with the certificates of the authority that health, import and export believe, \
-         and that the certificates of all nodes of a cluster come from, in PEM",
+         and that the certificates of all nodes of a cluster come from, in PEM; with it a load \
+         balancer calls the nodes over HTTPS",
     )
     .flag("tls-ca", "FILE"),
     setting(

@@ -44,6 +44,7 @@ fn piece() -> impl Strategy<Value = String> {
     let sections = [
         Section::Server,
         Section::Cluster,
+        Section::Balancer,
         Section::Engine,
         Section::Limits,
         Section::Log,
@@ -55,6 +56,7 @@ fn piece() -> impl Strategy<Value = String> {
     let headings = [
         "[server]",
         "[cluster]",
+        "[balancer]",
         "[engine]",
         "[limits]",
         "[log]",

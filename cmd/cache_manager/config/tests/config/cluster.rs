@@ -20,6 +20,7 @@ fn a_program_without_clusters_says_that_it_has_none() {
 mod built {
     use std::net::SocketAddr;
 
+    use distcache_balancer::BalancerConfig;
     use distcache_config::Membership;
 
     use super::*;
@@ -203,5 +204,72 @@ mod built {
                 "{told}"
             );
         }
+    }
+
+    const BALANCER: &str = "[cluster]\nmode = 'load_balancer'\n";
+
+    fn balancer(text: &str) -> BalancerConfig {
+        let folder = Folder::new();
+        folder.write(NAME, format!("{BALANCER}{text}"));
+        let loaded = folder.load().expect("it is right");
+        loaded.balancer().expect("it is right").expect("it is a load balancer")
+    }
+
+    #[test]
+    fn a_load_balancer_is_before_three_on_this_machine_if_nothing_else_is_said() {
+        let config = read(BALANCER).unwrap();
+        assert_eq!(config.address().to_string(), "127.0.0.1:8080");
+        assert!(config.is_balancer() && !config.is_node() && !config.sends_in_the_clear());
+        let (told, members) =
+            (balancer(""), ["localhost:8081", "localhost:8082", "localhost:8083"]);
+        let expected = BalancerConfig::new(members.map(|text| text.parse().unwrap()).to_vec());
+        // The reference tells these defaults, and the library has its own.
+        assert_eq!(format!("{told:?}"), format!("{expected:?}"));
+        assert!(read(&format!("{BALANCER}nodes = ['a.example:1']")).unwrap().sends_in_the_clear());
+    }
+
+    #[test]
+    fn how_a_load_balancer_works_is_passed_on() {
+        let told = balancer(
+            "nodes = ['a:1', '[::1]:2']\n[balancer]\nbalance = 'ring'\nrequest_timeout = '3s'\n\
+             tries = 4\nhedge_after = '5ms'\nhealth_every = '6s'\nhealth_timeout = '7s'\n\
+             node_connections = 8\n",
+        );
+        let told = format!("{told:?}");
+        for part in [
+            "host: \"::1\", port: 2",
+            "Ring",
+            "request_timeout: 3s",
+            "tries: 4",
+            "hedge_after: Some(5ms)",
+            "look_every: 6s",
+            "look_timeout: 7s",
+            "connections: 8",
+        ] {
+            assert!(told.contains(part), "no {part} in {told}");
+        }
+    }
+
+    #[test]
+    fn what_goes_wrong_with_a_load_balancer_names_what_mends_it() {
+        let cases = [
+            ("nodes = []", "HOST:PORT"),
+            ("nodes = ['']", "HOST:PORT"),
+            ("nodes = ['a:1', 'a:1']", "a:1 is named twice"),
+            ("peers = ['a:1']", "--nodes"),
+            ("weight = 2", "--nodes"),
+            ("[server]\nhttp_server = 'tiny_http'", "hyper"),
+            ("[balancer]\ntries = 0", "from 1 to 100"),
+            ("[balancer]\nhealth_every = '1ms'", "10ms"),
+        ];
+        for (text, remedy) in cases {
+            let told = mistakes(&format!("{BALANCER}{text}\n"));
+            assert!(told.len() == 1 && told[0].contains(remedy), "{text}: {told:?}");
+        }
+        let told = mistakes("[balancer]\nbalance = 'ring'\n");
+        assert!(told.len() == 1 && told[0].contains("--mode load_balancer"), "{told:?}");
+        let idle = read(&format!("{BALANCER}[engine]\ncapacity = '1GiB'\nmax_value = '1KiB'\n"));
+        let warned: Vec<_> = idle.unwrap().warnings().iter().map(ToString::to_string).collect();
+        assert!(warned.len() == 1 && warned[0].contains("a load balancer has none"), "{warned:?}");
     }
 }

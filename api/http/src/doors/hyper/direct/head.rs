@@ -81,7 +81,8 @@ fn values_of(text: &str, mut start: usize) -> Option<Values> {
                 let stays = name.eq_ignore_ascii_case(CONNECTION)
                     && value.eq_ignore_ascii_case("keep-alive");
                 stays.then_some(())?;
-            } else if let Some(number) = number_of(name) {
+            }
+            if let Some(number) = number_of(name) {
                 let place = value_start..value_start + value.len();
                 // One that comes twice is a list.
                 values[number].replace(place).is_none().then_some(())?;

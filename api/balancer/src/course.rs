@@ -1,0 +1,145 @@
+//! Whom a request is sent to, and whom next.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use distcache_http::Aim;
+use distcache_ring::{HashRing, KeyHasher};
+
+use crate::member::Member;
+use crate::standing::Standing;
+use crate::{Balance, StartError};
+
+/// Keys are placed alike by every balancer, so that several beside each other send one key
+/// to one member. Who aims at a member by this gains nothing: whom it belongs to is said
+/// by another hash.
+const KEY: [u8; 16] = *b"distcache ring 1";
+
+/// The members, and how they take turns.
+pub(crate) struct Roster {
+    members: Vec<Arc<Member>>,
+    turn: AtomicUsize,
+    /// The numbers of the members, placed by their addresses; none for turns alone.
+    ring: Option<(HashRing<String>, KeyHasher)>,
+}
+
+impl Roster {
+    pub(crate) fn new(members: Vec<Arc<Member>>, balance: Balance) -> Result<Self, StartError> {
+        let ring = match balance {
+            Balance::RoundRobin => None,
+            Balance::Ring => {
+                let addresses = members.iter().map(|member| member.address.to_string());
+                let ring = HashRing::builder().nodes(addresses).build()?;
+                Some((ring, KeyHasher::new(KEY)))
+            }
+        };
+        Ok(Self { members, turn: AtomicUsize::new(0), ring })
+    }
+
+    pub(crate) fn members(&self) -> &[Arc<Member>] {
+        &self.members
+    }
+
+    /// The course of one request.
+    pub(crate) fn course(&self, aim: &Aim<'_>) -> Course<'_> {
+        let hash = self.ring.as_ref().zip(aim.key.as_ref()).map(|((_, hasher), aimed)| {
+            // The length before them, so that no two run into each other.
+            let length = (aimed.keyspace.len() as u64).to_le_bytes();
+            let parts = [&length[..], &aimed.keyspace, &aimed.key];
+            hasher.hash(&parts.concat())
+        });
+        let start = match hash {
+            Some(hash) => Start::Hash(hash),
+            // Relaxed: any order of turns will do.
+            None => Start::Turn(self.turn.fetch_add(1, Ordering::Relaxed)),
+        };
+        Course { roster: self, start, tried: Vec::new() }
+    }
+
+    /// The members in the order of a course, by their numbers.
+    fn order(&self, start: Start) -> impl Iterator<Item = usize> {
+        let count = self.members.len();
+        let (turn, hash) = match start {
+            Start::Turn(turn) => (Some(turn), None),
+            Start::Hash(hash) => (None, Some(hash)),
+        };
+        let turns = turn
+            .into_iter()
+            .flat_map(move |turn| (0..count).map(move |n| (turn % count + n) % count));
+        let ring = self.ring.as_ref().zip(hash);
+        let owners = ring.into_iter().flat_map(move |((ring, _), hash)| {
+            ring.owners(hash, count).filter_map(|address| self.number_of(address))
+        });
+        turns.chain(owners)
+    }
+
+    fn number_of(&self, address: &str) -> Option<usize> {
+        self.members.iter().position(|member| member.host.as_bytes() == address.as_bytes())
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Start {
+    Turn(usize),
+    Hash(u64),
+}
+
+/// The members that one request may be sent to, one after the other.
+pub(crate) struct Course<'a> {
+    roster: &'a Roster,
+    start: Start,
+    /// The numbers of those that were asked, in this round.
+    tried: Vec<usize>,
+}
+
+/// Who comes next.
+pub(crate) enum Next<'a> {
+    /// This one.
+    Member(&'a Arc<Member>),
+    /// All that there are have been asked: it begins anew.
+    Round,
+    /// There is nobody.
+    Nobody,
+}
+
+impl<'a> Course<'a> {
+    /// The next member: one that is ready, or if nobody is, one that lives.
+    pub(crate) fn next(&mut self) -> Next<'a> {
+        let of = |wanted: fn(Standing) -> bool| {
+            let mut are_there = false;
+            let all = self.roster.order(self.start);
+            let mut those = all.filter(|at| wanted(self.roster.members[*at].standing()));
+            let found = those.find(|at| {
+                are_there = true;
+                !self.tried.contains(at)
+            });
+            (found, are_there)
+        };
+        let (found, are_there) = match of(|standing| standing == Standing::Ready) {
+            (None, false) => of(Standing::is_second_best),
+            ready => ready,
+        };
+        match found {
+            Some(at) => {
+                self.tried.push(at);
+                Next::Member(&self.roster.members[at])
+            }
+            None if are_there => {
+                self.tried.clear();
+                Next::Round
+            }
+            None => Next::Nobody,
+        }
+    }
+
+    /// Another member that is ready, beside the one that is asked.
+    pub(crate) fn second(&mut self) -> Option<&'a Arc<Member>> {
+        let mut all = self.roster.order(self.start);
+        let at = all.find(|at| {
+            let is_ready = self.roster.members[*at].standing() == Standing::Ready;
+            is_ready && !self.tried.contains(at)
+        })?;
+        self.tried.push(at);
+        Some(&self.roster.members[at])
+    }
+}

@@ -1,0 +1,117 @@
+//! One request sent to one member, once.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use distcache_http::Response;
+use futures_util::future::{Either, select};
+
+use crate::answer;
+use crate::member::{Counts, Member};
+use crate::outbound::{Outbound, Pseudonym};
+use crate::pool::NoConnection;
+use crate::relay::REFUSED;
+
+/// What has become of it.
+pub(crate) enum Tried {
+    /// The member has answered, and the answer is here, or its body is on its way.
+    Answered(Response),
+    /// As many requests as may are under way there; nothing was sent.
+    Full,
+    /// Nobody is there; nothing was sent.
+    Unsent,
+    /// It was sent, in part at least, and there is no answer.
+    Lost,
+}
+
+impl Tried {
+    /// Whether no other member would do better.
+    pub(crate) fn is_good(&self) -> bool {
+        match self {
+            Self::Answered(response) => response.status() != REFUSED,
+            Self::Full | Self::Unsent | Self::Lost => false,
+        }
+    }
+}
+
+/// How a member is asked.
+pub(crate) struct Exchange<'a> {
+    pub(crate) outbound: &'a Outbound,
+    pub(crate) own: &'a Pseudonym,
+    /// How long there may be nothing of a body.
+    pub(crate) stall_max: Duration,
+}
+
+impl Exchange<'_> {
+    /// Sends a read. Where the member is found to be down meanwhile nobody waits for it:
+    /// it may be cut off, or paused, and its connection stand for hours.
+    pub(crate) async fn read(&self, member: &Arc<Member>) -> Tried {
+        let (tried, down) = (pin!(self.send(member)), pin!(member.is_down()));
+        match select(tried, down).await {
+            Either::Left((tried, _)) => tried,
+            Either::Right(((), _)) => {
+                Counts::add(&member.counts.lost);
+                Tried::Lost
+            }
+        }
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send(&self, member: &Arc<Member>) -> Tried {
+        let tried = self.sent(member).await;
+        let counts = &member.counts;
+        Counts::add(match tried {
+            Tried::Answered(_) => &counts.answered,
+            Tried::Full | Tried::Unsent => &counts.unsent,
+            Tried::Lost => &counts.lost,
+        });
+        tried
+    }
+
+    async fn sent(&self, member: &Arc<Member>) -> Tried {
+        let mut request = self.outbound.to(member);
+        loop {
+            let mut connection = match member.pool.take().await {
+                Ok(connection) => connection,
+                Err(why) => return unsent(member, &why),
+            };
+            match connection.sender.try_send_request(request).await {
+                Ok(response) => {
+                    let answer = answer::Inbound { response, connection, member };
+                    return answer.deliver(self.outbound.method, self.own, self.stall_max).await;
+                }
+                Err(mut error) => match error.take_message() {
+                    // It was closed before anything was written: another will do.
+                    Some(unsent) if !connection.is_fresh => request = unsent,
+                    Some(_unsent) => {
+                        member.lose();
+                        return Tried::Unsent;
+                    }
+                    None => {
+                        log::debug!("member {}: {}", member.address, error.into_error());
+                        member.look_soon();
+                        return Tried::Lost;
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// Nothing was sent.
+fn unsent(member: &Member, why: &NoConnection) -> Tried {
+    log::debug!("member {}: no connection: {why:?}", member.address);
+    match why {
+        NoConnection::Full => Tried::Full,
+        NoConnection::Refused(_) => {
+            member.lose();
+            Tried::Unsent
+        }
+        // It may be alive and very busy: who looks will see.
+        NoConnection::Late => {
+            member.look_soon();
+            Tried::Unsent
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Looks at each member, again and again: whether it wants requests.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use bytes::Bytes;
+use distcache::codes;
+use futures_util::future::select;
+use http_body_util::{BodyExt, Collected, Full, Limited};
+use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::{Request, StatusCode, Uri};
+use serde::Deserialize;
+use tokio::runtime;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use crate::member::Member;
+use crate::pool::NoConnection;
+use crate::standing::{Seen, Standing};
+
+/// What is read of an answer at most: a member that is not ready says why in a line.
+const ANSWER_BYTES_MAX: usize = 16 << 10;
+
+/// The thread that looks; it ends when this is dropped.
+pub(crate) struct Looking(Option<(oneshot::Sender<()>, JoinHandle<()>)>);
+
+impl Looking {
+    /// Begins to look at these.
+    pub(crate) fn start(members: &[Arc<Member>], look_timeout: Duration) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (end, ended) = oneshot::channel();
+        for member in members {
+            runtime.spawn(watch(Arc::clone(member), look_timeout));
+        }
+        let look = move || {
+            // It comes, or its sender is dropped.
+            let _ = runtime.block_on(ended);
+            // A name that is being resolved holds up nobody.
+            runtime.shutdown_background();
+        };
+        let thread = Builder::new().name("distcache-balancer".to_owned()).spawn(look)?;
+        Ok(Self(Some((end, thread))))
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        if let Some((end, thread)) = self.0.take() {
+            drop(end);
+            // It has panicked, or it has ended.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[expect(clippy::infinite_loop, reason = "it ends with its runtime")]
+async fn watch(member: Arc<Member>, look_timeout: Duration) {
+    loop {
+        let look = member.look();
+        let seen = timeout(look_timeout, ask(&member)).await.unwrap_or(Seen::Silence);
+        let pause = member.note(look, seen);
+        select(pin!(sleep(pause)), pin!(member.is_wanted())).await;
+    }
+}
+
+/// Asks a member whether it is ready, on a connection of its own: that it still takes
+/// some is a part of the question.
+async fn ask(member: &Member) -> Seen {
+    let mut sender = match member.pool.connect().await {
+        Ok(sender) => sender,
+        Err(NoConnection::Late | NoConnection::Full) => return Seen::Silence,
+        Err(NoConnection::Refused(error)) => {
+            log::debug!("member {}: {error}", member.address);
+            return Seen::Nobody;
+        }
+    };
+    let mut request = Request::new(Full::new(Bytes::new()));
+    *request.uri_mut() = Uri::from_static("/readyz");
+    request.headers_mut().insert(HOST, member.host.clone());
+    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    let Ok(response) = sender.send_request(request).await else { return Seen::Nobody };
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    Seen::Answer(standing(status, &body.map(Collected::to_bytes).unwrap_or_default()))
+}
+
+/// What an answer of `/readyz` says.
+fn standing(status: StatusCode, body: &[u8]) -> Standing {
+    #[derive(Deserialize)]
+    struct Why {
+        code: String,
+    }
+    if status == StatusCode::OK {
+        return Standing::Ready;
+    }
+    match serde_json::from_slice(body) {
+        Ok(Why { code }) if code == codes::DRAINING.to_string() => Standing::Draining,
+        _ => Standing::Unready,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_ready_draining_or_neither() {
+        let draining = br#"{"code":"DC-114","detail":"it ends"}"#;
+        assert_eq!(standing(StatusCode::OK, b"ready\n"), Standing::Ready);
+        assert_eq!(standing(StatusCode::OK, draining), Standing::Ready);
+        assert_eq!(standing(StatusCode::SERVICE_UNAVAILABLE, draining), Standing::Draining);
+        let no_lease = br#"{"code":"DC-148"}"#;
+        assert_eq!(standing(StatusCode::SERVICE_UNAVAILABLE, no_lease), Standing::Unready);
+        assert_eq!(standing(StatusCode::NOT_FOUND, b"<html>"), Standing::Unready);
+    }
+}
