@@ -2,6 +2,7 @@
 
 mod builder;
 mod client;
+mod dial;
 mod error;
 mod freshness;
 mod origin;
