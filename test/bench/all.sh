@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Every benchmark, one after the other; all.sh FILE leaves the figures in FILE
-# too. Forty minutes; nothing else should run meanwhile.
+# too. Fifty minutes; nothing else should run meanwhile.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 # Before all that, not in its middle.
 need wrk wrk
 need nginx nginx-light
 need curl curl
+need openssl openssl
 need redis-server redis-server
 need memcached memcached
 
@@ -32,7 +33,7 @@ step cargo bench --quiet -p distcache --bench reads
 step cargo bench --quiet -p distcache --features cluster --bench remote
 step cargo bench --quiet -p distcache-cluster --bench links
 step cargo bench --quiet -p distcache-cluster --bench members
-for script in http balancer memory start idle; do step "test/bench/$script.sh"; done
+for script in http https balancer memory start idle; do step "test/bench/$script.sh"; done
 
 for name in "${failed[@]}"; do say "FAILED: $name"; done
 ((${#failed[@]} == 0))

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -58,6 +59,18 @@ def await_http(port, pid):
     """Waits until a GET is answered."""
     await_port(port, pid)
     connection = connect(port)
+    connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
+        sys.exit("the server is not ready")
+
+
+def await_https(port, pid):
+    """Waits until a GET over TLS is answered, whoever answers it."""
+    await_port(port, pid)
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection = context.wrap_socket(connect(port))
     connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
         sys.exit("the server is not ready")

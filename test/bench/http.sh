@@ -3,155 +3,17 @@
 # hyper server that answers the same bytes, nginx that returns them from its
 # configuration, and nginx that serves a file of them from memory; and a batch of 100
 # keys beside 100 GETs: requests a second.
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
-need wrk wrk
-need nginx nginx-light
-need curl curl
+# shellcheck source-path=SCRIPTDIR source=http_lib.sh
+source "$(dirname "$0")/http_lib.sh"
 
-# Fewer and shorter ones only show that everything runs.
-ROUNDS=${ROUNDS:-5}
-SECONDS_A_RUN=${SECONDS_A_RUN:-5}
-CONNECTIONS=(32 256)
-# Where nginx serves a file.
-FILE=/a-file
 BATCH=100
 
 build --bin cache_manager
 build -p distcache-http --example bare_hyper
 
-KEYS=/v1/keyspaces/default/keys
-value=$(printf 'v%.0s' {1..64})
 ours=$(free_port)
 start_server "$ours" --log off
-
-# ask PORT CURL'S-ARGUMENT... TARGET
-ask() { curl --silent --fail "${@:2:$#-2}" "http://127.0.0.1:$1${!#}"; }
-
-ask "$ours" --output /dev/null --request PUT --header 'Content-Type: text/plain' \
-    --data-binary "$value" "$KEYS/bench"
-
-# answer NAME PORT TARGET: leaves the body in NAME, and in NAME.head the head but for
-# the time.
-answer() {
-    ask "$2" --dump-header "$SCRATCH/$1.raw" --output "$SCRATCH/$1" "$3"
-    sed '/^date:/Id' "$SCRATCH/$1.raw" >"$SCRATCH/$1.head"
-}
-
-# same FILE FILE: the rivals have to send the same bytes.
-same() {
-    cmp "$SCRATCH/$1" "$SCRATCH/$2" >&2 && return
-    say "the rivals answer different bytes:" && cat "$SCRATCH/$1" "$SCRATCH/$2" >&2
-    exit 1
-}
-
-# The headers of our own answer, one a line, for the rivals to send.
-headers() {
-    sed --quiet --regexp-extended '/^(HTTP|content-length)/Id; s/^([^:]+: .*)\r$/\1/p' \
-        "$SCRATCH/ours.head"
-}
-
-# The same as nginx is told them, but for the type, which it has by default.
-add_headers() {
-    headers | sed --quiet "/^content-type/!s/^\([^:]*\): \(.*\)/            add_header \1 '\2';/p"
-}
-
-start_nginx() {
-    local port=$1 body=$2 kind
-    kind=$(headers | sed --quiet 's/^content-type: //p')
-    cat >"$SCRATCH/nginx-$port.conf" <<CONF
-daemon off;
-# Root's workers would be somebody else, who may not read our files.
-$([ "$(id -u)" -ne 0 ] || echo 'user root;')
-pid $SCRATCH/nginx-$port.pid;
-worker_processes $(nproc);
-events { worker_connections 1024; }
-http {
-    access_log off;
-    client_body_temp_path $SCRATCH/body;
-    proxy_temp_path $SCRATCH/proxy;
-    fastcgi_temp_path $SCRATCH/fastcgi;
-    uwsgi_temp_path $SCRATCH/uwsgi;
-    scgi_temp_path $SCRATCH/scgi;
-    keepalive_requests 1000000000;
-    sendfile on;
-    open_file_cache max=16 inactive=1h;
-    open_file_cache_valid 1h;
-    default_type $kind;
-    server {
-        listen 127.0.0.1:$port;
-        location / {
-$(add_headers)
-            return 200 '$body';
-        }
-        location = $FILE {
-            alias $SCRATCH/ours;
-            etag off;
-$(add_headers)
-        }
-    }
-}
-CONF
-    start nginx.log nginx -e "$SCRATCH/nginx-error.log" -p "$SCRATCH" -c "$SCRATCH/nginx-$port.conf"
-    await http "$port" nginx.log
-}
-
-# run PORT CONNECTIONS SECONDS TARGET [WRK'S-ARGUMENT]...: requests a second, if all
-# were answered with 200.
-run() {
-    local report
-    report=$(timeout --foreground $(($3 + END_SECONDS)) \
-        wrk -t1 -c"$2" -d"${3}s" "${@:5}" "http://127.0.0.1:$1$4")
-    if grep --quiet --extended-regexp 'Non-2xx|Socket errors' <<<"$report"; then
-        say "not every request was answered:" && say "$report"
-        exit 1
-    fi
-    awk '/^Requests\/sec/ { print $2 }' <<<"$report"
-}
-
-# compare CASE TARGET: us, and two who send the same and do nothing else.
-compare() {
-    local case=$1 target=$2 bare nginx body connections name mine
-    answer ours "$ours" "$target"
-    # A body may end with a newline, which $(...) would take off.
-    body=$(cat "$SCRATCH/ours" && printf .)
-    body=${body%.}
-    bare=$(free_port)
-    mapfile -t lines < <(headers)
-    start bare.log "$TARGET/release/examples/bare_hyper" "$bare" "$body" "${lines[@]}"
-    await http "$bare" bare.log
-    nginx=$(free_port)
-    start_nginx "$nginx" "$body"
-    answer bare "$bare" "$target"
-    answer nginx "$nginx" "$target"
-    same ours bare
-    same ours.head bare.head
-    answer nginx-file "$nginx" "$FILE"
-    # nginx has a head of its own, with Server and Connection.
-    same ours nginx
-    same ours nginx-file
-
-    local -A ports=([ours]=$ours [bare-hyper]=$bare [nginx]=$nginx [nginx-file]=$nginx)
-    local -A targets=([ours]=$target [bare-hyper]=$target [nginx]=$target [nginx-file]=$FILE)
-    for connections in "${CONNECTIONS[@]}"; do
-        say "$case: $connections connections, $ROUNDS rounds of $SECONDS_A_RUN s each"
-        for name in "${!ports[@]}"; do
-            quietly run "${ports[$name]}" "$connections" 2 "${targets[$name]}" >/dev/null
-            : >"$SCRATCH/$name-runs"
-        done
-        for _ in $(seq "$ROUNDS"); do
-            for name in "${!ports[@]}"; do
-                quietly run "${ports[$name]}" "$connections" "$SECONDS_A_RUN" \
-                    "${targets[$name]}" >>"$SCRATCH/$name-runs"
-            done
-        done
-        mine=$(median <"$SCRATCH/ours-runs")
-        fact "$case-c$connections-per-second" "$mine"
-        for name in bare-hyper nginx nginx-file; do
-            ratio "$case-c$connections" "$name" "$mine" "$(median <"$SCRATCH/$name-runs")"
-        done
-    done
-}
+keep "$ours"
 
 # How many keys a second come in batches, beside one a request.
 batches() {

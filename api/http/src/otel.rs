@@ -33,13 +33,22 @@ impl Tracing {
     }
 
     /// Answers a request within its span, and says in that what the answer was.
+    ///
+    /// A probe begins no trace: a machine that asks every few seconds whether the server
+    /// is well would leave more of them than everybody else. One that comes with a trace
+    /// is a part of that.
     pub(crate) async fn trace(
         &self,
         request: &Request<'_>,
         route: Option<&'static Route>,
         answer: impl Future<Output = Response>,
     ) -> Response {
-        let here = self.begin(request, route);
+        let client = Carried::of(request);
+        let parent = self.propagator.extract_with_context(&Context::new(), &client);
+        if route.is_some_and(Route::is_probe) && !parent.span().span_context().is_valid() {
+            return answer.await;
+        }
+        let here = self.begin(&parent, request, route);
         let response = answer.with_context(here.clone()).await;
         end(&here, response.status());
         response
@@ -47,10 +56,13 @@ impl Tracing {
 
     /// The name and what is said are those of OpenTelemetry's conventions for HTTP
     /// servers. The path itself is not told: it has the key in it.
-    fn begin(&self, request: &Request<'_>, route: Option<&'static Route>) -> Context {
+    fn begin(
+        &self,
+        parent: &Context,
+        request: &Request<'_>,
+        route: Option<&'static Route>,
+    ) -> Context {
         let (method, path) = (name_of(request.method), route.map(|route| route.path));
-        let client = Carried::of(request);
-        let parent = self.propagator.extract_with_context(&Context::new(), &client);
         let name: Cow<'static, str> = match path {
             Some(path) => format!("{method} {path}").into(),
             None => method.into(),
@@ -58,7 +70,7 @@ impl Tracing {
         let mut about = vec![KeyValue::new("http.request.method", method)];
         about.extend(path.map(|path| KeyValue::new("http.route", path)));
         let span = SpanBuilder::from_name(name).with_kind(SpanKind::Server).with_attributes(about);
-        let span = span.start_with_context(&self.tracer, &parent);
+        let span = span.start_with_context(&self.tracer, parent);
         parent.with_span(span)
     }
 }

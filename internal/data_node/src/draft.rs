@@ -37,6 +37,7 @@ pub struct Draft<'a> {
     value: &'a [u8],
     expires: Tick,
     is_absent: bool,
+    is_no_cache: bool,
     label: Label<'a>,
     born: Option<Tick>,
     tags: &'a [u64],
@@ -50,8 +51,9 @@ impl<'a> Draft<'a> {
     pub fn new(key: &'a [u8], value: &'a [u8], expires: Tick) -> Result<Self, KeyTooLong> {
         let key_bytes =
             u16::try_from(key.len()).map_err(|_too_long| KeyTooLong { bytes: key.len() })?;
-        let (is_absent, label, born) = (false, Label::default(), None);
-        Ok(Self { key, key_bytes, value, expires, is_absent, label, born, tags: &[] })
+        let (is_absent, is_no_cache) = (false, false);
+        let (label, born, tags) = (Label::default(), None, &[][..]);
+        Ok(Self { key, key_bytes, value, expires, is_absent, is_no_cache, label, born, tags })
     }
 
     /// Of an entry that says that its key has no value.
@@ -68,10 +70,18 @@ impl<'a> Draft<'a> {
         Self { born: Some(born), ..self }
     }
 
-    /// Notes what is said of the value; costs its texts and four bytes.
+    /// Notes what is said of the value; costs its texts and four bytes. Of no value
+    /// nothing is said.
     #[must_use]
     pub fn labelled(self, label: Label<'a>) -> Self {
-        Self { label, ..self }
+        if self.is_absent { self } else { Self { label, ..self } }
+    }
+
+    /// Is kept only so that its source can be asked, each time, whether it is still
+    /// right: HTTP's `no-cache`. Has no effect without a validator, by which it is asked.
+    #[must_use]
+    pub fn no_cache(self) -> Self {
+        Self { is_no_cache: true, ..self }
     }
 
     /// Notes the hashes of its tags; costs eight bytes each.
@@ -144,11 +154,10 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn header(&self, version: Version) -> Header {
         let tags = u8::try_from(self.tags.len()).expect("tagged() counts them");
-        Header::new(version, self.expires, self.key_bytes).absent(self.is_absent).noted(
-            !self.label.is_empty(),
-            self.born.is_some(),
-            tags,
-        )
+        let is_no_cache = self.is_no_cache && self.label.validator().is_some();
+        Header::new(version, self.expires, self.key_bytes)
+            .withheld(self.is_absent || is_no_cache)
+            .noted(!self.label.is_empty(), self.born.is_some(), tags)
     }
 
     /// Bytes behind the value.

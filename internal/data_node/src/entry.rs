@@ -18,11 +18,13 @@ use crate::{Draft, KeyTooLong, Label, Tick, Version};
 pub(crate) struct Header {
     version: AtomicU64,
     /// The expiry tick (40 bits), the number of tags (5 bits), whether the
-    /// entry is labelled, dated, absent (1 bit each), the key's length (16).
+    /// entry is labelled, dated, withheld (1 bit each), the key's length (16).
     rest: AtomicU64,
 }
 
-const ABSENT: u64 = 1 << 16;
+/// No read is given its value. Without a label it is absent: there is no value. With
+/// one it is `no-cache`: the label has the validator by which its source is asked first.
+const WITHHELD: u64 = 1 << 16;
 const DATED: u64 = 1 << 17;
 const LABELLED: u64 = 1 << 18;
 const TAGS_SHIFT: u32 = 19;
@@ -41,8 +43,8 @@ impl Header {
         Self { version: AtomicU64::new(version.get()), rest: AtomicU64::new(rest) }
     }
 
-    pub(crate) fn absent(mut self, is_absent: bool) -> Self {
-        *self.rest.get_mut() |= if is_absent { ABSENT } else { 0 };
+    pub(crate) fn withheld(mut self, is_withheld: bool) -> Self {
+        *self.rest.get_mut() |= if is_withheld { WITHHELD } else { 0 };
         self
     }
 
@@ -82,6 +84,16 @@ impl Rest {
     #[inline]
     fn is_labelled(self) -> bool {
         self.0 & LABELLED != 0
+    }
+
+    #[inline]
+    fn is_absent(self) -> bool {
+        self.0 & (WITHHELD | LABELLED) == WITHHELD
+    }
+
+    #[inline]
+    fn is_no_cache(self) -> bool {
+        self.0 & (WITHHELD | LABELLED) == WITHHELD | LABELLED
     }
 
     /// Bytes behind the label.
@@ -192,7 +204,26 @@ impl Entry {
     /// Whether this says that the key has no value.
     #[inline]
     pub fn is_absent(&self) -> bool {
-        self.rest().0 & ABSENT != 0
+        self.rest().is_absent()
+    }
+
+    /// Whether it is kept only so that its source can be asked by its validator, each
+    /// time, whether it is still right: HTTP's `no-cache`.
+    #[inline]
+    pub fn is_no_cache(&self) -> bool {
+        self.rest().is_no_cache()
+    }
+
+    /// Keeps it for that, or for every reader. Returns whether it is so now: what has no
+    /// validator cannot be asked for by it.
+    pub(crate) fn set_no_cache(&self, is_no_cache: bool) -> bool {
+        let rest = self.rest().0;
+        if is_no_cache && self.label().validator().is_none() {
+            return false;
+        }
+        let rest = if is_no_cache { rest | WITHHELD } else { rest & !WITHHELD };
+        self.0.header.header.rest.store(rest, Ordering::Relaxed);
+        true
     }
 
     /// When it expires.
@@ -315,6 +346,31 @@ mod tests {
         assert!(entry.is_absent());
         assert_eq!((entry.key(), entry.value()), (&b"key"[..], &b""[..]));
         assert!(!Entry::new(b"key", b"", Tick::NEVER).unwrap().is_absent());
+    }
+
+    #[test]
+    fn what_is_kept_to_be_asked_for_is_a_value_and_no_absent_one() {
+        let draft = Draft::new(b"key", b"value", Tick::NEVER).unwrap();
+        let entry = draft.labelled(label()).no_cache().entry();
+        assert!(entry.is_no_cache() && !entry.is_absent());
+        assert_eq!((entry.value(), entry.label()), (&b"value"[..], label()));
+        entry.set_expires(Tick::from_ms(7));
+        assert!(entry.is_no_cache());
+        assert!(entry.set_no_cache(false) && !entry.is_no_cache() && !entry.is_absent());
+        assert_eq!((entry.value(), entry.expires()), (&b"value"[..], Tick::from_ms(7)));
+    }
+
+    #[test]
+    fn what_has_no_validator_is_not_kept_to_be_asked_for() {
+        let typed = Label::new(Some("text/plain"), None).unwrap();
+        for label in [Label::default(), typed] {
+            let draft = Draft::new(b"key", b"value", Tick::NEVER).unwrap().labelled(label);
+            let entry = draft.no_cache().entry();
+            assert!(!entry.is_no_cache() && !entry.is_absent());
+            assert!(!entry.set_no_cache(true) && !entry.is_no_cache() && !entry.is_absent());
+        }
+        let absent = Draft::absent(b"key", Tick::NEVER).unwrap().labelled(label()).entry();
+        assert!(absent.is_absent() && !absent.is_no_cache(), "there is nothing to label");
     }
 
     #[test]

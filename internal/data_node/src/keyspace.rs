@@ -97,6 +97,9 @@ pub enum Cargo {
     Entry(Entry),
     /// What the cache has is still right, and fresh until this tick.
     Unchanged(Tick),
+    /// What the cache has was right just now. It is kept until this tick, so that the
+    /// source can be asked again by its validator before anybody else is given it.
+    NoCache(Tick),
     /// An answer that is not to be kept.
     Nothing,
     /// The load failed.
@@ -215,6 +218,11 @@ impl Keyspace {
     /// The value of a key as a read without a load sees it, stale or fresh; no
     /// use of it.
     pub(crate) fn peek(&self, hash: u64, key: &[u8], now: Tick) -> Option<(Slot, &Entry, Age)> {
+        self.kept(hash, key, now).filter(|(_, _, age)| *age != Age::NoCache)
+    }
+
+    /// The same, and also one that is kept only to be asked for.
+    fn kept(&self, hash: u64, key: &[u8], now: Tick) -> Option<(Slot, &Entry, Age)> {
         let found = on_store!(&self.store, store => store.examine(hash, key, now));
         found.filter(|(_, entry, age)| !matches!(age, Age::Dead(_)) && !entry.is_absent())
     }
@@ -277,7 +285,7 @@ impl Keyspace {
         if condition == Condition::Always {
             return Ok(());
         }
-        let held = self.peek(hash, key, now).map(|(_, entry, _)| entry.version());
+        let held = self.kept(hash, key, now).map(|(_, entry, _)| entry.version());
         if condition.is_met_by(held) { Ok(()) } else { Err(held) }
     }
 
@@ -300,6 +308,10 @@ impl Keyspace {
                     if visit.need == Need::Any && is_in_window {
                         return self.serve(&visit, slot, value, Some(since));
                     }
+                    held = Some(value);
+                }
+                Age::NoCache => {
+                    on_store!(&mut self.store, store => store.used(slot, || now));
                     held = Some(value);
                 }
                 Age::Stale(_) | Age::Dead(_) => {}
@@ -386,7 +398,8 @@ impl Keyspace {
                 on_store!(&mut self.store, store => store.put(hash, entry, || now));
                 Landed::Stored(value)
             }
-            Cargo::Unchanged(expires) => self.renew(hash, key, expires, now),
+            Cargo::Unchanged(expires) => self.renew(hash, key, expires, false, now),
+            Cargo::NoCache(expires) => self.renew(hash, key, expires, true, now),
             Cargo::Nothing => {
                 on_store!(&mut self.store, store => store.delete(hash, key, now));
                 Landed::Nothing
@@ -395,11 +408,23 @@ impl Keyspace {
         }
     }
 
-    /// Makes a value that was found unchanged fresh again.
-    fn renew(&mut self, hash: u64, key: &[u8], expires: Tick, now: Tick) -> Landed {
+    /// Gives a value that was found unchanged another end; fresh until then, unless it
+    /// is to be asked for again.
+    fn renew(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        expires: Tick,
+        is_no_cache: bool,
+        now: Tick,
+    ) -> Landed {
         let stale = self.lifetimes().stale();
-        let Some((_, entry, _)) = self.peek(hash, key, now) else { return Landed::Nothing };
+        let Some((_, entry, _)) = self.kept(hash, key, now) else { return Landed::Nothing };
         let entry = entry.clone();
+        if !entry.set_no_cache(is_no_cache) {
+            on_store!(&mut self.store, store => store.delete(hash, key, now));
+            return Landed::Nothing;
+        }
         entry.set_expires(expires.after(stale));
         on_store!(&mut self.store, store => store.note_end(entry.expires()));
         Landed::Stored(Value::from(entry))
@@ -429,7 +454,7 @@ impl Keyspace {
     /// a value.
     pub(crate) fn delete(&mut self, hash: u64, key: &[u8], now: Tick) -> bool {
         self.flights.detach(hash, key);
-        let had_value = self.peek(hash, key, now).is_some();
+        let had_value = self.kept(hash, key, now).is_some();
         on_store!(&mut self.store, store => store.delete(hash, key, now));
         had_value
     }

@@ -41,6 +41,12 @@ impl Value {
         self.0.is_absent()
     }
 
+    /// Whether the cache keeps it only so that its source can be asked, each time,
+    /// whether it is still right.
+    pub fn is_no_cache(&self) -> bool {
+        self.0.is_no_cache()
+    }
+
     /// A copy of the bytes, free of the cache: the costly exit.
     pub fn into_bytes(self) -> Vec<u8> {
         self.to_vec()

@@ -74,6 +74,12 @@ impl Certificate {
         })?;
         Ok(Self { chain, config: Arc::new(config) })
     }
+
+    /// What a door goes by that shows this certificate: for another server that is to
+    /// speak TLS as the doors do.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.config.clone()
+    }
 }
 
 /// TLS 1.2 and 1.3. A client is not asked for a certificate: it has a token.

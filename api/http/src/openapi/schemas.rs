@@ -352,7 +352,7 @@ fn reports() -> Value {
         "id": or_null(text()), "epoch": count(), "has_lease": flag(), "members": count(),
     }));
     let held = closed(json!({
-        "version": text(), "state": one_of_words(&["fresh", "early", "stale"]),
+        "version": text(), "state": one_of_words(&["fresh", "early", "no-cache", "stale"]),
         "is_absent": flag(), "age_ms": or_null(count()), "ttl_ms": or_null(count()),
         "stale_ms": or_null(count()), "content_type": or_null(text()), "value_bytes": count(),
         "memory_bytes": count(), "tags": between(0, TAGS_MAX),

@@ -32,6 +32,12 @@ impl Route {
         self.operations.iter().find(|operation| operation.method == method)
     }
 
+    /// Whether machines ask for it again and again to see whether the server is well.
+    pub fn is_probe(&self) -> bool {
+        let probes = [&LIVEZ, &READYZ, &METRICS, &ADMIN_HEALTHZ, &ADMIN_READYZ];
+        probes.iter().any(|probe| probe.path == self.path)
+    }
+
     /// The value of `Allow`.
     pub fn allow(&self) -> String {
         let mut allow = String::new();

@@ -64,6 +64,27 @@ on_each_door! {
     a_request_says_its_route_and_its_status_and_never_its_key,
     an_answer_of_5xx_is_an_error_and_one_of_4xx_is_none,
     who_is_not_let_in_has_no_span,
+    a_probe_begins_no_trace_and_is_a_part_of_one_that_it_comes_with,
+}
+
+fn a_probe_begins_no_trace_and_is_a_part_of_one_that_it_comes_with(door: &TestDoor) {
+    let heard = Heard::at(door.kind);
+    let admin = ["/_distcache/admin/healthz", "/_distcache/admin/readyz"];
+    let probes = [&["/livez", "/readyz", "/metrics"][..], &admin].concat();
+    for probe in &probes {
+        for headers in ["", "traceparent: 00-0-0-01\r\n"] {
+            assert_eq!(heard.ask("GET", probe, headers, b""), 200, "{probe}");
+            assert_eq!(heard.ask("HEAD", probe, headers, b""), 200, "{probe}");
+        }
+    }
+    assert_eq!(names(&heard.spans()), [""; 0]);
+    for probe in &probes {
+        heard.ask("GET", probe, &traceparent(), b"");
+    }
+    let spans = heard.spans();
+    assert_eq!(spans.len(), probes.len());
+    let client = SpanId::from_hex(CLIENT).expect("16 digits");
+    assert!(spans.iter().all(|span| span.parent_span_id == client));
 }
 
 fn the_trace_of_a_client_goes_through_door_and_call_to_the_load(door: &TestDoor) {

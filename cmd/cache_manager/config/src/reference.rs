@@ -82,7 +82,8 @@ fn about(section: Section) -> &'static str {
         Section::Otel => {
             "Spans of requests, calls and loads, and the numbers of the engine, for OpenTelemetry. \
              Nothing is told without an `endpoint`. Only a program that was built with \
-             `--features otel` takes these settings. Neither keys nor values are told. What \
+             `--features otel` takes these settings. Neither keys nor values are told. A probe \
+             (`/livez`, `/readyz`, `/metrics`) that comes without a trace begins none. What \
              waits is sent when the server ends, for 5 seconds at most. What no \
              setting here says is read from OpenTelemetry's own variables, such as \
              `OTEL_RESOURCE_ATTRIBUTES`."

@@ -43,7 +43,8 @@ fn honest() -> Vec<Bytes> {
     ];
     let requests = asked.into_iter().zip(1..).map(|(operation, number)| {
         let operation = Some(operation);
-        Kind::Request(Request { number, epoch: 5, time_left_ms: 900, operation })
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into();
+        Kind::Request(Request { number, epoch: 5, time_left_ms: 900, traceparent, operation })
     });
     let reply = Reply { number: 1, epoch: 5, ..found(Bytes::from_static(&[3; 64])) };
     let words = [Kind::KeepAlive, Kind::Leaving, Kind::Farewell].map(|kind| kind(Nothing {}));

@@ -46,6 +46,8 @@ pub(crate) enum Age {
     Early,
     /// Not fresh any more since this tick, and kept.
     Stale(Tick),
+    /// Kept so that its source can be asked whether it is still right; never served.
+    NoCache,
     /// Not there any more, and why.
     Dead(Cause),
 }
@@ -55,7 +57,7 @@ impl Age {
     pub(crate) fn stale_since(self) -> Option<Tick> {
         match self {
             Self::Stale(since) => Some(since),
-            Self::Fresh | Self::Early | Self::Dead(_) => None,
+            Self::Fresh | Self::Early | Self::NoCache | Self::Dead(_) => None,
         }
     }
 }
@@ -103,6 +105,9 @@ impl<P: Eviction> Store<P> {
         if expires != Tick::NEVER && time_left() <= self.life.margin_ms {
             return false;
         }
+        if entry.is_no_cache() {
+            return false;
+        }
         if entry.is_tagged() && !self.tags.is_empty() && self.tags.revokes(entry) {
             return false;
         }
@@ -136,6 +141,9 @@ impl<P: Eviction> Store<P> {
         }
         if self.idle.as_ref().is_some_and(|idle| idle.ends(slot) <= now) {
             return Age::Dead(Cause::Idle);
+        }
+        if entry.is_no_cache() {
+            return Age::NoCache;
         }
         if entry.expires() == Tick::NEVER {
             return Age::Fresh;

@@ -196,7 +196,7 @@ impl<P: Eviction> Store<P> {
 
     /// The entry in `slot` was read or written.
     #[inline]
-    fn used(&mut self, slot: Slot, now: impl Fn() -> Tick) {
+    pub(crate) fn used(&mut self, slot: Slot, now: impl Fn() -> Tick) {
         self.policy.hit(slot);
         if let Some(idle) = &self.idle {
             idle.used(slot, now());

@@ -5,5 +5,6 @@ mod keyspaces;
 mod lifetimes;
 mod loads;
 mod many;
+mod no_cache;
 mod support;
 mod traces;

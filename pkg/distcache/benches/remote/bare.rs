@@ -101,7 +101,13 @@ fn request(pair: &Pair, key: &[u8]) -> Request {
     let keyspace = KEYSPACE.to_owned();
     let get = Get { keyspace, key: key.to_vec().into(), ..Get::default() };
     let operation = Some(Operation::Get(get));
-    Request { epoch: pair.epoch(), time_left_ms: 10_000, operation, number: 500_000 }
+    Request {
+        epoch: pair.epoch(),
+        time_left_ms: 10_000,
+        operation,
+        number: 500_000,
+        ..Request::default()
+    }
 }
 
 fn reply(pair: &Pair, found: &Found) -> Reply {

@@ -16,6 +16,7 @@ use super::start::Part;
 use super::tasks::wait_for;
 use super::words::{Heard, heard, ms, operation, told};
 use crate::keyspace::ask::{Ask, Told};
+use crate::otel::Watch;
 use crate::write::Writer;
 use crate::{Error, Keyspace};
 
@@ -105,6 +106,10 @@ impl Trip<'_> {
         }
     }
 
+    fn watch(&self) -> &Watch {
+        &self.keyspace.inner.watch
+    }
+
     /// Who owns the key; or who would, if the owner were gone.
     fn whose(&self, but_the_owner: bool) -> Whose {
         let (cache, key) = (&self.keyspace.inner.cache, self.ask.key());
@@ -140,7 +145,7 @@ impl Trip<'_> {
 
     async fn there(&self, owner: &Address) -> Step {
         let request = operation(self.ask, self.keyspace.name());
-        match self.part.call(owner, request, self.ends_at).await {
+        match self.part.call(self.watch(), owner, request, self.ends_at).await {
             Ok(reply) => self.heard(owner, reply),
             Err(CallFailed::NotSent(error)) => self.not_sent(owner, error).await,
             Err(CallFailed::Unknown(why)) if self.ask.is_read() => self.around(owner, &why).await,
@@ -193,7 +198,7 @@ impl Trip<'_> {
             passes: true,
             began_ago_ms: ms(self.began.elapsed()),
         });
-        match self.part.call(&successor, request, self.ends_at).await {
+        match self.part.call(self.watch(), &successor, request, self.ends_at).await {
             Ok(reply) => self.heard(&successor, reply),
             Err(_nobody_else) => Step::Over(self.pass(key).await),
         }

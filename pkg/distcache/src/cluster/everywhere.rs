@@ -198,7 +198,8 @@ impl Keyspace {
             Err(error) => return Round::Failed(error),
         }
         let calls = others.iter().map(|to| (to, order.operation(self.name())));
-        let replies = rounds.part.call_all(calls.collect(), rounds.ends_at).await;
+        let replies =
+            rounds.part.call_all(&self.inner.watch, calls.collect(), rounds.ends_at).await;
         let epoch = holding.view().epoch();
         let heard = others.iter().zip(replies).map(|(to, reply)| self.heard(epoch, to, reply));
         for heard in heard {
@@ -365,7 +366,8 @@ impl Keyspace {
             entries: u32::try_from(entries).unwrap_or(u32::MAX),
             pattern: Some(Bytes::copy_from_slice(pattern)),
         };
-        let reply = match rounds.part.call(to, Operation::Scan(scan), rounds.ends_at).await {
+        let (watch, scan) = (&self.inner.watch, Operation::Scan(scan));
+        let reply = match rounds.part.call(watch, to, scan, rounds.ends_at).await {
             Ok(reply) => reply,
             Err(error) => return Round::Again(Error::unreachable(to, &error)),
         };

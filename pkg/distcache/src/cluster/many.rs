@@ -65,7 +65,7 @@ impl Keyspace {
         let (parcels, mut alone) = self.pack(&part, places, asks);
         let ends_at = Deadline::within(self.patience(asks.are_reads())).instant();
         let calls = parcels.iter().map(|parcel| (&parcel.to, self.request(parcel, asks)));
-        let replies = part.call_all(calls.collect(), ends_at).await;
+        let replies = part.call_all(&self.inner.watch, calls.collect(), ends_at).await;
         for (parcel, reply) in parcels.iter().zip(replies) {
             let sorted = self.sorted(parcel, asks, reply);
             for (&at, sorted) in parcel.places.iter().zip(sorted) {

@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use super::everywhere::{Order, Scan};
 use super::many::KEYS_A_REQUEST;
 use super::member::{Member, changes};
-use super::words::{OwnItem, Question, failure, found_to, outcome};
+use super::words::{OwnItem, Question, failure, found_to, name_of, outcome};
 use crate::engine::Shared;
 use crate::keyspace::ask::Ask;
 use crate::{Error, Item, Keyspace};
@@ -43,6 +43,15 @@ pub(super) struct Service {
 /// Bytes of the values in one reply: well below a frame.
 const BYTES_A_REPLY: usize = 8 << 20;
 
+/// What is known of a request beside its operation.
+struct Asked {
+    /// What its operation is called.
+    what: &'static str,
+    time_left: Duration,
+    /// As it was sent: anything.
+    traceparent: Bytes,
+}
+
 /// A reply on its way.
 type Replying = BoxFuture<'static, Reply>;
 
@@ -54,18 +63,21 @@ impl Service {
 
     /// Does `work` in a keyspace of this process, whose reads end when the sender's
     /// patience does.
-    fn within<F>(
-        &self,
-        name: &str,
-        time_left: Duration,
-        work: impl FnOnce(Keyspace) -> F,
-    ) -> Replying
+    fn within<F>(&self, name: &str, asked: &Asked, work: impl FnOnce(Keyspace) -> F) -> Replying
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
         let keyspaces = self.keyspaces.load();
         match keyspaces.iter().find(|keyspace| keyspace.name() == name) {
-            Some(keyspace) => self.replying(work(keyspace.within(time_left))),
+            Some(keyspace) => {
+                let told = keyspace.inner.watch.answers(asked.what, &asked.traceparent);
+                let work = told.here().run_async(work(keyspace.within(asked.time_left)));
+                self.replying(async move {
+                    let outcome = work.await;
+                    told.answered(Some(&outcome));
+                    outcome
+                })
+            }
             None => self.replying(ready(failed(&Error::keyspace_unknown(name)))),
         }
     }
@@ -81,45 +93,43 @@ impl Service {
         })
     }
 
-    fn begin(&self, operation: Operation, time_left: Duration) -> Replying {
+    fn begin(&self, operation: Operation, asked: &Asked) -> Replying {
         if let Operation::Get(proto::Get { keyspace, key, passes: true, began_ago_ms }) = operation
         {
             let began_ago = Duration::from_millis(began_ago_ms);
-            return self.within(&keyspace, time_left, |keyspace| {
-                passed(keyspace, key, began_ago, time_left)
-            });
+            let time_left = asked.time_left;
+            return self
+                .within(&keyspace, asked, |keyspace| passed(keyspace, key, began_ago, time_left));
         }
         let operation = match Question::of(operation) {
             Ok((keyspace, question)) => {
-                return self.within(&keyspace, time_left, |keyspace| one(keyspace, question));
+                return self.within(&keyspace, asked, |keyspace| one(keyspace, question));
             }
             Err(operation) => *operation,
         };
         match operation {
             Operation::GetMany(proto::GetMany { keyspace, keys }) if fits(keys.len()) => {
-                self.within(&keyspace, time_left, |keyspace| get_many(keyspace, keys))
+                self.within(&keyspace, asked, |keyspace| get_many(keyspace, keys))
             }
             Operation::PutMany(proto::PutMany { keyspace, items }) if fits(items.len()) => {
-                self.within(&keyspace, time_left, |keyspace| put_many(keyspace, items))
+                self.within(&keyspace, asked, |keyspace| put_many(keyspace, items))
             }
             Operation::DeleteMany(proto::DeleteMany { keyspace, keys }) if fits(keys.len()) => {
-                self.within(&keyspace, time_left, |keyspace| delete_many(keyspace, keys))
+                self.within(&keyspace, asked, |keyspace| delete_many(keyspace, keys))
             }
             Operation::GetMany(_) | Operation::PutMany(_) | Operation::DeleteMany(_) => {
                 self.replying(ready(too_many()))
             }
             Operation::Scan(scan) => {
                 let scan = Scan::from(scan);
-                self.within(&scan.keyspace.clone(), time_left, |keyspace| async move {
+                self.within(&scan.keyspace.clone(), asked, |keyspace| async move {
                     scan.answered(&keyspace).await.unwrap_or_else(|error| failed(&error))
                 })
             }
             other => match Order::of(other) {
-                Some((keyspace, order)) => {
-                    self.within(&keyspace, time_left, |keyspace| async move {
-                        order.answered(&keyspace).await.unwrap_or_else(|error| failed(&error))
-                    })
-                }
+                Some((keyspace, order)) => self.within(&keyspace, asked, |keyspace| async move {
+                    order.answered(&keyspace).await.unwrap_or_else(|error| failed(&error))
+                }),
                 None => self.replying(ready(Outcome::Unsupported(Nothing {}))),
             },
         }
@@ -128,9 +138,13 @@ impl Service {
 
 impl Serve for Service {
     fn serve(&self, _from: &Address, request: Request) -> Serving {
-        let time_left = Duration::from_millis(request.time_left_ms.into());
-        let mut replying = match request.operation {
-            Some(operation) => self.begin(operation, time_left),
+        let Request { time_left_ms, traceparent, operation, .. } = request;
+        let time_left = Duration::from_millis(time_left_ms.into());
+        let mut replying = match operation {
+            Some(operation) => {
+                let what = name_of(&operation);
+                self.begin(operation, &Asked { what, time_left, traceparent })
+            }
             None => self.replying(ready(Outcome::Unsupported(Nothing {}))),
         };
         // A hit is there at once, and needs no task.

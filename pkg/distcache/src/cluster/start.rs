@@ -21,9 +21,11 @@ use serde_json::Value;
 
 use super::service::Service;
 use super::tasks::{PATIENCE, Tasks, wait_for};
+use super::words::name_of;
 use super::{Away, ClusterConfig, ClusterError};
 use crate::Error;
 use crate::engine::Shared;
+use crate::otel::Watch;
 
 /// Between two looks whether something has come about.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -108,25 +110,32 @@ impl Part {
         self.cluster.holding()
     }
 
-    /// Asks another member.
+    /// Asks another member, and takes the trace along in which it is asked.
     pub(super) async fn call(
         &self,
+        watch: &Watch,
         to: &Address,
         operation: Operation,
         ends_at: Instant,
     ) -> Result<Reply, CallFailed> {
-        let request = Request { operation: Some(operation), ..Request::default() };
-        self.cluster.call_by(self.manager.timer(), to, request, ends_at).await
+        let told = watch.asks(name_of(&operation), to);
+        let (traceparent, operation) = (told.traceparent().into(), Some(operation));
+        let request = Request { operation, traceparent, ..Request::default() };
+        let reply = self.cluster.call_by(self.manager.timer(), to, request, ends_at).await;
+        told.heard(&reply);
+        reply
     }
 
     /// Asks several members at once. Their replies, in the same order.
     pub(super) async fn call_all(
         &self,
+        watch: &Watch,
         calls: Vec<(&Address, Operation)>,
         ends_at: Instant,
     ) -> Vec<Result<Reply, CallFailed>> {
-        let call =
-            |(to, operation)| -> BoxFuture<'_, _> { Box::pin(self.call(to, operation, ends_at)) };
+        let call = |(to, operation)| -> BoxFuture<'_, _> {
+            Box::pin(self.call(watch, to, operation, ends_at))
+        };
         join_all(calls.into_iter().map(call).collect::<Vec<_>>()).await
     }
 

@@ -402,7 +402,7 @@ impl Inner {
         arrival: &Arrival,
         landed: &Result<Landed, distcache_manager::Error>,
     ) {
-        let brings = matches!(arrival.cargo, Cargo::Entry(_) | Cargo::Unchanged(_));
+        let brings = !matches!(arrival.cargo, Cargo::Nothing | Cargo::Failure);
         if brings && matches!(landed, Ok(Landed::Overtaken)) {
             raise(&self.stats.overtaken);
         }
@@ -436,6 +436,7 @@ impl Inner {
             ttl: config.ttl,
             ttl_jitter: config.ttl_jitter,
             negative_ttl: config.negative_ttl,
+            serves_stale: !config.lifetimes().stale().is_zero(),
         }
     }
 

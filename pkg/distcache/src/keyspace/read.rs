@@ -451,6 +451,9 @@ impl Inner {
         if found.is_stale() {
             return None;
         }
+        if found.value.is_no_cache() {
+            return Some(Ttl::For(Duration::ZERO));
+        }
         let expires = found.value.expires();
         if expires == Tick::NEVER {
             return Some(Ttl::UntilEvicted);

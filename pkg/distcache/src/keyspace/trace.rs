@@ -66,6 +66,9 @@ pub enum Freshness {
         /// Since when.
         since: Tick,
     },
+    /// It is not, before its source has been asked whether it is still right:
+    /// [`Loaded::no_cache`](crate::Loaded::no_cache).
+    NoCache,
 }
 
 impl Keyspace {
@@ -109,6 +112,7 @@ impl Inner {
         let freshness = match stale_since {
             Some(since) => Freshness::Stale { since },
             None if is_early => Freshness::Early,
+            None if value.is_no_cache() => Freshness::NoCache,
             None => Freshness::Fresh,
         };
         let is_absent = value.is_absent();

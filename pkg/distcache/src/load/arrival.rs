@@ -25,9 +25,24 @@ pub(crate) struct Stays {
     /// By which part of it that is shortened at most.
     pub(crate) ttl_jitter: f64,
     pub(crate) negative_ttl: Duration,
+    /// Whether the keyspace serves what is stale, at any time.
+    pub(crate) serves_stale: bool,
 }
 
 impl Stays {
+    /// What a value is kept for.
+    fn keep(&self, loaded: &Loaded) -> Keep {
+        let is_over = loaded.ttl == Some(Duration::ZERO);
+        match (loaded.is_no_cache, loaded.validator.is_some()) {
+            (true, true) => Keep::ToAsk,
+            (true, false) => Keep::Nothing,
+            // From the beginning it is what this keyspace serves as stale.
+            (false, true) if is_over && self.serves_stale => Keep::Serve,
+            (false, true) if is_over => Keep::ToAsk,
+            (false, _) => Keep::for_time(loaded.ttl.or(self.ttl)),
+        }
+    }
+
     /// Until when a value is fresh whose TTL is `ttl`, less some. Its node adds
     /// the stale window when it lands.
     fn until(&self, ttl: Option<Duration>, hash: u64) -> Tick {
@@ -46,6 +61,23 @@ fn part(seed: u64) -> f64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     let upper = u32::try_from((z ^ (z >> 31)) >> 32).expect("a shifted word has 32 bits");
     f64::from(upper) / f64::from(u32::MAX)
+}
+
+/// What an entry is kept for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// To be served while it is fresh, and as the keyspace serves what is stale.
+    Serve,
+    /// So that the source can be asked, each time, whether it is still right.
+    ToAsk,
+    /// For nothing: it is handed to those who wait.
+    Nothing,
+}
+
+impl Keep {
+    fn for_time(ttl: Option<Duration>) -> Self {
+        if ttl == Some(Duration::ZERO) { Self::Nothing } else { Self::Serve }
+    }
 }
 
 impl Arrival {
@@ -71,34 +103,46 @@ impl Arrival {
         stays: &Stays,
         tag_hash: impl Fn(&str) -> u64,
     ) -> Result<Self, LoadError> {
-        let until = stays.until(loaded.ttl, flight.hash());
+        let keep = stays.keep(loaded);
+        let until = match keep {
+            Keep::ToAsk => stays.until(None, flight.hash()),
+            Keep::Serve | Keep::Nothing => stays.until(loaded.ttl, flight.hash()),
+        };
         let tags: Vec<u64> = loaded.tags.iter().map(|tag| tag_hash(tag)).collect();
         let (content_type, validator) = (loaded.content_type.as_deref(), &loaded.validator);
         let label = Label::new(content_type, validator.as_deref()).map_err(failed)?;
         let draft = draft(flight, &loaded.value, until)?.labelled(label);
-        let entry = entry(draft, stays.now, &tags)?;
-        Ok(Self::of_entry(entry, loaded.ttl.or(stays.ttl)))
+        let draft = if keep == Keep::ToAsk { draft.no_cache() } else { draft };
+        Ok(Self::of_entry(entry(draft, stays.now, &tags)?, keep))
     }
 
     fn not_found(flight: &Flight, stays: &Stays) -> Result<Self, LoadError> {
         let until = stays.now.after(stays.negative_ttl);
         let absent = Draft::absent(flight.key(), until).map_err(failed)?;
-        Ok(Self::of_entry(absent.born(stays.now).entry(), Some(stays.negative_ttl)))
+        let keep = Keep::for_time(Some(stays.negative_ttl));
+        Ok(Self::of_entry(absent.born(stays.now).entry(), keep))
     }
 
-    /// An entry is for those who wait; and for the cache, unless its time is
-    /// over at once.
-    fn of_entry(entry: Entry, ttl: Option<Duration>) -> Self {
+    /// An entry is for those who wait, and for the cache if that keeps it.
+    fn of_entry(entry: Entry, keep: Keep) -> Self {
         let otherwise = Landing::Value(Value::from(entry.clone()));
-        let is_kept = ttl != Some(Duration::ZERO);
-        let cargo = if is_kept { Cargo::Entry(entry) } else { Cargo::Nothing };
+        let cargo = match keep {
+            Keep::Serve | Keep::ToAsk => Cargo::Entry(entry),
+            Keep::Nothing => Cargo::Nothing,
+        };
         Self { cargo, otherwise }
     }
 
     fn unchanged(flight: &Flight, stays: &Stays, ttl: Option<Duration>) -> Result<Self, LoadError> {
         let stale = flight.stale().cloned().ok_or(LoadError::NothingToCompare)?;
-        let until = stays.until(ttl, flight.hash());
-        Ok(Self { cargo: Cargo::Unchanged(until), otherwise: Landing::Value(stale) })
+        let is_over = ttl == Some(Duration::ZERO);
+        let stays_no_cache = stale.is_no_cache() && (is_over || ttl.is_none());
+        let cargo = if stays_no_cache || is_over && !stays.serves_stale {
+            Cargo::NoCache(stays.until(None, flight.hash()))
+        } else {
+            Cargo::Unchanged(stays.until(ttl, flight.hash()))
+        };
+        Ok(Self { cargo, otherwise: Landing::Value(stale) })
     }
 
     /// Of what waits to be written, as the cache had it. What has outlived its TTL
@@ -119,7 +163,7 @@ impl Arrival {
         };
         let label = Label::new(kept.content_type.as_deref(), None).map_err(failed)?;
         let draft = draft(flight, &kept.value, until)?.labelled(label);
-        Ok(Self::of_entry(entry(draft, born, &kept.tags)?, ttl))
+        Ok(Self::of_entry(entry(draft, born, &kept.tags)?, Keep::for_time(ttl)))
     }
 
     /// Of a load that has no answer.
@@ -168,6 +212,7 @@ mod tests {
             ttl: Some(Duration::from_secs(100)),
             ttl_jitter: 0.2,
             negative_ttl: Duration::ZERO,
+            serves_stale: false,
         };
         let ends: Vec<u64> = (0..1_000).map(|hash| stays.until(None, hash).as_ms()).collect();
         assert!(ends.iter().all(|end| (81_000..=101_000).contains(end)));

@@ -137,14 +137,13 @@ impl Load {
     }
 
     fn context(&self, told: &LoadWatch) -> Context {
-        let stale = match &*self.flights {
-            [lead] => lead.flight().stale().cloned(),
-            _ => None,
+        let context = Context::within(self.setup.config.load_timeout);
+        let stale = |lead: &Lead| lead.flight().stale().cloned();
+        let context = match &*self.flights {
+            [lead] => context.with_stale(stale(lead)),
+            leads => context.with_stales(leads.iter().map(stale)),
         };
-        Context::within(self.setup.config.load_timeout)
-            .with_stale(stale)
-            .cancelled_by(self.space.under_way.flag())
-            .at(told.here())
+        context.cancelled_by(self.space.under_way.flag()).at(told.here())
     }
 
     /// Counts and tells what came of the request, tells the breaker, and gives each

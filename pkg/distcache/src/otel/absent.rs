@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use super::Operation;
 use crate::{Answer, LoadError};
+#[cfg(feature = "cluster")]
+use distcache_cluster::{
+    proto::{Reply, reply::Outcome},
+    wire::Address,
+};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Otel;
@@ -44,6 +49,19 @@ impl Watch {
     }
 }
 
+#[cfg(feature = "cluster")]
+impl Watch {
+    pub(crate) fn asks(&self, _operation: &'static str, _to: &Address) -> LinkWatch {
+        let Self = self;
+        LinkWatch
+    }
+
+    pub(crate) fn answers(&self, _operation: &'static str, _traceparent: &[u8]) -> LinkWatch {
+        let Self = self;
+        LinkWatch
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Here(());
 
@@ -73,6 +91,31 @@ impl LoadWatch {
     }
 
     pub(crate) fn end(self, _: &[Result<Answer, LoadError>], _took: Duration) {
+        let Self = self;
+    }
+}
+
+#[cfg(feature = "cluster")]
+#[derive(Debug)]
+pub(crate) struct LinkWatch;
+
+#[cfg(feature = "cluster")]
+impl LinkWatch {
+    pub(crate) fn here(&self) -> &Here {
+        let Self = self;
+        &Here(())
+    }
+
+    pub(crate) fn traceparent(&self) -> Vec<u8> {
+        let Self = self;
+        Vec::new()
+    }
+
+    pub(crate) fn heard<E>(self, _: &Result<Reply, E>) {
+        let Self = self;
+    }
+
+    pub(crate) fn answered(self, _: Option<&Outcome>) {
         let Self = self;
     }
 }

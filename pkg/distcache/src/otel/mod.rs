@@ -5,7 +5,8 @@
 //! Otel ── of the engine: where spans and numbers go
 //!  └─ Watch ── of a keyspace: runs each call, and tells how it went
 //!      ├─ Here ── where a call stands, for work that goes on elsewhere
-//!      └─ LoadWatch ── of one request to its source
+//!      ├─ LoadWatch ── of one request to its source
+//!      └─ LinkWatch ── of one request to another member, or of one
 //! ```
 //!
 //! Neither keys nor values are told, nor the words of an error, which may hold
@@ -20,6 +21,8 @@ mod builder;
 mod call;
 #[cfg(feature = "otel")]
 mod here;
+#[cfg(all(feature = "cluster", feature = "otel"))]
+mod link;
 #[cfg(feature = "otel")]
 mod load;
 #[cfg(feature = "otel")]

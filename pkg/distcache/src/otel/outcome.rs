@@ -8,6 +8,9 @@ use opentelemetry::trace::{Status, TraceContextExt};
 use super::Here;
 use crate::{Answer, Error, Found, How, Keyspace, LoadError};
 
+/// Under which name a span says how it went.
+pub(super) const OUTCOME: &str = "distcache.outcome";
+
 /// How a call or a load went.
 pub(crate) struct Outcome {
     name: &'static str,
@@ -60,7 +63,7 @@ impl Outcome {
     pub(super) fn end_span(&self, here: &Here) {
         let span = here.0.span();
         if span.is_recording() {
-            span.set_attribute(KeyValue::new("distcache.outcome", self.name));
+            span.set_attribute(KeyValue::new(OUTCOME, self.name));
             if let Some(Keys { count, failed }) = self.keys {
                 span.set_attribute(KeyValue::new("distcache.keys.count", in_i64(count)));
                 span.set_attribute(KeyValue::new("distcache.keys.failed", in_i64(failed)));

@@ -3,12 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "cluster")]
+use distcache_cluster::wire::Address;
 use distcache_manager::Stopwatch;
 use opentelemetry::global::BoxedTracer;
+#[cfg(feature = "cluster")]
+use opentelemetry::trace::SpanKind;
 use opentelemetry::trace::{SpanBuilder, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use super::call::{Begun, Told};
+#[cfg(feature = "cluster")]
+use super::link::{self, LinkWatch};
 use super::load::LoadWatch;
 use super::numbers::Numbers;
 use super::outcome::Tells;
@@ -83,7 +89,56 @@ impl Watch {
     }
 }
 
+#[cfg(feature = "cluster")]
+impl Watch {
+    /// A request to another member, within the call that makes it.
+    pub(crate) fn asks(&self, operation: &'static str, to: &Address) -> LinkWatch {
+        let here = Context::current();
+        match &self.0 {
+            Some(live) if live.otel.tracer.is_some() => {
+                let to = KeyValue::new("server.address", to.to_string());
+                LinkWatch::within(live.link(link::ASKS, &here, operation, Some(to)))
+            }
+            _ => LinkWatch::of_nobody(here),
+        }
+    }
+
+    /// A request of another member, within the span that it tells of. One outside of any
+    /// trace begins none.
+    pub(crate) fn answers(&self, operation: &'static str, traceparent: &[u8]) -> LinkWatch {
+        let Some(remote) = link::remote(traceparent) else {
+            return LinkWatch::of_nobody(Context::new());
+        };
+        let here = Context::new().with_remote_span_context(remote);
+        match &self.0 {
+            Some(live) if live.otel.tracer.is_some() => {
+                LinkWatch::within(live.link(link::ANSWERS, &here, operation, None))
+            }
+            _ => LinkWatch::of_nobody(here),
+        }
+    }
+}
+
 impl Live {
+    /// The span of one side of a link.
+    #[cfg(feature = "cluster")]
+    fn link(
+        &self,
+        (name, kind): (&'static str, SpanKind),
+        parent: &Context,
+        operation: &'static str,
+        more: Option<KeyValue>,
+    ) -> Here {
+        let [keyspace] = self.of_keyspace.clone();
+        let about = [KeyValue::new("distcache.operation", operation), keyspace];
+        let about = about.into_iter().chain(more);
+        let span = SpanBuilder::from_name(name).with_kind(kind).with_attributes(about);
+        Here(match &self.otel.tracer {
+            Some(tracer) => parent.with_span(span.start_with_context(&**tracer, parent)),
+            None => parent.clone(),
+        })
+    }
+
     #[inline(never)]
     fn call<R: Tells>(&self, operation: Operation, work: impl FnOnce() -> R) -> R {
         let begun = self.begin(operation);

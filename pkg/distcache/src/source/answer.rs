@@ -21,7 +21,8 @@ pub enum Answer {
     /// the tags that it has. Without such a value this is a mistake, and told as
     /// an error.
     Unchanged {
-        /// For how long; `None` for as long as the keyspace says.
+        /// For how long; `None` for as long as the keyspace says. One that is
+        /// [`no_cache`](Loaded::no_cache) stays so unless a time is said.
         ttl: Option<Duration>,
     },
 }
@@ -33,14 +34,21 @@ pub struct Loaded {
     pub(crate) ttl: Option<Duration>,
     pub(crate) content_type: Option<String>,
     pub(crate) validator: Option<String>,
+    pub(crate) is_no_cache: bool,
     pub(crate) tags: Vec<String>,
 }
 
 impl Loaded {
     /// A value that lives as long as the keyspace says, and bears no tag.
     pub fn new(value: impl Into<Vec<u8>>) -> Self {
-        let (content_type, validator) = (None, None);
-        Self { value: value.into(), ttl: None, content_type, validator, tags: Vec::new() }
+        Self {
+            value: value.into(),
+            ttl: None,
+            content_type: None,
+            validator: None,
+            is_no_cache: false,
+            tags: Vec::new(),
+        }
     }
 
     /// A value as JSON: what [`Keyspace::typed`](crate::Keyspace::typed) reads.
@@ -73,7 +81,9 @@ impl Loaded {
     }
 
     /// Is fresh for so long, less the keyspace's jitter, whatever its TTL is. A
-    /// value with a TTL of zero is handed to those who wait for it and not kept.
+    /// value with a TTL of zero is handed to those who wait for it, and kept only if
+    /// it has a [`validator`](Self::validator): the next who asks makes its source be
+    /// asked whether it has changed, and is served it as stale if the keyspace does so.
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
@@ -89,13 +99,26 @@ impl Loaded {
         self
     }
 
+    /// Is never served without asking the source whether it is still right, as
+    /// HTTP's `Cache-Control: no-cache` says: not as fresh, and not as stale, whatever
+    /// the keyspace allows. With a [`validator`](Self::validator) it is kept, for the
+    /// keyspace's TTL from when it was last found right, so that the source need not
+    /// bring it again; all who ask at once share one question. Without one it is handed
+    /// to those who wait for it and not kept.
+    #[must_use]
+    pub fn no_cache(mut self) -> Self {
+        self.is_no_cache = true;
+        self
+    }
+
     /// By what the source knows this very value: an `ETag`, the number of a
     /// revision; 1 to 512 bytes. When the value's time is over the source is told
     /// it ([`Context::validator`](crate::Context::validator)) and may answer
     /// [`Answer::Unchanged`] instead of bringing the value again. That needs a
     /// keyspace that keeps what is stale
     /// ([`stale_if_error`](crate::KeyspaceConfig::stale_if_error),
-    /// [`stale_while_revalidate`](crate::KeyspaceConfig::stale_while_revalidate)).
+    /// [`stale_while_revalidate`](crate::KeyspaceConfig::stale_while_revalidate)),
+    /// or a value that is over at once ([`no_cache`](Self::no_cache), a TTL of zero).
     #[must_use]
     pub fn validator(mut self, validator: impl Into<String>) -> Self {
         self.validator = Some(validator.into());
@@ -160,6 +183,7 @@ impl fmt::Debug for Loaded {
             .field("ttl", &self.ttl)
             .field("content_type", &self.content_type)
             .field("validator", &self.validator.is_some())
+            .field("no_cache", &self.is_no_cache)
             .field("tags", &self.tags.len())
             .finish()
     }

@@ -32,8 +32,8 @@ pub trait AsyncDataSource: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Answers, SourceError>> + Send {
         async move {
             let mut answers = Vec::with_capacity(keys.len());
-            for key in keys {
-                answers.push(self.fetch(key, context).await);
+            for (place, key) in keys.iter().enumerate() {
+                answers.push(self.fetch(key, &context.of_key(place)).await);
             }
             Ok(answers)
         }

@@ -18,6 +18,8 @@ pub struct Context {
     until: Option<Instant>,
     cancelled: Arc<AtomicBool>,
     stale: Option<Value>,
+    /// The same for each key of a request for several; empty if there is none of any.
+    stales: Arc<[Option<Value>]>,
     /// Where the load stands in its trace.
     pub(crate) here: Here,
 }
@@ -31,7 +33,8 @@ pub struct Cancelled;
 impl Context {
     /// A load that may take as long as it likes; for trying a source out.
     pub fn unbounded() -> Self {
-        Self { until: None, cancelled: Arc::default(), stale: None, here: Here::default() }
+        let (stale, stales) = (None, Arc::default());
+        Self { until: None, cancelled: Arc::default(), stale, stales, here: Here::default() }
     }
 
     /// A load that has `timeout` from now on.
@@ -46,6 +49,22 @@ impl Context {
     pub fn with_stale(mut self, stale: Option<Value>) -> Self {
         self.stale = stale;
         self
+    }
+
+    /// What the cache has of each of several keys, in their order.
+    pub(crate) fn with_stales(self, stales: impl Iterator<Item = Option<Value>>) -> Self {
+        let stales: Vec<_> = stales.collect();
+        let is_none = stales.iter().all(Option::is_none);
+        Self { stales: if is_none { Arc::default() } else { stales.into() }, ..self }
+    }
+
+    /// The same for one of the keys of
+    /// [`fetch_many`](crate::DataSource::fetch_many), by its place among them: with
+    /// what the cache has of that key.
+    #[must_use]
+    pub fn of_key(&self, place: usize) -> Self {
+        let Some(stale) = self.stales.get(place) else { return self.clone() };
+        Self { stale: stale.clone(), stales: Arc::default(), ..self.clone() }
     }
 
     /// Time that is left; zero when it is used up, `Duration::MAX` without a
@@ -71,8 +90,8 @@ impl Context {
         self.cancelled.load(Ordering::Acquire)
     }
 
-    /// The expired value that the cache still has, if there is one. Only for
-    /// loads of a single key.
+    /// The expired value that the cache still has, if there is one. Of several keys
+    /// each has its own: [`of_key`](Self::of_key).
     pub fn stale(&self) -> Option<&Value> {
         self.stale.as_ref()
     }

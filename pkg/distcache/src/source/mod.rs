@@ -66,7 +66,8 @@ pub trait DataSource: Send + Sync + 'static {
     /// When the request has failed, and with it every key. What is wrong with one
     /// key alone is the error of its answer.
     fn fetch_many(&self, keys: &[&[u8]], context: &Context) -> Result<Answers, SourceError> {
-        Ok(keys.iter().map(|key| self.fetch(key, context)).collect())
+        let each = keys.iter().enumerate();
+        Ok(each.map(|(place, key)| self.fetch(key, &context.of_key(place))).collect())
     }
 }
 

@@ -67,6 +67,16 @@ impl Fleet {
         keyspaces: Vec<KeyspaceConfig>,
         set: impl FnOnce(ClusterConfig) -> ClusterConfig,
     ) -> Engine {
+        self.start_as(keyspaces, set, |builder| builder)
+    }
+
+    /// The same, with another setting of the engine.
+    pub(crate) fn start_as(
+        &self,
+        keyspaces: Vec<KeyspaceConfig>,
+        set: impl FnOnce(ClusterConfig) -> ClusterConfig,
+        set_engine: impl FnOnce(EngineBuilder) -> EngineBuilder,
+    ) -> Engine {
         let cluster = ClusterConfig::new("127.0.0.1:0")
             .name("fleet")
             .discovery(self.directory.clone())
@@ -74,7 +84,7 @@ impl Fleet {
             .expect(self.count)
             .lease(Duration::from_secs(2));
         let builder = Engine::builder().capacity_bytes(32 << 20).data_nodes(2);
-        let builder = builder.cluster(set(cluster));
+        let builder = set_engine(builder.cluster(set(cluster)));
         let builder = keyspaces.into_iter().fold(builder, EngineBuilder::keyspace);
         let engine = builder.start().expect("good settings");
         self.directory.0.lock().push(members(&engine).address);

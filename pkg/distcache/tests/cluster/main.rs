@@ -11,4 +11,6 @@ mod named;
 mod outages;
 mod runtimes;
 mod stores;
+#[cfg(feature = "otel")]
+mod traces;
 mod walks;

@@ -16,6 +16,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::client::Client;
+use super::dial::{Dial, Names, NotYet};
 use super::template::Template;
 use super::validator::Mark;
 use super::{Http, HttpConfigError};
@@ -123,9 +124,13 @@ impl HttpBuilder {
         Self { timeout, ..self }
     }
 
-    /// How long a load waits for the server's address, and then for a connection
-    /// (with TLS, until its certificate is checked), if it has that much time.
-    /// Default 3 s: longer than a server needs that is there.
+    /// How long a load waits for a new connection, if it has that much time: for the
+    /// server's address, until it is connected, and with TLS until the certificate is
+    /// checked. Default 3 s: longer than a server needs that is there.
+    ///
+    /// A name is looked up for each new connection, and for nothing else; so a change of
+    /// its addresses is seen when a connection is made anew. By its resolver a load is
+    /// held no longer than that, and one thread of the source at most.
     #[must_use]
     pub fn connect_timeout(self, timeout: Duration) -> Self {
         Self { connect_timeout: timeout, ..self }
@@ -167,6 +172,11 @@ impl HttpBuilder {
     /// # Errors
     /// When a setting makes no sense.
     pub fn build(self) -> Result<Http, HttpConfigError> {
+        self.build_with(Names::of_the_system())
+    }
+
+    /// The same, whose host has the addresses that these are.
+    pub(super) fn build_with(self, names: Names) -> Result<Http, HttpConfigError> {
         if self.timeout.is_zero() || self.connect_timeout.is_zero() {
             return Err(HttpConfigError::Timeout);
         }
@@ -176,7 +186,7 @@ impl HttpBuilder {
             return Err(HttpConfigError::ClearText);
         }
         let client = Client {
-            agent: self.agent()?,
+            agent: self.agent(names)?,
             origin: template.origin().clone(),
             connect_timeout: self.connect_timeout,
             redirects_max: self.redirects_max,
@@ -187,7 +197,7 @@ impl HttpBuilder {
         Ok(Http { template, client, mark, timeout: self.timeout })
     }
 
-    fn agent(&self) -> Result<Agent, HttpConfigError> {
+    fn agent(&self, names: Names) -> Result<Agent, HttpConfigError> {
         let roots = match &self.tls_roots {
             Some(pem) => roots(pem)?,
             None => RootCerts::WebPki,
@@ -209,7 +219,7 @@ impl HttpBuilder {
             // Each request has shorter ones, by what time its load has left.
             .timeout_global(Some(self.timeout))
             .build();
-        Ok(Agent::new_with_config(config))
+        Ok(Agent::with_parts(config, Dial::new(names), NotYet))
     }
 }
 

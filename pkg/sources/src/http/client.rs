@@ -99,7 +99,7 @@ impl Client {
         }
         let connect = Some(left.min(self.connect_timeout));
         let config = request.config().timeout_global(Some(left));
-        config.timeout_resolve(connect).timeout_connect(connect).build().call()
+        config.timeout_connect(connect).build().call()
     }
 
     /// The bytes of an answer.
@@ -150,9 +150,8 @@ impl Client {
     fn failed(&self, error: ureq::Error, waited_for: HttpWait, time: &Time<'_>) -> Failure {
         let origin = self.origin.to_string();
         let error = match error {
-            ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
-                self.timed_out(HttpWait::Connection, time)
-            }
+            ureq::Error::Timeout(Timeout::Resolve) => self.timed_out(HttpWait::Address, time),
+            ureq::Error::Timeout(Timeout::Connect) => self.timed_out(HttpWait::Connection, time),
             ureq::Error::Timeout(_) => self.timed_out(waited_for, time),
             ureq::Error::Io(error) if is_of_the_way(&error) => {
                 HttpError::Connect { origin, reason: error.to_string() }

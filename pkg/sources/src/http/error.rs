@@ -92,6 +92,8 @@ pub enum HttpError {
 pub enum HttpWait {
     /// For nothing: it had no time when it came.
     Start,
+    /// For the addresses of the server's name.
+    Address,
     /// For a connection, and the server's certificate.
     Connection,
     /// For the server to begin its answer.
@@ -104,6 +106,7 @@ impl fmt::Display for HttpWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Start => "none was left when the source was asked",
+            Self::Address => "nobody told the server's address; does the name server answer?",
             Self::Connection => "the server did not accept a connection",
             Self::Answer => {
                 "the server did not begin to answer; make it faster, or allow more time"

@@ -13,23 +13,45 @@ use ureq::http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName, VARY};
 /// The longest time that a header can say (RFC 9111, 1.2.2).
 const SECONDS_MAX: u64 = 1 << 31;
 
-/// How long an answer is fresh that took so long to come; zero if it must not
-/// be kept at all, and `None` if it says nothing of it.
-pub(super) fn of(headers: &HeaderMap, took: Duration) -> Option<Duration> {
+/// What an answer says of being kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// It must not be kept.
+    NoStore,
+    /// It must not be used without asking its server, neither as fresh nor as stale.
+    NoCache,
+    /// It is fresh for so long. Zero is stale at once.
+    For(Duration),
+    /// Nothing.
+    Unsaid,
+}
+
+/// What is said by an answer that took so long to come.
+pub(super) fn of(headers: &HeaderMap, took: Duration) -> Freshness {
     let control = Control::of(headers);
-    if control.forbids || headers.get_all(VARY).iter().any(|vary| vary.as_bytes() == b"*") {
-        return Some(Duration::ZERO);
+    if control.no_store || headers.get_all(VARY).iter().any(|vary| vary.as_bytes() == b"*") {
+        return Freshness::NoStore;
+    }
+    if control.no_cache {
+        return Freshness::NoCache;
     }
     let lifetime = control.shared_max_age.or(control.max_age);
-    let lifetime = lifetime.or_else(|| until_expires(headers))?;
-    Some(lifetime.saturating_sub(age(headers)).saturating_sub(took))
+    let Some(lifetime) = lifetime.or_else(|| until_expires(headers)) else {
+        return Freshness::Unsaid;
+    };
+    let fresh = lifetime.saturating_sub(age(headers)).saturating_sub(took);
+    // What is over at once, and must not be served then, is never served.
+    let is_strict = control.must_revalidate || control.shared_max_age.is_some();
+    if fresh.is_zero() && is_strict { Freshness::NoCache } else { Freshness::For(fresh) }
 }
 
 /// What `Cache-Control` says to a cache that many share.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Control {
-    /// It must not be kept, or not be used without asking again.
-    forbids: bool,
+    no_store: bool,
+    no_cache: bool,
+    /// It must not be served when it is stale (RFC 9111, 5.2.2.2 and 5.2.2.8).
+    must_revalidate: bool,
     shared_max_age: Option<Duration>,
     max_age: Option<Duration>,
 }
@@ -39,7 +61,7 @@ impl Control {
         let mut control = Self::default();
         for line in headers.get_all(CACHE_CONTROL) {
             let Ok(line) = line.to_str() else {
-                control.forbids = true;
+                control.no_store = true;
                 continue;
             };
             for directive in directives(line) {
@@ -52,7 +74,9 @@ impl Control {
     fn add(&mut self, directive: &str) {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         match &*name.trim().to_ascii_lowercase() {
-            "no-store" | "no-cache" | "private" => self.forbids = true,
+            "no-store" | "private" => self.no_store = true,
+            "no-cache" => self.no_cache = true,
+            "must-revalidate" | "proxy-revalidate" => self.must_revalidate = true,
             "s-maxage" => shorten(&mut self.shared_max_age, value),
             "max-age" => shorten(&mut self.max_age, value),
             _ => {}
@@ -115,10 +139,10 @@ mod tests {
 
     use super::*;
 
-    const MINUTE: Option<Duration> = Some(Duration::from_mins(1));
-    const NOTHING: Option<Duration> = Some(Duration::ZERO);
+    const MINUTE: Freshness = Freshness::For(Duration::from_mins(1));
+    const NOTHING: Freshness = Freshness::For(Duration::ZERO);
 
-    fn fresh(lines: &[(&str, &str)]) -> Option<Duration> {
+    fn fresh(lines: &[(&str, &str)]) -> Freshness {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
@@ -127,15 +151,17 @@ mod tests {
         of(&headers, Duration::ZERO)
     }
 
-    fn control(value: &str) -> Option<Duration> {
+    fn control(value: &str) -> Freshness {
         fresh(&[("cache-control", value)])
     }
 
     #[test]
     fn an_answer_that_says_nothing_leaves_it_to_the_keyspace() {
-        assert_eq!(fresh(&[]), None);
-        assert_eq!(control("public, must-revalidate, immutable, x=\"max-age=60\""), None);
-        assert_eq!(fresh(&[("vary", "accept"), ("age", "5"), ("pragma", "no-cache")]), None);
+        assert_eq!(fresh(&[]), Freshness::Unsaid);
+        let silent = control("public, must-revalidate, immutable, x=\"max-age=60\"");
+        assert_eq!(silent, Freshness::Unsaid);
+        let silent = fresh(&[("vary", "accept"), ("age", "5"), ("pragma", "no-cache")]);
+        assert_eq!(silent, Freshness::Unsaid);
     }
 
     #[test]
@@ -154,15 +180,32 @@ mod tests {
     fn what_must_not_be_kept_is_not() {
         for value in [
             "no-store",
-            "no-cache",
+            "no-cache, no-store",
             "private",
             "private=\"set-cookie, x\", max-age=60",
-            "max-age=60, no-cache=\"a\"",
-            "max-age=0",
+            "private, no-cache",
         ] {
-            assert_eq!(control(value), NOTHING, "{value}");
+            assert_eq!(control(value), Freshness::NoStore, "{value}");
         }
-        assert_eq!(fresh(&[("vary", "*"), ("cache-control", "max-age=60")]), NOTHING);
+        let varies = fresh(&[("vary", "*"), ("cache-control", "max-age=60")]);
+        assert_eq!(varies, Freshness::NoStore);
+    }
+
+    #[test]
+    fn what_must_be_asked_for_is_told_from_what_is_only_stale_at_once() {
+        for value in [
+            "no-cache",
+            "max-age=60, no-cache=\"a\"",
+            "max-age=0, must-revalidate",
+            "Proxy-Revalidate, max-age=0",
+            "s-maxage=0, max-age=60",
+        ] {
+            assert_eq!(control(value), Freshness::NoCache, "{value}");
+        }
+        assert_eq!(control("max-age=0"), NOTHING);
+        assert_eq!(control("max-age=60, must-revalidate"), MINUTE);
+        let old = fresh(&[("cache-control", "max-age=60, must-revalidate"), ("age", "60")]);
+        assert_eq!(old, Freshness::NoCache);
     }
 
     #[test]
@@ -174,8 +217,8 @@ mod tests {
         }
         assert_eq!(control("max-age=99, max-age=60"), MINUTE, "the shortest of several");
         assert_eq!(control("x=\"a, max-age=5\\\", b\", max-age=60"), MINUTE, "quotes hide commas");
-        assert_eq!(fresh(&[("cache-control", "max-age=60\u{e9}")]), NOTHING);
-        let longest = Some(Duration::from_secs(SECONDS_MAX));
+        assert_eq!(fresh(&[("cache-control", "max-age=60\u{e9}")]), Freshness::NoStore);
+        let longest = Freshness::For(Duration::from_secs(SECONDS_MAX));
         assert_eq!(control("max-age=99999999999999999999999"), longest);
     }
 
@@ -193,7 +236,7 @@ mod tests {
     fn time_in_other_caches_and_on_the_way_counts() {
         let aged = |age| fresh(&[("cache-control", "max-age=65"), ("age", age)]);
         assert_eq!((aged("5"), aged("65"), aged("99")), (MINUTE, NOTHING, NOTHING));
-        assert_eq!(aged("soon"), Some(Duration::from_secs(65)), "no age is none");
+        assert_eq!(aged("soon"), Freshness::For(Duration::from_secs(65)), "no age is none");
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=65"));
         assert_eq!(of(&headers, Duration::from_secs(5)), MINUTE);

@@ -2,6 +2,7 @@
 
 mod builder;
 mod client;
+mod dial;
 mod error;
 mod freshness;
 mod origin;
@@ -17,8 +18,9 @@ use std::time::Duration;
 
 use client::{Client, Failure, drain};
 use distcache::{
-    Answer, CONTENT_TYPE_BYTES_MAX, Cancelled, Context, DataSource, Loaded, SourceError,
+    Answer, CONTENT_TYPE_BYTES_MAX, Cancelled, Context, DataSource, Loaded, SourceError, Value,
 };
+use freshness::Freshness;
 use origin::Origin;
 use template::Template;
 use time::Time;
@@ -71,17 +73,25 @@ use validator::Mark;
 /// # How long it is kept
 ///
 /// As the answer says: `s-maxage`, else `max-age`, else `Expires` less `Date`; less
-/// its `Age` and what the load took, and less the keyspace's jitter. What must not be kept,
-/// or not be used without asking (`no-store`, `no-cache`, `private`, an age of zero,
-/// `Vary: *`), is handed to those who wait for it and not kept. `private` counts
-/// because a cache serves all who ask it; that the source has a token does not:
-/// whoever gives it one decides that its answers are for all. An answer that says
-/// nothing lives as long as the keyspace says. That the keyspace serves what is
-/// stale is its own setting too; `must-revalidate` does not change it.
+/// its `Age` and what the load took, and less the keyspace's jitter. What must not be kept
+/// (`no-store`, `private`, `Vary: *`) is handed to those who wait for it and not kept.
+/// `private` counts because a cache serves all who ask it; that the source has a token
+/// does not: whoever gives it one decides that its answers are for all. An answer that
+/// says nothing lives as long as the keyspace says. That the keyspace serves what is
+/// stale is its own setting too; `must-revalidate` changes it only for what is stale
+/// when it comes.
 ///
-/// If the server gave an `ETag` or a `Last-Modified`, and the keyspace keeps what
-/// is stale, the value is asked for on that condition; if it has not changed, it
-/// is not sent again.
+/// If the server gave an `ETag` or a `Last-Modified`, the value is asked for on that
+/// condition; if it has not changed (304), it is not sent again:
+///
+/// | the answer said | asked for so | served without that |
+/// |---|---|---|
+/// | how long it is fresh, or nothing | when that is over, while the keyspace keeps what is stale | while it is fresh, and as the keyspace serves what is stale |
+/// | that it is stale at once (`max-age=0` and the like) | each time | as the keyspace serves what is stale |
+/// | `no-cache`, or that it is stale at once and must not be served so (`must-revalidate`, `proxy-revalidate`, `s-maxage`) | each time | never |
+///
+/// Who asks for a value at the same time shares one such request. Without `ETag` and
+/// `Last-Modified`, what is not fresh when it comes is not kept.
 pub struct Http {
     template: Template,
     client: Client,
@@ -102,19 +112,16 @@ impl Http {
         let time = Time::new(context, self.timeout);
         let response = self.client.ask(url, condition.as_ref(), &time)?;
         let (status, headers) = (response.status().as_u16(), response.headers());
-        let ttl = freshness::of(headers, time.taken());
+        let fresh = freshness::of(headers, time.taken());
         match (status, context.stale()) {
             (200 | 203 | 204, _) => {
-                let loaded = self.described(headers, ttl);
+                let loaded = self.described(headers, fresh);
                 let value = self.client.read(response, &time)?;
                 Ok(loaded(value).into())
             }
             (304, Some(stale)) if condition.is_some() => {
                 drain(response);
-                // It is right, and must not be kept any longer.
-                let gone = ttl.filter(Duration::is_zero);
-                let handed_out = gone.map(|ttl| Loaded::new(stale.to_vec()).ttl(ttl).into());
-                Ok(handed_out.unwrap_or(Answer::Unchanged { ttl }))
+                Ok(unchanged(stale, fresh))
             }
             (404 | 410, _) => {
                 drain(response);
@@ -132,22 +139,10 @@ impl Http {
     fn described(
         &self,
         headers: &HeaderMap,
-        ttl: Option<Duration>,
+        fresh: Freshness,
     ) -> impl FnOnce(Vec<u8>) -> Loaded + use<> {
         let (content_type, validator) = (content_type(headers), self.mark.validator(headers));
-        move |value| {
-            let mut loaded = Loaded::new(value);
-            if let Some(ttl) = ttl {
-                loaded = loaded.ttl(ttl);
-            }
-            if let Some(content_type) = content_type {
-                loaded = loaded.content_type(content_type);
-            }
-            match validator {
-                Some(validator) => loaded.validator(validator),
-                None => loaded,
-            }
-        }
+        move |value| described(value, fresh, content_type, validator)
     }
 }
 
@@ -168,6 +163,46 @@ impl fmt::Debug for Http {
             .field("origin", self.template.origin())
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a server says of a value that the cache has: it has not changed.
+fn unchanged(stale: &Value, fresh: Freshness) -> Answer {
+    let again = || {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let label = stale.label();
+        described(stale.to_vec(), fresh, text(label.content_type()), text(label.validator())).into()
+    };
+    match fresh {
+        Freshness::For(ttl) => Answer::Unchanged { ttl: Some(ttl) },
+        Freshness::Unsaid => Answer::Unchanged { ttl: None },
+        Freshness::NoCache if stale.is_no_cache() => Answer::Unchanged { ttl: None },
+        // It was kept for longer than it may be from now on.
+        Freshness::NoCache | Freshness::NoStore => again(),
+    }
+}
+
+/// A value with what is said of it.
+fn described(
+    value: Vec<u8>,
+    fresh: Freshness,
+    content_type: Option<String>,
+    validator: Option<String>,
+) -> Loaded {
+    let loaded = Loaded::new(value);
+    let loaded = match content_type {
+        Some(content_type) => loaded.content_type(content_type),
+        None => loaded,
+    };
+    let loaded = match validator.filter(|_| fresh != Freshness::NoStore) {
+        Some(validator) => loaded.validator(validator),
+        None => loaded,
+    };
+    match fresh {
+        Freshness::NoStore => loaded.ttl(Duration::ZERO),
+        Freshness::NoCache => loaded.no_cache(),
+        Freshness::For(ttl) => loaded.ttl(ttl),
+        Freshness::Unsaid => loaded,
     }
 }
 

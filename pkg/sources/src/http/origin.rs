@@ -30,7 +30,11 @@ impl Origin {
         self.scheme == Scheme::HTTPS
     }
 
-    fn port(&self) -> u16 {
+    pub(super) fn host(&self) -> &str {
+        self.authority.host()
+    }
+
+    pub(super) fn port(&self) -> u16 {
         let default = if self.is_https() { 443 } else { 80 };
         self.authority.port_u16().unwrap_or(default)
     }

@@ -3,6 +3,7 @@
 mod engine;
 mod faults;
 mod freshness;
+mod no_cache;
 mod reading;
 mod redirects;
 mod server;

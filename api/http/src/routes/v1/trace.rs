@@ -78,6 +78,7 @@ impl HeldView {
         let (state, stale_ms) = match held.freshness {
             Freshness::Fresh => ("fresh", None),
             Freshness::Early => ("early", None),
+            Freshness::NoCache => ("no-cache", None),
             Freshness::Stale { since } => ("stale", Some(ms(now.since(since)))),
         };
         let ttl_ms = match held.ttl {

@@ -38,8 +38,12 @@ pub(super) fn wrap(parcel: &Parcel, next: Option<Place>, now: Tick) -> PageTaken
     PageTaken { entries: sent.collect(), next }
 }
 
-/// An entry as it is sent; nothing of one whose time is over.
+/// An entry as it is sent; nothing of one whose time is over. Nor of one that is kept
+/// only to be asked for: a member of an earlier version would serve it as fresh.
 fn sent(entry: &Entry, now: Tick) -> Option<Sent> {
+    if entry.is_no_cache() {
+        return None;
+    }
     let time_left_ms = match entry.expires() {
         Tick::NEVER => None,
         // A millisecond less: both clocks are read rounded down.
@@ -164,6 +168,13 @@ mod tests {
         let entry = Draft::new(b"key", b"value", end).unwrap().entry_of(Version::from(1));
         assert_eq!(sent(&entry, end), None);
         assert_eq!(sent(&entry, end.after(SECOND)), None);
+    }
+
+    #[test]
+    fn what_is_kept_only_to_be_asked_for_is_not_sent() {
+        let draft = Draft::new(b"key", b"value", Tick::NEVER).unwrap().labelled(label());
+        assert!(sent(&draft.entry_of(Version::from(1)), Tick::ZERO).is_some());
+        assert_eq!(sent(&draft.no_cache().entry_of(Version::from(1)), Tick::ZERO), None);
     }
 
     #[test]

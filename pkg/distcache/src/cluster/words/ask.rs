@@ -71,3 +71,26 @@ impl Question {
         })
     }
 }
+
+/// What an operation is called.
+pub(in crate::cluster) fn name_of(operation: &Operation) -> &'static str {
+    match operation {
+        Operation::Agreement(_) => "agreement",
+        Operation::Get(_) => "get",
+        Operation::Put(_) => "put",
+        Operation::Delete(_) => "delete",
+        Operation::Touch(_) => "touch",
+        Operation::Increment(_) => "increment",
+        Operation::Peek(_) => "peek",
+        Operation::Trace(_) => "trace",
+        Operation::GetMany(_) => "get_many",
+        Operation::PutMany(_) => "put_many",
+        Operation::DeleteMany(_) => "delete_many",
+        Operation::Scan(_) => "scan",
+        Operation::Clear(_) => "clear",
+        Operation::InvalidateTag(_) => "invalidate_tag",
+        Operation::InvalidatePrefix(_) => "invalidate_prefix",
+        Operation::TakePage(_) => "take_page",
+        Operation::Stats(_) => "stats",
+    }
+}

@@ -8,7 +8,7 @@ mod item;
 mod told;
 mod traced;
 
-pub(super) use ask::{Question, operation};
+pub(super) use ask::{Question, name_of, operation};
 pub(super) use failure::{failure, understood};
 pub(super) use found::found_to;
 pub(super) use heard::{Heard, heard};

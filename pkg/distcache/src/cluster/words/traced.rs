@@ -16,7 +16,7 @@ pub(super) fn traced_to(space: &Inner, trace: &Trace) -> proto::Traced {
     let held = held.as_ref().map(|held| {
         let since = match held.freshness {
             Freshness::Stale { since } => Some(since),
-            Freshness::Fresh | Freshness::Early => None,
+            Freshness::Fresh | Freshness::Early | Freshness::NoCache => None,
         };
         traced::Held {
             found: Some(proto::Found {
@@ -32,6 +32,7 @@ pub(super) fn traced_to(space: &Inner, trace: &Trace) -> proto::Traced {
                 ..proto::Found::default()
             }),
             is_early: held.freshness == Freshness::Early,
+            is_no_cache: held.freshness == Freshness::NoCache,
             is_absent: held.is_absent,
             value_bytes: held.value_bytes,
             heap_bytes: held.heap_bytes,
@@ -64,6 +65,7 @@ pub(super) fn traced_from(space: &Inner, trace: proto::Traced) -> Option<Trace> 
         let freshness = match found.how() {
             Way::Stale => Freshness::Stale { since: ago(found.stale_for_ms) },
             _ if held.is_early => Freshness::Early,
+            _ if held.is_no_cache => Freshness::NoCache,
             _ => Freshness::Fresh,
         };
         let ttl = match (found.how(), found.ttl_left_ms) {

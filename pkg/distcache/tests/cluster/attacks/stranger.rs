@@ -112,7 +112,7 @@ pub(super) fn hello() -> Hello {
 
 pub(super) fn request(operation: Operation) -> Request {
     let operation = Some(operation);
-    Request { number: 1, epoch: 1, time_left_ms: 60_000, operation }
+    Request { number: 1, epoch: 1, time_left_ms: 60_000, operation, ..Request::default() }
 }
 
 pub(super) fn get(key: &[u8]) -> Operation {
