@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use distcache::{Certificates, ClusterConfig, Dns, OnMinority, Srv, Tls, TlsError};
 
-use super::{Others, Teller};
+use super::Others;
+#[cfg(any(feature = "kubernetes", feature = "nats"))]
+use super::Teller;
 use crate::config::{Config, saturating};
 use crate::fault::Fault;
 use crate::loaded::Loaded;

@@ -9,7 +9,7 @@ pub use membership::{Membership, Proofs};
 mod place;
 pub(crate) use place::Place;
 mod told;
-#[cfg(feature = "cluster")]
+#[cfg(any(feature = "kubernetes", feature = "nats"))]
 use told::Teller;
 
 use std::net::SocketAddr;
