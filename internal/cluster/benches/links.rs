@@ -110,7 +110,8 @@ fn seconds_each(since: Instant, calls: usize) -> f64 {
 fn request() -> Request {
     let get =
         Get { keyspace: "default".to_owned(), key: Bytes::from_static(&KEY), ..Get::default() };
-    Request { epoch: 1, time_left_ms: 1000, operation: Some(Operation::Get(get)), number: 1 }
+    let operation = Some(Operation::Get(get));
+    Request { epoch: 1, time_left_ms: 1000, operation, number: 1, ..Request::default() }
 }
 
 fn reply() -> Reply {
