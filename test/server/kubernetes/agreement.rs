@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::manifests::{
-    VARIANTS, common, container, documents, expanded, fields, list, pod, set, text, variables,
-};
+use super::manifests::{VARIANTS, common, container, documents, list, pod, set, text, variables};
 use crate::support::text_of;
 
 /// Where a variant's nodes listen for each other.
@@ -230,12 +228,14 @@ fn the_variables_of_every_pod_are_settings_of_this_program_that_go_together() {
         let own = [("POD_NAME", "cache-1"), ("POD_NAMESPACE", "shop"), ("POD_IP", "10.0.0.7")];
         let own: Vec<_> = own
             .into_iter()
-            .filter(|(name, _)| fields(&container).iter().any(|field| field == name))
+            .filter(|(name, _)| {
+                super::manifests::fields(&container).iter().any(|field| field == name)
+            })
             .collect();
         let folder = tempfile::tempdir().expect("a folder");
         let mut variables = variables(&container);
         for held in variables.values_mut() {
-            *held = expanded(held, &own);
+            *held = super::manifests::expanded(held, &own);
         }
         super::guide::secrets(&folder, &mut variables);
         let variables: Vec<_> = variables.iter().map(|(name, held)| (&**name, &**held)).collect();

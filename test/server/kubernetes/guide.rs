@@ -1,12 +1,16 @@
 //! README.md beside the manifests: its commands name what is there.
 
 use std::collections::{BTreeMap, BTreeSet};
+#[cfg(feature = "kubernetes")]
 use std::fs;
 
+#[cfg(feature = "kubernetes")]
 use tempfile::TempDir;
 
 use super::manifests::{FOLDER, VARIANTS, container, list, pod, text, variables};
-use crate::support::{Process, code_blocks, path_of, text_of};
+#[cfg(feature = "kubernetes")]
+use crate::support::Process;
+use crate::support::{code_blocks, path_of, text_of};
 
 /// The commands of the guide.
 fn commands() -> Vec<String> {
@@ -100,6 +104,7 @@ fn the_certificate_of_the_guide_is_for_every_pod_by_the_name_that_it_advertises(
 }
 
 /// Makes the files of the secrets as the guide says, and has the variables name them.
+#[cfg(feature = "kubernetes")]
 pub(super) fn secrets(folder: &TempDir, variables: &mut BTreeMap<String, String>) {
     let path = |name: &str| folder.path().join(name).display().to_string();
     // Another pod may be reading it.

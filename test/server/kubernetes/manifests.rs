@@ -60,6 +60,7 @@ pub(super) fn variables(container: &Value) -> BTreeMap<String, String> {
 }
 
 /// The variables that a pod fills in, in order.
+#[cfg(feature = "kubernetes")]
 pub(super) fn fields(container: &Value) -> Vec<String> {
     let all = list(&container["env"]).into_iter();
     let filled = all.filter(|one| one["valueFrom"]["fieldRef"].is_object());
