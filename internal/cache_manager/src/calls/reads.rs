@@ -166,9 +166,7 @@ impl Shared {
         })?;
         Ok(value.map(|value| Hit { node, value }))
     }
-}
 
-impl Shared {
     /// What a get comes to if it can be told at once; `None` if the node is busy, has
     /// refused, or the ring is changing.
     #[inline]

@@ -40,13 +40,17 @@ struct Shared {
 }
 
 /// One look-up is under way while more have begun than have ended.
-#[derive(Default)]
 struct State {
     begun: u64,
     ended: u64,
     /// What the last one told that has ended.
-    told: Vec<SocketAddr>,
-    failed: Option<NoAddress>,
+    told: Result<Vec<SocketAddr>, NoAddress>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { begun: 0, ended: 0, told: Ok(Vec::new()) }
+    }
 }
 
 impl Names {
@@ -103,7 +107,7 @@ impl Names {
             }
             self.shared.has_ended.wait_for(&mut state, left);
         }
-        state.failed.clone().map_or_else(|| Ok(state.told.clone()), Err)
+        state.told.clone()
     }
 }
 
@@ -111,10 +115,7 @@ impl Shared {
     fn end(&self, told: io::Result<Vec<SocketAddr>>) {
         let mut state = self.state.lock();
         state.ended += 1;
-        (state.told, state.failed) = match told {
-            Ok(addresses) => (addresses, None),
-            Err(error) => (Vec::new(), Some(error.into())),
-        };
+        state.told = told.map_err(NoAddress::from);
         self.has_ended.notify_all();
     }
 }
