@@ -17,6 +17,12 @@ struct Lines {
     ended: bool,
 }
 
+impl Lines {
+    fn find(&self, what: &str) -> Option<String> {
+        self.text.lines().find(|line| line.contains(what)).map(str::to_owned)
+    }
+}
+
 const UNPOISONED: &str = "no thread panics while it holds the lines";
 
 impl Transcript {
@@ -48,9 +54,14 @@ impl Transcript {
         let waiting = |lines: &mut Lines| !lines.ended && !lines.text.contains(what);
         let guard = lines.lock().expect(UNPOISONED);
         let (lines, _) = changed.wait_timeout_while(guard, PATIENCE, waiting).expect(UNPOISONED);
-        let line = lines.text.lines().find(|line| line.contains(what));
-        line.unwrap_or_else(|| panic!("no {what:?} in what was printed:\n{}", lines.text))
-            .to_owned()
+        lines
+            .find(what)
+            .unwrap_or_else(|| panic!("no {what:?} in what was printed:\n{}", lines.text))
+    }
+
+    /// The first line that contains `what`, if it has come by now.
+    pub(crate) fn find(&self, what: &str) -> Option<String> {
+        self.shared.0.lock().expect(UNPOISONED).find(what)
     }
 
     /// Everything, when the stream has ended.
