@@ -91,16 +91,17 @@ speaks() {
     fi
 }
 
+# start_nginx PORT: with what standard input says for its part `http`.
 start_nginx() {
-    local port=$1 body=$2 kind
-    kind=$(headers | sed --quiet 's/^content-type: //p')
+    local port=$1
     cat >"$SCRATCH/nginx-$port.conf" <<CONF
 daemon off;
 # Root's workers would be somebody else, who may not read our files.
 $([ "$(id -u)" -ne 0 ] || echo 'user root;')
 pid $SCRATCH/nginx-$port.pid;
 worker_processes $(nproc);
-events { worker_connections 1024; }
+# A proxy has two for each client.
+events { worker_connections 2048; }
 http {
     access_log off;
     client_body_temp_path $SCRATCH/body;
@@ -109,10 +110,21 @@ http {
     uwsgi_temp_path $SCRATCH/uwsgi;
     scgi_temp_path $SCRATCH/scgi;
     keepalive_requests 1000000000;
+$(cat)
+}
+CONF
+    start nginx.log nginx -e "$SCRATCH/nginx-error.log" -p "$SCRATCH" -c "$SCRATCH/nginx-$port.conf"
+    await "$SCHEME" "$port" nginx.log
+}
+
+# start_rival PORT BODY: nginx that answers as we do, from its configuration and by a file.
+start_rival() {
+    local port=$1 body=$2
+    start_nginx "$port" <<CONF
     sendfile on;
     open_file_cache max=16 inactive=1h;
     open_file_cache_valid 1h;
-    default_type $kind;
+    default_type $(headers | sed --quiet 's/^content-type: //p');
     server {
 $(listens "$port")
         location / {
@@ -125,10 +137,7 @@ $(add_headers)
 $(add_headers)
         }
     }
-}
 CONF
-    start nginx.log nginx -e "$SCRATCH/nginx-error.log" -p "$SCRATCH" -c "$SCRATCH/nginx-$port.conf"
-    await "$SCHEME" "$port" nginx.log
 }
 
 # run PORT CONNECTIONS SECONDS TARGET [WRK'S-ARGUMENT]...: requests a second, if all
@@ -144,9 +153,33 @@ run() {
     awk '/^Requests\/sec/ { print $2 }' <<<"$report"
 }
 
+# race CASE RIVAL...: ours beside the rivals, by turns, so that what slows the machine
+# slows all of them. Whoever calls has `ports` and `targets`, by name.
+race() {
+    local case=$1 connections name mine
+    for connections in "${CONNECTIONS[@]}"; do
+        say "$case: $connections connections, $ROUNDS rounds of $SECONDS_A_RUN s each"
+        for name in "${!ports[@]}"; do
+            quietly run "${ports[$name]}" "$connections" 2 "${targets[$name]}" >/dev/null
+            : >"$SCRATCH/$name-runs"
+        done
+        for _ in $(seq "$ROUNDS"); do
+            for name in "${!ports[@]}"; do
+                quietly run "${ports[$name]}" "$connections" "$SECONDS_A_RUN" \
+                    "${targets[$name]}" >>"$SCRATCH/$name-runs"
+            done
+        done
+        mine=$(median <"$SCRATCH/ours-runs")
+        fact "$case-c$connections-per-second" "$mine"
+        for name in "${@:2}"; do
+            ratio "$case-c$connections" "$name" "$mine" "$(median <"$SCRATCH/$name-runs")"
+        done
+    done
+}
+
 # compare CASE TARGET: us, and two who send the same and do nothing else.
 compare() {
-    local case=$1 target=$2 bare nginx body connections name mine
+    local case=$1 target=$2 bare nginx body
     answer ours "$ours" "$target"
     # A body may end with a newline, which $(...) would take off.
     body=$(cat "$SCRATCH/ours" && printf .)
@@ -156,7 +189,7 @@ compare() {
     start bare.log "$TARGET/release/examples/bare_hyper" "$bare" "$body" "${lines[@]}"
     await "$SCHEME" "$bare" bare.log
     nginx=$(free_port)
-    start_nginx "$nginx" "$body"
+    start_rival "$nginx" "$body"
     answer bare "$bare" "$target"
     answer nginx "$nginx" "$target"
     same ours bare
@@ -172,22 +205,5 @@ compare() {
 
     local -A ports=([ours]=$ours [bare-hyper]=$bare [nginx]=$nginx [nginx-file]=$nginx)
     local -A targets=([ours]=$target [bare-hyper]=$target [nginx]=$target [nginx-file]=$FILE)
-    for connections in "${CONNECTIONS[@]}"; do
-        say "$case: $connections connections, $ROUNDS rounds of $SECONDS_A_RUN s each"
-        for name in "${!ports[@]}"; do
-            quietly run "${ports[$name]}" "$connections" 2 "${targets[$name]}" >/dev/null
-            : >"$SCRATCH/$name-runs"
-        done
-        for _ in $(seq "$ROUNDS"); do
-            for name in "${!ports[@]}"; do
-                quietly run "${ports[$name]}" "$connections" "$SECONDS_A_RUN" \
-                    "${targets[$name]}" >>"$SCRATCH/$name-runs"
-            done
-        done
-        mine=$(median <"$SCRATCH/ours-runs")
-        fact "$case-c$connections-per-second" "$mine"
-        for name in bare-hyper nginx nginx-file; do
-            ratio "$case-c$connections" "$name" "$mine" "$(median <"$SCRATCH/$name-runs")"
-        done
-    done
+    race "$case" bare-hyper nginx nginx-file
 }
