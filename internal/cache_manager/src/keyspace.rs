@@ -30,7 +30,13 @@ pub struct KeyspaceSpec {
     pub flights_max: usize,
     /// Who is told of entries that go.
     pub listener: Option<Arc<dyn RemovalListener>>,
+    /// Processes that hold each entry, its owner included, where processes share their
+    /// keys: from 1 to [`REPLICAS_MAX`]. It stays what it was when the keyspace was added.
+    pub replicas: u8,
 }
+
+/// Processes that hold one entry, at most.
+pub const REPLICAS_MAX: u8 = 7;
 
 /// Loads on their way at once on each node, if nothing else is said: more than
 /// any source has connections, and a few hundred kilobytes.
@@ -46,6 +52,7 @@ impl Default for KeyspaceSpec {
             lifetimes: Lifetimes::default(),
             flights_max: FLIGHTS_MAX,
             listener: None,
+            replicas: 1,
         }
     }
 }
@@ -81,10 +88,21 @@ struct Inner {
     name_hash: u64,
     shares_hits: AtomicBool,
     listener: ArcSwap<Option<Arc<dyn RemovalListener>>>,
+    replicas: u8,
+    /// Where copies of what others own lie; none in such a keyspace itself.
+    copies: Option<Keyspace>,
+    is_of_copies: bool,
 }
 
 impl Keyspace {
-    pub(crate) fn new(id: KeyspaceId, name: &str, salt: u64, spec: &KeyspaceSpec) -> Self {
+    /// `copies` is where copies lie of what others own of it.
+    pub(crate) fn new(
+        id: KeyspaceId,
+        name: &str,
+        salt: u64,
+        spec: &KeyspaceSpec,
+        copies: Option<Self>,
+    ) -> Self {
         let inner = Inner {
             id,
             name: name.into(),
@@ -92,10 +110,30 @@ impl Keyspace {
             name_hash: text_hash(name),
             shares_hits: AtomicBool::new(false),
             listener: ArcSwap::default(),
+            replicas: spec.replicas,
+            copies,
+            is_of_copies: false,
         };
         let keyspace = Self(Arc::new(inner));
         keyspace.follow(spec);
         keyspace
+    }
+
+    /// That in which copies lie of what others own of the keyspace `name`: its keys have
+    /// the same hashes and the same places.
+    pub(crate) fn of_copies(id: KeyspaceId, name: &str, salt: u64, replicas: u8) -> Self {
+        let inner = Inner {
+            id,
+            name: name.into(),
+            salt,
+            name_hash: text_hash(name),
+            shares_hits: AtomicBool::new(false),
+            listener: ArcSwap::default(),
+            replicas,
+            copies: None,
+            is_of_copies: true,
+        };
+        Self(Arc::new(inner))
     }
 
     /// Takes over what a spec says about calls.
@@ -119,6 +157,21 @@ impl Keyspace {
     #[inline]
     pub fn name_hash(&self) -> u64 {
         self.0.name_hash
+    }
+
+    /// Processes that hold each of its entries, the owner included.
+    pub fn replicas(&self) -> u8 {
+        self.0.replicas
+    }
+
+    /// Where copies lie of what others own of it, if any are kept.
+    pub(crate) fn copies(&self) -> Option<&Self> {
+        self.0.copies.as_ref()
+    }
+
+    /// Whether it holds copies of what others own.
+    pub fn is_of_copies(&self) -> bool {
+        self.0.is_of_copies
     }
 
     #[inline]
@@ -254,6 +307,7 @@ impl fmt::Debug for KeyspaceSpec {
             .field("eviction", &self.eviction)
             .field("lifetimes", &self.lifetimes)
             .field("flights_max", &self.flights_max)
+            .field("replicas", &self.replicas)
             .finish_non_exhaustive()
     }
 }

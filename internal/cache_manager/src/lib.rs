@@ -41,7 +41,8 @@ pub use topics::{
 
 mod keyspace;
 pub use keyspace::{
-    FLIGHTS_MAX, KEYSPACE_NAME_BYTES_MAX, KEYSPACES_MAX, Keyspace, KeyspaceSpec, RemovalListener,
+    FLIGHTS_MAX, KEYSPACE_NAME_BYTES_MAX, KEYSPACES_MAX, Keyspace, KeyspaceSpec, REPLICAS_MAX,
+    RemovalListener,
 };
 
 mod manager;
@@ -60,7 +61,7 @@ mod bounds;
 pub use bounds::Bound;
 
 mod membership;
-pub use membership::Passage;
+pub use membership::{Copied, Passage, Seeds};
 
 mod budget;
 mod regular;
@@ -70,9 +71,10 @@ mod text_hash;
 
 pub use distcache_bus::{Dispatch, Epoch, Lag, Received, Stopwatch, Subscription, Watermark};
 pub use distcache_node::{
-    AGE_BOUNDS_S, Ages, CONTENT_TYPE_BYTES_MAX, Cargo, Cause, Clock, Condition, CustomPolicy,
-    Draft, Entry, Eviction, EvictionPolicy, Failure, Flight, Held, InFlight, KEY_BYTES_MAX, Label,
-    LabelInvalid, Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus, Parcel, Peaks,
-    REMOVALS_MAX, Reached, Removal, Selection, Slot, SystemClock, TAG_RECORDS_MAX, TAGS_MAX, Tick,
-    Trace, VALIDATOR_BYTES_MAX, Value, Version, WAITERS_MAX, eviction, number_in,
+    AGE_BOUNDS_S, Ages, CONTENT_TYPE_BYTES_MAX, Cargo, Cause, Change, Clock, Condition,
+    CustomPolicy, Draft, Entry, Eviction, EvictionPolicy, Excerpt, Failure, Flight, Forgotten,
+    Held, InFlight, Journal, KEY_BYTES_MAX, Label, LabelInvalid, Landed, Landing, Lead, Lifetimes,
+    Look, ManualClock, NodeStatus, Parcel, Peaks, REMOVALS_MAX, Reached, Record, Removal,
+    Selection, Slot, SystemClock, TAG_RECORDS_MAX, TAGS_MAX, Tick, Trace, VALIDATOR_BYTES_MAX,
+    Value, Version, WAITERS_MAX, eviction, number_in,
 };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use distcache_bus::{Deadline, Epoch, Timer};
-use distcache_node::{Clock, DataNode, Entry, NodeStatus, Parcel};
+use distcache_node::{Clock, DataNode, Entry, Journal, NodeStatus, Parcel};
 use distcache_ring::KeyHasher;
 use parking_lot::Mutex;
 
@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) closed: AtomicBool,
     /// Changes of membership, one at a time.
     pub(crate) membership: Mutex<Membership>,
+    /// What was done to keyspaces of which others keep copies.
+    pub(crate) journal: Arc<Journal>,
 }
 
 impl CacheManager {
@@ -76,8 +78,14 @@ impl CacheManager {
         let topics = Topics::new();
         let directory = Arc::new(Directory::default());
         let hasher = KeyHasher::new(config.hash_key.map_or_else(random_key, Ok)?);
-        let membership =
-            Membership::new(&config, directory.clone(), topics.clone(), alarms.clone());
+        let journal = Arc::new(Journal::default());
+        let membership = Membership::new(
+            &config,
+            directory.clone(),
+            topics.clone(),
+            alarms.clone(),
+            journal.clone(),
+        );
         let (mut membership, routing) = membership.found(config.data_nodes)?;
         let routing = RoutingCell::new(routing);
         let default = membership.add_default_keyspace(&routing, &hasher, &config)?;
@@ -92,6 +100,7 @@ impl CacheManager {
             timer: Timer::start()?,
             closed: AtomicBool::new(false),
             membership: Mutex::new(membership),
+            journal,
         });
         let supervisor = Supervisor::start(&config, shared.clone(), alarms, alarm_inbox)?;
         Ok(Self { shared, supervisor: Mutex::new(Some(supervisor)) })

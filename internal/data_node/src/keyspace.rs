@@ -10,8 +10,8 @@ use crate::flight::{Boarded, Departure, Flight, Flights, flight_bytes};
 use crate::removals::{Removal, RemovalLog, Removals};
 use crate::store::{Age, Lifetimes, Limits};
 use crate::{
-    Draft, Entry, EvictionPolicy, Held, InFlight, Landing, Lead, Peaks, Selection, Slot, Tick,
-    Value, Version,
+    Change, Draft, Entry, EvictionPolicy, Held, InFlight, Journal, Landing, Lead, Peaks, Selection,
+    Slot, Tick, Value, Version,
 };
 
 /// Which keyspace. A number is used again after its keyspace was removed, under
@@ -37,6 +37,8 @@ pub struct KeyspaceSettings {
     pub listens: bool,
     /// Loads on their way at once, on this node.
     pub flights_max: usize,
+    /// Where changes are written down, if others keep copies.
+    pub journal: Option<Arc<Journal>>,
 }
 
 /// When a put is made.
@@ -126,6 +128,7 @@ pub(crate) struct Keyspace {
     pub(crate) store: AnyStore,
     pub(crate) flights: Flights,
     flights_max: usize,
+    journal: Option<Arc<Journal>>,
     /// What the node leaves to this keyspace; at most its own limit.
     ceiling_bytes: u64,
     peaks: Peaks,
@@ -143,7 +146,8 @@ impl Keyspace {
         let flights_max = settings.flights_max;
         let (flights, ceiling_bytes) = (Flights::default(), settings.limits.bytes);
         let peaks = Peaks::default();
-        let mut keyspace = Self { id, store, flights, flights_max, ceiling_bytes, peaks };
+        let journal = settings.journal.clone();
+        let mut keyspace = Self { id, store, flights, flights_max, journal, ceiling_bytes, peaks };
         on_store!(&mut keyspace.store, store => {
             store.set_lifetimes(settings.lifetimes, now);
             store.listen(settings.listens);
@@ -162,6 +166,7 @@ impl Keyspace {
             self.store = self.store.with_policy(&settings.policy);
         }
         self.flights_max = settings.flights_max;
+        self.journal = settings.journal.clone();
         on_store!(&mut self.store, store => {
             store.listen(settings.listens);
             // What this takes counts when the limits are looked at.
@@ -176,6 +181,29 @@ impl Keyspace {
         on_store!(&mut self.store, store => store.set_limits(limits, now));
         self.ceiling_bytes = limits.bytes;
         self.shrink_to(limits.bytes, now);
+    }
+
+    /// Writes down what was done to the key of this hash, or to all, if others keep copies.
+    #[inline]
+    pub(crate) fn jot(&self, hash: Option<u64>, change: impl FnOnce() -> Change) {
+        if let Some(journal) = self.journal.as_ref().filter(|journal| journal.is_kept()) {
+            journal.note(self.id, hash, change());
+        }
+    }
+
+    /// Whether changes are written down.
+    #[inline]
+    pub(crate) fn is_followed(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.is_kept())
+    }
+
+    /// Writes down what a key has now: what it has had is nothing to anybody.
+    #[inline]
+    pub(crate) fn jot_state(&self, hash: u64, key: &[u8]) {
+        self.jot(Some(hash), || {
+            let held = on_store!(&self.store, store => store.held(hash, key));
+            held.map_or_else(|| Change::Forget(key.into()), |entry| Change::Put(entry.clone()))
+        });
     }
 
     pub(crate) fn len(&self) -> usize {

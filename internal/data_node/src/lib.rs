@@ -66,6 +66,11 @@ pub use tags::TAG_RECORDS_MAX;
 
 mod arrivals;
 
+mod journal;
+pub use journal::{
+    Change, Excerpt, Forgotten, JOURNAL_BYTES_MAX, JOURNAL_RECORDS_MAX, Journal, Record,
+};
+
 mod parcel;
 pub use parcel::Parcel;
 
@@ -91,7 +96,9 @@ mod keyspace;
 pub use keyspace::{Cargo, Condition, KeyspaceId, KeyspaceSettings, Landed, Look};
 
 mod node;
-pub use node::{Added, DataNode, NodeSettings, NotAdded, PutRefused, Removed, Stored, number_in};
+pub use node::{
+    Added, DataNode, NodeSettings, NotAdded, PutRefused, Removed, Seeding, Stored, number_in,
+};
 
 mod status;
 pub use status::{NodeStatus, Peaks, Reached};

@@ -72,7 +72,14 @@ const LIMITS: Limits = Limits { bytes: 1 << 20, entries: u64::MAX, value_bytes: 
 fn settings() -> KeyspaceSettings {
     let lifetimes = Lifetimes { stale_while_revalidate: STALE, ..Lifetimes::default() };
     let policy = EvictionPolicy::Lru;
-    KeyspaceSettings { policy, limits: LIMITS, lifetimes, listens: false, flights_max: 4 }
+    KeyspaceSettings {
+        policy,
+        limits: LIMITS,
+        lifetimes,
+        listens: false,
+        flights_max: 4,
+        journal: None,
+    }
 }
 
 /// A world whose source has this, and whose cache has nothing.

@@ -15,6 +15,7 @@ use crate::KEY_BYTES_MAX;
 /// a client that knows it could hold up a node for seconds.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pattern {
+    text: Box<[u8]>,
     /// The bytes that come before anything which stands for others.
     beginning: Box<[u8]>,
     elements: usize,
@@ -65,7 +66,13 @@ impl Pattern {
         for state in stars {
             set(&mut stays, state);
         }
-        Self { beginning: beginning(text).into(), elements, words, leads_on, stays }
+        let (text, beginning) = (text.into(), beginning(text).into());
+        Self { text, beginning, elements, words, leads_on, stays }
+    }
+
+    /// What it was read from.
+    pub fn text(&self) -> &[u8] {
+        &self.text
     }
 
     /// What each text that it stands for begins with.

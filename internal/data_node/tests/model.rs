@@ -78,6 +78,7 @@ impl Bench {
             lifetimes: Lifetimes::default(),
             listens: false,
             flights_max: 16,
+            journal: None,
         };
         node.add_keyspace(KEYSPACE, &keyspace);
         Self {

@@ -3,9 +3,9 @@
 use distcache_node::{DataNode, KeyspaceId};
 use distcache_ring::KeyHasher;
 
-use super::{MOVE_WAIT, Membership, refused, settings};
+use super::{MOVE_WAIT, Membership, refused};
 use crate::handle::NodeHandle;
-use crate::keyspace::{KEYSPACES_MAX, check_name};
+use crate::keyspace::{KEYSPACES_MAX, REPLICAS_MAX, check_name};
 use crate::routing::RoutingCell;
 use crate::{Config, ConfigError, Error, Keyspace, KeyspaceSpec};
 
@@ -28,18 +28,44 @@ impl Membership {
         let current = routing.load_full();
         let limits = self.budget.divide_keyspace(&current.ring, spec);
         let limits = limits.map_err(|error| keyspace_refused(name, &error))?;
-        let Some(id) = self.free_place() else {
-            self.directory.mark().reach();
-            return Err(Error::KeyspacesFull);
+        let salt = salt(hasher, name);
+        let copies = match spec.replicas {
+            1 => None,
+            2..=REPLICAS_MAX => {
+                let id = self.next_place()?;
+                let copies = Keyspace::of_copies(id, name, salt, spec.replicas);
+                self.keyspaces.push((copies.clone(), of_copies(spec)));
+                Some(copies)
+            }
+            _ => return Err(replicas_refused(name, "there are 1 to 7 replicas")),
         };
-        let keyspace = Keyspace::new(id, name, salt(hasher, name), spec);
+        let id = match self.next_place() {
+            Ok(id) => id,
+            Err(error) => {
+                self.keyspaces
+                    .retain(|(held, _)| Some(held.id()) != copies.as_ref().map(Keyspace::id));
+                return Err(error);
+            }
+        };
+        let keyspace = Keyspace::new(id, name, salt, spec, copies);
         self.keyspaces.push((keyspace.clone(), spec.clone()));
         for (node, limits) in current.nodes.iter().zip(limits) {
-            let settings = settings(spec, limits);
+            if let Some(copies) = keyspace.copies() {
+                let settings = self.settings(&of_copies(spec), limits);
+                self.on(node, |state| state.add_keyspace(copies.id(), &settings));
+            }
+            let settings = self.settings(spec, limits);
             self.on(node, |state| state.add_keyspace(id, &settings));
         }
         self.directory.add(&keyspace);
         Ok(keyspace)
+    }
+
+    fn next_place(&mut self) -> Result<KeyspaceId, Error> {
+        self.free_place().ok_or_else(|| {
+            self.directory.mark().reach();
+            Error::KeyspacesFull
+        })
     }
 
     /// Adds the keyspace that a manager begins with, as the process's settings say.
@@ -72,11 +98,26 @@ impl Membership {
         let limits = self.budget.divide_keyspace(&current.ring, spec);
         let limits = limits.map_err(|error| keyspace_refused(name, &error))?;
         let (keyspace, before) = &mut self.keyspaces[at];
+        if before.replicas != spec.replicas {
+            return Err(replicas_refused(name, "how many replicas there are cannot be changed"));
+        }
         let is_policy_new = before.eviction != spec.eviction;
         *before = spec.clone();
         let keyspace = keyspace.clone();
+        for (held, before) in &mut self.keyspaces {
+            if keyspace.copies().is_some_and(|copies| copies.id() == held.id()) {
+                *before = of_copies(spec);
+            }
+        }
         for (node, limits) in current.nodes.iter().zip(limits) {
-            let settings = settings(spec, limits);
+            if let Some(copies) = keyspace.copies() {
+                let settings = self.settings(&of_copies(spec), limits);
+                let change = |state: &mut DataNode| {
+                    state.change_keyspace(copies.id(), &settings, is_policy_new);
+                };
+                self.on(node, change);
+            }
+            let settings = self.settings(spec, limits);
             self.on(node, |state| state.change_keyspace(keyspace.id(), &settings, is_policy_new));
         }
         // A caller that takes the lock for itself is right whatever the policy.
@@ -92,11 +133,14 @@ impl Membership {
     ) -> Result<(), Error> {
         let at = self.keyspace_at(name)?;
         let (keyspace, _) = self.keyspaces.swap_remove(at);
-        let id = keyspace.id();
-        self.generations[usize::from(id.index)] = id.generation + 1;
         self.directory.remove(&keyspace);
-        for node in &routing.load_full().nodes {
-            self.on(node, |state| state.remove_keyspace(id));
+        let ids = [Some(keyspace.id()), keyspace.copies().map(Keyspace::id)];
+        for id in ids.into_iter().flatten() {
+            self.keyspaces.retain(|(held, _)| held.id() != id);
+            self.generations[usize::from(id.index)] = id.generation + 1;
+            for node in &routing.load_full().nodes {
+                self.on(node, |state| state.remove_keyspace(id));
+            }
         }
         Ok(())
     }
@@ -111,7 +155,9 @@ impl Membership {
     }
 
     fn keyspace_at(&self, name: &str) -> Result<usize, Error> {
-        let at = self.keyspaces.iter().position(|(keyspace, _)| keyspace.name() == name);
+        let is_it =
+            |(keyspace, _): &(Keyspace, _)| keyspace.name() == name && !keyspace.is_of_copies();
+        let at = self.keyspaces.iter().position(is_it);
         at.ok_or_else(|| Error::KeyspaceUnknown { name: name.to_owned() })
     }
 
@@ -127,15 +173,14 @@ impl Membership {
 
     /// Bytes that one value may have in a keyspace, now.
     pub(crate) fn value_bytes_max(&self, routing: &RoutingCell, name: &str) -> Option<u64> {
-        let (_, spec) = self.keyspaces.iter().find(|(keyspace, _)| keyspace.name() == name)?;
+        let (_, spec) = &self.keyspaces[self.keyspace_at(name).ok()?];
         let limits = self.budget.divide_keyspace(&routing.load().ring, spec).ok()?;
         limits.iter().map(|limits| limits.value_bytes).min()
     }
 
     /// How a keyspace works.
     pub(crate) fn spec(&self, name: &str) -> Option<KeyspaceSpec> {
-        let found = self.keyspaces.iter().find(|(keyspace, _)| keyspace.name() == name);
-        found.map(|(_, spec)| spec.clone())
+        Some(self.keyspaces[self.keyspace_at(name).ok()?].1.clone())
     }
 }
 
@@ -143,6 +188,16 @@ impl Membership {
 /// manager begins with has none: its keys are hashed as they are.
 fn salt(hasher: &KeyHasher, name: &str) -> u64 {
     if name == crate::DEFAULT_KEYSPACE { 0 } else { hasher.hash(name.as_bytes()) }
+}
+
+/// How the keyspace works in which copies lie of one that works so: nothing is loaded
+/// there, and nobody is told of what goes.
+fn of_copies(spec: &KeyspaceSpec) -> KeyspaceSpec {
+    KeyspaceSpec { flights_max: 0, listener: None, replicas: 1, ..spec.clone() }
+}
+
+fn replicas_refused(name: &str, why: &str) -> Error {
+    Error::KeyspaceRefused { name: name.to_owned(), reason: why.to_owned() }
 }
 
 fn keyspace_refused(name: &str, error: &ConfigError) -> Error {

@@ -11,13 +11,18 @@ mod moves;
 mod passage;
 pub use passage::Passage;
 
+mod replicas;
+pub use replicas::{Copied, Seeds};
+
 use std::io;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_bus::{Deadline, Dispatch, Epoch, Mailbox, MailboxSettings, Worker, WorkerSettings};
-use distcache_node::{Clock, DataNode, KeyspaceId, KeyspaceSettings, Limits, NodeSettings};
+use distcache_node::{
+    Clock, DataNode, Journal, KeyspaceId, KeyspaceSettings, Limits, NodeSettings,
+};
 use distcache_ring::HashRing;
 use parking_lot::Mutex;
 
@@ -50,6 +55,8 @@ pub(crate) struct Membership {
     tenure: u64,
     /// Whether nodes may hold entries of keys that are another process's.
     has_strays: bool,
+    /// What was done to keyspaces of which others keep copies.
+    journal: Arc<Journal>,
     /// Lives that were given up and whose worker may still sleep somewhere.
     lost: Vec<Arc<NodeHandle>>,
 }
@@ -65,6 +72,7 @@ impl Membership {
         directory: Arc<Directory>,
         topics: Topics,
         alarms: Alarms,
+        journal: Arc<Journal>,
     ) -> Self {
         Self {
             budget: Budget::of(config),
@@ -80,6 +88,7 @@ impl Membership {
             next_number: 0,
             tenure: 0,
             has_strays: false,
+            journal,
             lost: Vec::new(),
         }
     }
@@ -283,10 +292,22 @@ impl Membership {
         for (keyspace, spec) in &self.keyspaces {
             let limits = self.budget.divide_keyspace(ring, spec)?;
             for (plan, limits) in plans.iter_mut().zip(limits) {
-                plan.keyspaces.push((keyspace.id(), settings(spec, limits)));
+                plan.keyspaces.push((keyspace.id(), self.settings(spec, limits)));
             }
         }
         Ok(plans)
+    }
+
+    /// How a keyspace works on a node where it has these limits.
+    fn settings(&self, spec: &KeyspaceSpec, limits: Limits) -> KeyspaceSettings {
+        KeyspaceSettings {
+            policy: spec.eviction.clone(),
+            limits,
+            lifetimes: spec.lifetimes,
+            listens: spec.listener.is_some(),
+            flights_max: spec.flights_max,
+            journal: (1 < spec.replicas).then(|| self.journal.clone()),
+        }
     }
 
     fn next_id(&mut self) -> NodeId {
@@ -346,17 +367,6 @@ struct Joining {
 struct Plan {
     bytes_max: u64,
     keyspaces: Vec<(KeyspaceId, KeyspaceSettings)>,
-}
-
-/// How a keyspace works on a node where it has these limits.
-fn settings(spec: &KeyspaceSpec, limits: Limits) -> KeyspaceSettings {
-    KeyspaceSettings {
-        policy: spec.eviction.clone(),
-        limits,
-        lifetimes: spec.lifetimes,
-        listens: spec.listener.is_some(),
-        flights_max: spec.flights_max,
-    }
 }
 
 fn refused(error: &ConfigError) -> Error {

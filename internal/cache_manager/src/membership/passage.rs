@@ -29,7 +29,7 @@ use crate::routing::{Routing, RoutingCell};
 use crate::{Error, Keyspace, Territory};
 
 /// Entries of a node that are looked at under one lock: some 100 us.
-const ENTRIES_A_LOCK: usize = 256;
+pub(super) const ENTRIES_A_LOCK: usize = 256;
 
 /// Where to go on with giving entries to another process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Passage {
 
 impl Membership {
     /// That tenure is over, or has not begun.
-    fn is_in(&self, tenure: u64) -> Result<(), Error> {
+    pub(super) fn is_in(&self, tenure: u64) -> Result<(), Error> {
         if self.tenure == tenure { Ok(()) } else { Err(Error::Elsewhere) }
     }
 
@@ -111,7 +111,7 @@ impl Membership {
         }
     }
 
-    fn take_some(
+    pub(super) fn take_some(
         &self,
         node: &NodeHandle,
         id: KeyspaceId,

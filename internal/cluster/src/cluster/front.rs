@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use bytes::Bytes;
 
 use super::handover::Giver;
+use super::replicas::Owner;
 use crate::agreement::Agreement;
 use crate::links::{Serve, Serving};
 use crate::proto::reply::Outcome;
@@ -13,17 +14,18 @@ use crate::proto::{Nothing, Reply, Request};
 use crate::view::Address;
 use crate::wire;
 
-/// Hands what is about the agreement to it, what is about a hand-over to who gives, and
-/// everything else to whoever has the keys.
+/// Hands what is about the agreement to it, what is about a hand-over to who gives, what
+/// is about copies to who knows of changes, and everything else to whoever has the keys.
 pub(super) struct Front {
     agreement: OnceLock<Weak<Agreement>>,
     giver: Arc<Giver>,
+    owner: Arc<Owner>,
     service: Arc<dyn Serve>,
 }
 
 impl Front {
-    pub(super) fn new(giver: Arc<Giver>, service: Arc<dyn Serve>) -> Self {
-        Self { agreement: OnceLock::new(), giver, service }
+    pub(super) fn new(giver: Arc<Giver>, owner: Arc<Owner>, service: Arc<dyn Serve>) -> Self {
+        Self { agreement: OnceLock::new(), giver, owner, service }
     }
 
     pub(super) fn begin(&self, agreement: Weak<Agreement>) {
@@ -47,6 +49,7 @@ impl Serve for Front {
     fn serve(&self, from: &wire::Address, request: Request) -> Serving {
         match request.operation {
             Some(Operation::Agreement(message)) => self.answer(from, &message),
+            Some(Operation::Follow(ask)) => Serving::Later(self.owner.answer(from, ask)),
             Some(Operation::TakePage(ask)) => Serving::Later(self.giver.answer(from, ask)),
             _ => self.service.serve(from, request),
         }

@@ -85,6 +85,18 @@ impl Holding {
         self.whose(self.view.owner(self.place(keyspace, key)))
     }
 
+    /// Whether a member keeps a copy of a key that another owns.
+    pub(super) fn keeps(&self, member: MemberId, keyspace: &Keyspace, key: &[u8]) -> bool {
+        let count = usize::from(keyspace.replicas());
+        let holders = self.view.holders(self.place(keyspace, key), count);
+        holders.iter().skip(1).any(|holder| holder.id == member)
+    }
+
+    /// Whether a member owns a key.
+    pub(super) fn owns(&self, member: MemberId, keyspace: &Keyspace, key: &[u8]) -> bool {
+        self.view.owner(self.place(keyspace, key)).is_some_and(|owner| owner.id == member)
+    }
+
     /// Who would own it if the owner were gone.
     pub fn successor(&self, keyspace: &Keyspace, key: &[u8]) -> Whose {
         self.whose(self.view.successor(self.place(keyspace, key)))
@@ -167,11 +179,18 @@ impl Holding {
 
 impl Territory for Holding {
     fn heir(&self, keyspace: &Keyspace, key: &[u8]) -> Option<u64> {
+        if keyspace.is_of_copies() {
+            return (!self.keeps(self.me, keyspace, key)).then(|| self.me.number());
+        }
         let owner = self.view.owner(self.place(keyspace, key))?;
         (owner.id != self.me).then_some(owner.id.number())
     }
 
     fn claim(&self, keyspace: &Keyspace, key: &[u8]) -> Option<Claim> {
+        // Nobody reads there.
+        if keyspace.is_of_copies() {
+            return None;
+        }
         let place = self.place(keyspace, key);
         if !self.is_ours(&self.view, place) {
             return None;

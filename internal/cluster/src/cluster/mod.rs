@@ -4,7 +4,8 @@
 //!   others ──► Links ──► Front ─┬─ agreement ──► Agreement ──views──► CacheSeat
 //!                ▲ ▲            │                    │                   │ settle
 //!                │ └─ LinkPost ─┼────────────────────┘                   ▼
-//!                └─── Handover ─┼──────── give, absorb ─────────► CacheManager
+//!                ├─── Handover ─┼──────── give, absorb ─────────► CacheManager
+//!                └─── Replicas ─┼──────── copies, journal ──────► CacheManager
 //!                               └─ everything else ─► Serve (the engine) ► CacheManager
 //!                                                                        ▲
 //!                                                Holding: which keys are ours
@@ -15,6 +16,7 @@ pub mod handover;
 mod holding;
 pub use holding::{Holding, Whose};
 mod post;
+mod replicas;
 mod seat;
 mod tenant;
 pub use tenant::Tenant;
@@ -38,6 +40,7 @@ use crate::wire::{self, Listener, Wire};
 use front::Front;
 use handover::Handover;
 use post::LinkPost;
+use replicas::Replicas;
 use seat::CacheSeat;
 
 /// One process's part in the cluster. Dropped, it falls silent.
@@ -47,6 +50,7 @@ pub struct Cluster {
     links: Arc<Links>,
     handover: Arc<Handover>,
     handing_over: AbortOnDropHandle<()>,
+    keeping_copies: AbortOnDropHandle<()>,
 }
 
 /// What a process needs to take part.
@@ -113,7 +117,10 @@ impl Cluster {
         let seat = Arc::new(CacheSeat::new(cache, uptime.clone(), tenant.clone()));
         let post = Arc::new(LinkPost::default());
         let handover = Arc::new(Handover::new(seat.clone(), handover));
-        let front = Arc::new(Front::new(handover.giver().clone(), tenant));
+        let replicas = Arc::new(Replicas::new(seat.clone()));
+        seat.tell_of_tenures(replicas.owner().clone());
+        let front =
+            Arc::new(Front::new(handover.giver().clone(), replicas.owner().clone(), tenant));
         let agreement =
             Arc::new(Agreement::start(agreement, post.clone(), seat.clone(), uptime, listed)?);
         // It has no view before its post can be carried.
@@ -123,7 +130,9 @@ impl Cluster {
         post.begin(Arc::downgrade(&links));
         let work = tokio::spawn(handover.clone().run(Arc::downgrade(&links)));
         let handing_over = AbortOnDropHandle::new(work);
-        Ok(Self { seat, agreement, links, handover, handing_over })
+        let work = tokio::spawn(replicas.run(Arc::downgrade(&links)));
+        let keeping_copies = AbortOnDropHandle::new(work);
+        Ok(Self { seat, agreement, links, handover, handing_over, keeping_copies })
     }
 
     /// The view that the cache has settled in; none outside of a cluster.
@@ -219,6 +228,7 @@ impl Cluster {
     /// Ends its links, and waits until that is done.
     pub async fn close(&self) {
         self.handing_over.abort();
+        self.keeping_copies.abort();
         self.links.close().await;
     }
 }

@@ -8,6 +8,7 @@ use distcache_manager::{CacheManager, Error, Nowhere};
 use tokio::sync::watch;
 
 use super::handover::Tenure;
+use super::replicas::Owner;
 use super::{Holding, Tenant};
 use crate::agreement::{NotTaken, Seat};
 use crate::in_place;
@@ -24,6 +25,8 @@ pub(super) struct CacheSeat {
     holding: ArcSwapOption<Holding>,
     /// Who works with the cache.
     tenant: Arc<dyn Tenant>,
+    /// Who tells others of changes: to be known before the first view.
+    owner: OnceLock<Arc<Owner>>,
     /// Since when its keys are its own, and from whom it has them.
     tenure: watch::Sender<Option<Arc<Tenure>>>,
 }
@@ -35,7 +38,8 @@ impl CacheSeat {
         tenant: Arc<dyn Tenant>,
     ) -> Self {
         let (standing, holding) = (OnceLock::new(), ArcSwapOption::empty());
-        Self { cache, uptime, standing, holding, tenant, tenure: watch::Sender::default() }
+        let (owner, tenure) = (OnceLock::new(), watch::Sender::default());
+        Self { cache, uptime, standing, holding, tenant, owner, tenure }
     }
 
     pub(super) fn cache(&self) -> &Arc<CacheManager> {
@@ -57,6 +61,12 @@ impl CacheSeat {
         let _ = self.standing.set(standing);
     }
 
+    /// To be said before the agreement can tell of a view.
+    pub(super) fn tell_of_tenures(&self, owner: Arc<Owner>) {
+        // Whoever begins says it once.
+        let _ = self.owner.set(owner);
+    }
+
     /// Keys have other owners from now on.
     fn settle(&self, holding: Holding, before: Option<&Arc<View>>) -> Result<(), Error> {
         let holding = Arc::new(holding);
@@ -75,8 +85,24 @@ impl CacheSeat {
         if tenure.number() < view.epoch() {
             self.cache.settle_alike(view.epoch(), holding.clone())?;
         }
+        self.adopt(&tenure)?;
         self.holding.store(Some(holding));
+        if let Some(owner) = self.owner.get() {
+            owner.begin(&tenure);
+        }
         self.tenure.send_replace(Some(Arc::new(tenure)));
+        Ok(())
+    }
+
+    /// Copies of keys that are this member's now become its own entries: before the view is
+    /// reported as taken, and so before anybody is answered about such a key.
+    fn adopt(&self, tenure: &Tenure) -> Result<(), Error> {
+        for keyspace in self.cache.keyspaces() {
+            let adopted = self.cache.adopt_copies(tenure.number(), &keyspace)?;
+            if 0 < adopted {
+                log::info!("owns the keys of {adopted} copies, and answers with them");
+            }
+        }
         Ok(())
     }
 
@@ -112,6 +138,10 @@ impl CacheSeat {
         // Without a lease, which ended with the cluster before, nothing is stored any
         // more. To clear notes every key as used: so it comes before the entries that
         // others may give are expected.
+        if let Some(owner) = self.owner.get() {
+            owner.abandon();
+        }
+        self.cache.drop_copies(|_, _| true).map_err(|error| not_taken(error.to_string()))?;
         for keyspace in self.cache.keyspaces() {
             self.cache.clear_in(&keyspace).map_err(|error| not_taken(error.to_string()))?;
         }

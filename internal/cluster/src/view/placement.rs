@@ -22,6 +22,11 @@ impl Placement {
         self.0.owner(mixed(hash)).copied()
     }
 
+    /// The owners of a hash in their order: each would own it if those before were gone.
+    pub(super) fn owners(&self, hash: u64) -> impl Iterator<Item = MemberId> {
+        self.0.owners(mixed(hash), usize::MAX).copied()
+    }
+
     pub(super) fn successor(&self, hash: u64) -> Option<MemberId> {
         self.0.owners(mixed(hash), 2).nth(1).copied()
     }

@@ -96,6 +96,27 @@ impl View {
         self.member(self.placement.owner(hash)?)
     }
 
+    /// The members that hold an entry of this hash if there are to be so many of them: its
+    /// owner first, then who would own it next, those in zones first in which it is not yet
+    /// held. A member without a zone counts as one in a zone of its own.
+    pub fn holders(&self, hash: u64, count: usize) -> Vec<&Member> {
+        let next = self.placement.owners(hash).filter_map(|id| self.member(id));
+        if self.members().iter().all(|member| member.zone.is_none()) {
+            return next.take(count).collect();
+        }
+        let (mut first, mut others, mut zones) = (Vec::new(), Vec::new(), Vec::new());
+        for member in next {
+            match member.zone.as_deref() {
+                Some(zone) if zones.contains(&zone) => others.push(member),
+                zone => {
+                    zones.extend(zone);
+                    first.push(member);
+                }
+            }
+        }
+        first.into_iter().chain(others).take(count).collect()
+    }
+
     /// The member that would own them if the owner were gone.
     pub fn successor(&self, hash: u64) -> Option<&Member> {
         self.member(self.placement.successor(hash)?)

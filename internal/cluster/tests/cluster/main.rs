@@ -4,4 +4,5 @@ mod handover;
 mod hot;
 mod keys;
 mod process;
+mod replicas;
 mod weather;

@@ -1,5 +1,8 @@
 //! One data node: keyspaces that share its memory, and their versions.
 
+mod copies;
+pub use copies::Seeding;
+
 mod reads;
 
 mod number;
@@ -21,8 +24,8 @@ use crate::flight::flight_bytes;
 use crate::keyspace::{Keyspace, Need, Visit};
 use crate::removals::Removals;
 use crate::{
-    Cargo, Clock, Condition, Draft, Entry, Flight, KeyspaceId, KeyspaceSettings, Landed, Landing,
-    Limits, Look, Selection, Tick, Value, Version,
+    Cargo, Change, Clock, Condition, Draft, Entry, Flight, KeyspaceId, KeyspaceSettings, Landed,
+    Landing, Limits, Look, Selection, Tick, Value, Version,
 };
 
 /// How a node works.
@@ -230,7 +233,11 @@ impl DataNode {
         {
             self.make_room(id, entry.heap_bytes(), now);
         }
-        let landed = |keyspace: &mut Keyspace| keyspace.land(flight, cargo, now, || version);
+        let landed = |keyspace: &mut Keyspace| {
+            let landed = keyspace.land(flight, cargo, now, || version);
+            keyspace.jot_state(flight.hash(), flight.key());
+            landed
+        };
         self.keyspace_mut(id).map_or(Landed::Nothing, landed)
     }
 
@@ -257,7 +264,11 @@ impl DataNode {
         entry.set_version(version);
         let overtaken = flight.map(|flight| (flight, Value::from(entry.clone())));
         let keyspace = self.keyspace_mut(id).ok_or(PutRefused::Gone)?;
+        let stored = keyspace.is_followed().then(|| entry.clone());
         let replaced = on_store!(&mut keyspace.store, store => store.put(hash, entry, || now));
+        if let Some(entry) = stored {
+            keyspace.jot(Some(hash), || Change::Put(entry));
+        }
         Ok(Stored { version, is_new: replaced.is_none(), replaced, overtaken })
     }
 
@@ -280,6 +291,7 @@ impl DataNode {
         let is_simple = condition == Condition::Always && keyspace.flights.is_empty();
         // Where there is an entry to overwrite, none is on its way.
         if is_simple && keyspace.overwrite(hash, draft, version, || clock.now()) {
+            keyspace.jot_state(hash, draft.key());
             return Ok(Stored { version, is_new: false, replaced: None, overtaken: None });
         }
         self.put(epoch, id, hash, draft.entry(), condition)
@@ -291,7 +303,12 @@ impl DataNode {
         let now = self.clock.now();
         self.note_peaks();
         self.note_use(hash);
-        self.keyspace_mut(id).is_some_and(|keyspace| keyspace.delete(hash, key, now))
+        self.keyspace_mut(id).is_some_and(|keyspace| {
+            let had_value = keyspace.delete(hash, key, now);
+            // Also of what was evicted here: there may be copies.
+            keyspace.jot_state(hash, key);
+            had_value
+        })
     }
 
     /// The same if the key's value has this version.
@@ -311,6 +328,7 @@ impl DataNode {
         let keyspace = self.keyspace_mut(id).ok_or(None)?;
         keyspace.meets(Condition::Version(version), hash, key, now)?;
         keyspace.delete(hash, key, now);
+        keyspace.jot_state(hash, key);
         Ok(())
     }
 
@@ -319,7 +337,10 @@ impl DataNode {
         let now = self.clock.now();
         self.note_peaks();
         self.note_use_of_all();
-        self.keyspace_mut(id).map_or(0, |keyspace| keyspace.clear(now))
+        self.keyspace_mut(id).map_or(0, |keyspace| {
+            keyspace.jot(None, || Change::Clear);
+            keyspace.clear(now)
+        })
     }
 
     /// Gives a fresh value another end. Returns whether there was one.
@@ -327,7 +348,12 @@ impl DataNode {
         let now = self.clock.now();
         self.note_use(hash);
         self.keyspace_mut(id).is_some_and(|keyspace| {
-            on_store!(&mut keyspace.store, store => store.set_expires(hash, key, expires, now))
+            let is_set =
+                on_store!(&mut keyspace.store, store => store.set_expires(hash, key, expires, now));
+            if is_set {
+                keyspace.jot_state(hash, key);
+            }
+            is_set
         })
     }
 
@@ -337,6 +363,7 @@ impl DataNode {
         self.note_use_of_all();
         self.make_room(id, 0, now);
         if let Some(keyspace) = self.keyspace_mut(id) {
+            keyspace.jot(None, || Change::Revoke(tags.into(), version));
             keyspace.revoke(tags, version, now);
         }
     }
@@ -355,7 +382,11 @@ impl DataNode {
         let now = self.clock.now();
         self.note_peaks();
         self.note_use_of_all();
-        self.keyspace_mut(id)?.invalidate_some(at, entries, selection, removed, now)
+        let keyspace = self.keyspace_mut(id)?;
+        if at == 0 {
+            keyspace.jot(None, || Change::Remove(selection.clone()));
+        }
+        keyspace.invalidate_some(at, entries, selection, removed, now)
     }
 
     /// What there is of keys that begin so, among the next `entries` or some more;

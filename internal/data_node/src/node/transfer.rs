@@ -113,13 +113,21 @@ impl DataNode {
     /// and evicted when it comes again. So it is asked for, and an answer that nobody
     /// waits for is dropped.
     pub fn absorb(&mut self, epoch: Epoch, id: KeyspaceId, hash: u64, entry: Entry) -> bool {
-        let is_left_alone = |arrivals: &Arrivals| !arrivals.has_seen(hash);
-        if !self.arrivals.as_ref().is_some_and(is_left_alone)
-            || Version::first_of(epoch) <= entry.version()
-        {
+        if !self.is_left_alone(hash) || Version::first_of(epoch) <= entry.version() {
             return false;
         }
-        self.take_over(id, hash, entry)
+        let key: Box<[u8]> = entry.key().into();
+        let is_taken = self.take_over(id, hash, entry);
+        if let Some(keyspace) = self.keyspace(id).filter(|_| is_taken) {
+            keyspace.jot_state(hash, &key);
+        }
+        is_taken
+    }
+
+    /// Whether a key was not used since entries may arrive: nobody who asked was told
+    /// anything of it.
+    pub(super) fn is_left_alone(&self, hash: u64) -> bool {
+        self.arrivals.as_ref().is_some_and(|arrivals| !arrivals.has_seen(hash))
     }
 
     /// Notes that a key is used while its entry may be on its way here.

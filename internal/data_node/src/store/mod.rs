@@ -154,6 +154,11 @@ impl<P: Eviction> Store<P> {
         self.index.find(hash, key)
     }
 
+    /// The same without its slot.
+    pub(crate) fn held(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.peek(hash, key).map(|(_, entry)| entry)
+    }
+
     /// Asks for the memory that looking at keys with these hashes takes.
     pub(crate) fn bring_near(&self, hashes: &[u64]) {
         self.index.bring_near(hashes);

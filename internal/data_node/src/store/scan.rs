@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::Store;
 use super::life::Age;
 use crate::departed::Cause;
-use crate::{Eviction, Pattern, Tick, Value};
+use crate::{Entry, Eviction, Pattern, Seeding, Tick, Value};
+
+/// Entries that are looked at under one lock while some are read off: some 100 us.
+const ENTRIES_READ_OFF: usize = 256;
 
 /// Which keys a walk is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,14 @@ impl Selection {
     /// Those that match this; see [`Pattern`].
     pub fn pattern(text: &[u8]) -> Self {
         Self::Pattern(Arc::new(Pattern::new(text)))
+    }
+
+    /// What it was read from: the prefix, or the pattern.
+    pub fn text(&self) -> &[u8] {
+        match self {
+            Self::Prefix(prefix) => prefix,
+            Self::Pattern(pattern) => pattern.text(),
+        }
     }
 
     /// What all of them begin with.
@@ -65,6 +76,39 @@ impl<P: Eviction> Store<P> {
             at += 1;
         }
         (at < self.index.tables()).then_some(at)
+    }
+
+    /// Entries that may be served some day and that `wants` picks, in the order of tables
+    /// and slots from `from` on: as many as have room in so many bytes, or one that is
+    /// larger. They stay. Returns where to go on; `None` at the end.
+    pub(crate) fn read_off(
+        &self,
+        from: Seeding,
+        bytes_max: u64,
+        wants: impl Fn(&[u8]) -> bool,
+        now: Tick,
+        read: &mut Vec<Entry>,
+    ) -> Option<Seeding> {
+        let (mut bytes, mut seen) = (0, 0);
+        let Seeding { mut table, slot: mut first } = from;
+        while table < self.index.tables() && seen < ENTRIES_READ_OFF {
+            let rest = self.index.table(table).filter(|(slot, _)| first <= slot.get());
+            let mut rest: Vec<_> = rest.collect();
+            rest.sort_unstable_by_key(|(slot, _)| *slot);
+            for (slot, entry) in rest {
+                seen += 1;
+                if matches!(self.age(slot, entry, now), Age::Dead(_)) || !wants(entry.key()) {
+                    continue;
+                }
+                bytes += entry.heap_bytes();
+                if bytes_max < bytes && !read.is_empty() {
+                    return Some(Seeding { table, slot: slot.get() });
+                }
+                read.push(entry.clone());
+            }
+            (table, first) = (table + 1, 0);
+        }
+        (table < self.index.tables()).then_some(Seeding { table, slot: 0 })
     }
 
     /// Removes what is selected among the next `entries` or some more, from

@@ -1,5 +1,6 @@
 //! What a node promises, fact by fact.
 
+mod copies;
 mod entries;
 mod keyspaces;
 mod lifetimes;

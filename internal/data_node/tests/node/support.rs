@@ -23,6 +23,7 @@ pub(crate) fn settings() -> KeyspaceSettings {
         lifetimes: Lifetimes::default(),
         listens: false,
         flights_max: 16,
+        journal: None,
     }
 }
 

@@ -22,7 +22,7 @@
 mod counts;
 mod giver;
 mod heir;
-mod page;
+pub(super) mod page;
 mod rate;
 mod settings;
 mod tenure;
@@ -31,7 +31,7 @@ pub use counts::Counts;
 pub use settings::Settings;
 
 pub(super) use giver::Giver;
-pub(super) use tenure::Tenure;
+pub(super) use tenure::{Neighbour, Tenure};
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

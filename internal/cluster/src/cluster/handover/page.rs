@@ -40,7 +40,7 @@ pub(super) fn wrap(parcel: &Parcel, next: Option<Place>, now: Tick) -> PageTaken
 
 /// An entry as it is sent; nothing of one whose time is over. Nor of one that is kept
 /// only to be asked for: a member of an earlier version would serve it as fresh.
-fn sent(entry: &Entry, now: Tick) -> Option<Sent> {
+pub(in crate::cluster) fn sent(entry: &Entry, now: Tick) -> Option<Sent> {
     if entry.is_no_cache() {
         return None;
     }
@@ -99,7 +99,7 @@ pub(super) fn bytes(sent: &Sent) -> u64 {
 /// 1. An entry has a second left. It is sent.
 /// 2. The page is under way for half a second.
 /// 3. Counted from its arrival, it ends half a second late.
-fn received(sent: &Sent, asked: Tick) -> Option<Entry> {
+pub(in crate::cluster) fn received(sent: &Sent, asked: Tick) -> Option<Entry> {
     let expires = match sent.time_left_ms {
         None => Tick::NEVER,
         Some(left) => asked.after(Duration::from_millis(left)),

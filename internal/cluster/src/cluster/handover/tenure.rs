@@ -12,14 +12,18 @@ pub(crate) struct Tenure {
     me: MemberId,
     givers: Vec<Neighbour>,
     heirs: Vec<Neighbour>,
+    /// Every other owner.
+    others: Vec<Neighbour>,
+    /// Whether this member knows each change of owners up to it.
+    is_continuous: bool,
     is_member: bool,
 }
 
 /// Another member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Neighbour {
-    pub(super) id: MemberId,
-    pub(super) address: Address,
+pub(crate) struct Neighbour {
+    pub(crate) id: MemberId,
+    pub(crate) address: Address,
 }
 
 impl Tenure {
@@ -54,7 +58,9 @@ impl Tenure {
             (true, true) => not_in(&now, &was),
             (true, false) => not_in(&now, &[]),
         };
-        Self { number, me, givers, heirs, is_member: view.member(me).is_some() }
+        let others = if owns { not_in(&now, &[]) } else { Vec::new() };
+        let is_member = view.member(me).is_some();
+        Self { number, me, givers, heirs, others, is_continuous: knows_all, is_member }
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -62,7 +68,7 @@ impl Tenure {
     }
 
     /// This member.
-    pub(super) fn me(&self) -> MemberId {
+    pub(crate) fn me(&self) -> MemberId {
         self.me
     }
 
@@ -74,6 +80,17 @@ impl Tenure {
     /// Whose the keys are now of which this member may have entries.
     pub(super) fn heirs(&self) -> &[Neighbour] {
         &self.heirs
+    }
+
+    /// Every other owner; none if this member is none itself.
+    pub(crate) fn others(&self) -> &[Neighbour] {
+        &self.others
+    }
+
+    /// Whether this member has taken part in the tenure before: what it copied then is
+    /// still right.
+    pub(crate) fn is_continuous(&self) -> bool {
+        self.is_continuous
     }
 
     /// Whether the view still has this member.

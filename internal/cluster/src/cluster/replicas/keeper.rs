@@ -1,0 +1,173 @@
+//! The one who keeps copies: follows every other owner.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use distcache_manager::{CacheManager, Error};
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+use super::super::handover::{Neighbour, Tenure};
+use super::super::seat::CacheSeat;
+use super::owner::QUIET_MAX;
+use super::words;
+use crate::links::{CallFailed, Links, NotSent};
+use crate::proto::follow::Place;
+use crate::proto::reply::Outcome;
+use crate::proto::request::Operation;
+use crate::proto::{Follow, Followed, Reply, Request};
+use crate::view::MemberId;
+
+/// How long an answer is waited for: an owner with nothing to tell takes its time.
+const ANSWER_WAIT: Duration = QUIET_MAX.saturating_add(Duration::from_secs(5));
+
+/// How long to wait before an owner is asked again that has not taken the view yet, is
+/// busy, or was not reached. Twice as long each time.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+/// At most so long.
+const PAUSE_MAX: Duration = Duration::from_millis(320);
+
+/// Keeps copies of what others own.
+pub(super) struct Keeper {
+    seat: Arc<CacheSeat>,
+    cache: Arc<CacheManager>,
+    links: Weak<Links>,
+    /// How far it is with each owner.
+    courses: Mutex<BTreeMap<MemberId, Course>>,
+}
+
+/// How far it is with one owner.
+#[derive(Debug, Clone, Default)]
+struct Course {
+    /// All changes up to this one were made; none before it has begun.
+    after: Option<u64>,
+    /// Where to go on with what lay there before.
+    from: Option<Place>,
+}
+
+/// Why an owner is not followed any more in this tenure.
+enum Over {
+    /// The cache or the links are closed, or the tenure is another.
+    Ended,
+}
+
+impl Keeper {
+    pub(super) fn new(seat: Arc<CacheSeat>, cache: Arc<CacheManager>, links: Weak<Links>) -> Self {
+        Self { seat, cache, links, courses: Mutex::default() }
+    }
+
+    /// Follows every other owner of a tenure, as long as it is not dropped.
+    pub(super) async fn follow_all(&mut self, tenure: Option<&Tenure>) {
+        let Some(tenure) = tenure else { return };
+        self.turn_to(tenure);
+        join_all(tenure.others().iter().map(|owner| self.follow(tenure, owner))).await;
+    }
+
+    /// What is right of before in another tenure: nothing, if a view was missed; else how
+    /// far it is with those who own keys still. Of these there may be more to copy.
+    fn turn_to(&self, tenure: &Tenure) {
+        let mut courses = self.courses.lock();
+        if !tenure.is_continuous() {
+            courses.clear();
+        }
+        let is_there = |id: &MemberId| tenure.others().iter().any(|other| other.id == *id);
+        courses.retain(|id, _| is_there(id));
+        for course in courses.values_mut() {
+            course.from = Some(Place::default());
+        }
+    }
+
+    async fn follow(&self, tenure: &Tenure, owner: &Neighbour) {
+        let mut pause = PAUSE_MIN;
+        loop {
+            match self.step(tenure, owner).await {
+                Ok(true) => pause = PAUSE_MIN,
+                Ok(false) => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                Err(Over::Ended) => return,
+            }
+        }
+    }
+
+    /// Asks once, and makes the changes that it is told of. Returns whether it was told
+    /// anything.
+    async fn step(&self, tenure: &Tenure, owner: &Neighbour) -> Result<bool, Over> {
+        let course = self.courses.lock().get(&owner.id).cloned().unwrap_or_default();
+        if course.after.is_none() {
+            self.begin_anew(owner).await?;
+        }
+        let asked = self.cache.now();
+        let Course { after, from } = course;
+        let (number, me) = (tenure.number(), tenure.me().number());
+        let ask = Follow { follower: me, tenure: number, after, from };
+        let followed = match self.ask(owner, ask).await {
+            Ok(Some(Outcome::Follow(followed))) => followed,
+            Ok(_) => return Ok(false),
+            Err(CallFailed::NotSent(NotSent::Closed)) => return Err(Over::Ended),
+            Err(_not_reached) => return Ok(false),
+        };
+        if followed.is_lost {
+            self.courses.lock().remove(&owner.id);
+            return Ok(true);
+        }
+        let (up_to, next) = (followed.up_to, followed.next.clone());
+        // The time that entries have left was told when the answer was made: that was so
+        // long after the question, or longer.
+        let counted_from = asked.after(Duration::from_millis(followed.waited_ms));
+        if !self.keep(number, followed, counted_from).await? {
+            self.courses.lock().remove(&owner.id);
+            return Ok(false);
+        }
+        self.courses.lock().insert(owner.id, Course { after: Some(up_to), from: next });
+        Ok(true)
+    }
+
+    /// Drops the copies of an owner's keys: of what it has told before nothing is known.
+    async fn begin_anew(&self, owner: &Neighbour) -> Result<(), Over> {
+        let Some(holding) = self.seat.holding() else { return Err(Over::Ended) };
+        let (cache, owner) = (self.cache.clone(), owner.id);
+        let dropped = spawn_blocking(move || {
+            cache.drop_copies(|copies, key| holding.owns(owner, copies, key))
+        });
+        dropped.await.ok().and_then(Result::ok).ok_or(Over::Ended)
+    }
+
+    /// Makes changes to the copies here. Returns whether they were understood.
+    async fn keep(
+        &self,
+        tenure: u64,
+        followed: Followed,
+        counted_from: distcache_manager::Tick,
+    ) -> Result<bool, Over> {
+        if followed.changes.is_empty() {
+            return Ok(true);
+        }
+        let cache = self.cache.clone();
+        let kept = spawn_blocking(move || {
+            let Some(changes) = words::received(followed, &cache, counted_from) else {
+                return Ok(false);
+            };
+            cache.keep_copies(tenure, changes).map(|()| true)
+        });
+        match kept.await {
+            Ok(Ok(is_understood)) => Ok(is_understood),
+            Ok(Err(Error::Elsewhere | Error::Closed)) => Err(Over::Ended),
+            Ok(Err(_)) | Err(_) => Ok(false),
+        }
+    }
+
+    async fn ask(&self, owner: &Neighbour, ask: Follow) -> Result<Option<Outcome>, CallFailed> {
+        let links = self.links.upgrade().ok_or(NotSent::Closed)?;
+        let Ok(at) = owner.address.as_str().parse() else { return Ok(None) };
+        let epoch = self.seat.holding().map_or(0, |holding| holding.view().epoch());
+        let request =
+            Request { epoch, operation: Some(Operation::Follow(ask)), ..Request::default() };
+        let Reply { outcome, .. } = links.call(&at, request, Instant::now() + ANSWER_WAIT).await?;
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,303 @@
+//! What was done to keyspaces of which other processes keep copies, in order.
+//!
+//! A node writes each change down under the lock under which it makes it, so that the
+//! order here is the order in which keys were changed, whichever node made it: a process
+//! has one journal for all its nodes. Who keeps copies follows it from record to record.
+//! A change is **committed** when all who keep a copy have it.
+//!
+//! 1. A owns a key and stores version 5. B, who keeps a copy, has not heard of it.
+//! 2. A reader asks A and gets version 5. A dies.
+//! 3. B owns the key now, and answers with the copy that it has: version 4.
+//!
+//! So neither who writes nor who reads is answered before the last change of the key is
+//! committed: [`Journal::latest`] says which one that is, [`Journal::wait`] waits for it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use distcache_bus::sync::Mutex;
+use distcache_bus::{Replier, Waiter, reply_slot};
+
+use crate::{Entry, KeyspaceId, Selection, Version};
+
+/// Bytes of keys and values that wait for those who follow; what is on its way when there
+/// are so many is written down all the same.
+pub const JOURNAL_BYTES_MAX: u64 = 8 << 20;
+
+/// Changes that wait for those who follow, as before.
+pub const JOURNAL_RECORDS_MAX: usize = 1 << 16;
+
+/// Keys are told apart by so many bits of their hash: two that are not wait for each
+/// other's changes.
+const PLACES: usize = 1 << 12;
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// The key has this entry; or the same as before, with another end.
+    Put(Entry),
+    /// The key has none.
+    Forget(Box<[u8]>),
+    /// Nothing is left.
+    Clear,
+    /// What bears one of these tags is gone, as of this version.
+    Revoke(Arc<[u64]>, Version),
+    /// What is selected is gone.
+    Remove(Selection),
+}
+
+/// One change.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its number: 1 for the first, and one more for each.
+    pub number: u64,
+    /// Of which keyspace.
+    pub keyspace: KeyspaceId,
+    /// What was done.
+    pub change: Change,
+}
+
+/// Changes that come after each other.
+#[derive(Debug, Default)]
+pub struct Excerpt {
+    /// Those that were wanted.
+    pub records: Vec<Record>,
+    /// Of those up to this number none else was.
+    pub up_to: u64,
+}
+
+/// The changes that somebody asks for are not here any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the journal begins after record {first}")]
+pub struct Forgotten {
+    /// The number before the first that is here.
+    pub first: u64,
+}
+
+/// The changes that somebody may still want, and who waits for them to be committed.
+pub struct Journal {
+    /// Whether changes are written down.
+    is_kept: AtomicBool,
+    /// The last number that was given.
+    head: AtomicU64,
+    /// All changes up to this number are committed.
+    committed: AtomicU64,
+    /// By place of the key's hash, the number of its last change.
+    latest: Box<[AtomicU64]>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Those after number `forgotten`, one by one.
+    records: VecDeque<Record>,
+    forgotten: u64,
+    bytes: u64,
+    /// Who waits for what.
+    waiters: BTreeMap<u64, Vec<Replier<()>>>,
+    /// Is told of each change, under the lock of a node.
+    listener: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        let latest = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
+        let (head, committed) = (AtomicU64::new(0), AtomicU64::new(0));
+        let is_kept = AtomicBool::new(false);
+        Self { is_kept, head, committed, latest, state: Mutex::default() }
+    }
+}
+
+impl Journal {
+    /// Begins to write changes down, and tells `listener` of each: it MUST be quick and
+    /// MUST NOT look into a node or the journal.
+    pub fn begin(&self, listener: Arc<dyn Fn() + Send + Sync>) {
+        let mut state = self.state.lock();
+        state.listener = Some(listener);
+        self.is_kept.store(true, Ordering::Release);
+    }
+
+    /// Nobody keeps copies any more: every change is committed as it is made.
+    pub fn end(&self) {
+        self.is_kept.store(false, Ordering::Release);
+        self.commit(u64::MAX);
+    }
+
+    /// Nobody can say any more who keeps copies: who waits is told nothing, and nothing more
+    /// is written down.
+    pub fn abandon(&self) {
+        self.is_kept.store(false, Ordering::Release);
+        let waiters = {
+            let mut state = self.state.lock();
+            state.records.clear();
+            (state.bytes, state.forgotten) = (0, self.head());
+            self.committed.store(self.head(), Ordering::Release);
+            std::mem::take(&mut state.waiters)
+        };
+        // Without the lock: who waits may look into the journal at once.
+        drop(waiters);
+    }
+
+    /// Whether changes are written down.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept.load(Ordering::Acquire)
+    }
+
+    /// Whether as much waits as may.
+    pub fn is_full(&self) -> bool {
+        self.is_kept() && {
+            let state = self.state.lock();
+            JOURNAL_BYTES_MAX <= state.bytes || JOURNAL_RECORDS_MAX <= state.records.len()
+        }
+    }
+
+    /// Bytes that wait.
+    pub fn bytes(&self) -> u64 {
+        self.state.lock().bytes
+    }
+
+    /// Writes down what was done to the key of this hash; to all keys without one.
+    ///
+    /// MUST be called with the lock of the node held that makes the change.
+    pub(crate) fn note(&self, keyspace: KeyspaceId, hash: Option<u64>, change: Change) {
+        if !self.is_kept() {
+            return;
+        }
+        let mut state = self.state.lock();
+        let number = self.head.load(Ordering::Relaxed) + 1;
+        state.bytes += change.bytes();
+        state.records.push_back(Record { number, keyspace, change });
+        match hash {
+            Some(hash) => self.latest[place(hash)].store(number, Ordering::Release),
+            None => self.latest.iter().for_each(|latest| latest.store(number, Ordering::Release)),
+        }
+        self.head.store(number, Ordering::Release);
+        if let Some(listener) = &state.listener {
+            listener();
+        }
+    }
+
+    /// The number of the last change.
+    pub fn head(&self) -> u64 {
+        self.head.load(Ordering::Acquire)
+    }
+
+    /// All changes up to this number are committed.
+    pub fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// The number of the last change of the key with this hash, or of a later one of
+    /// another key.
+    #[inline]
+    pub fn latest(&self, hash: u64) -> u64 {
+        self.latest[place(hash)].load(Ordering::Acquire)
+    }
+
+    /// Where to wait until a change is committed; nowhere if it is.
+    pub fn wait(&self, number: u64) -> Option<Waiter<()>> {
+        if number <= self.committed() {
+            return None;
+        }
+        // 1. A waiter finds number 7 not committed.
+        // 2. It is committed; nobody waits for it yet.
+        // 3. The waiter is written down, and waits for ever.
+        // So it looks again under the lock under which those who wait are told.
+        let mut state = self.state.lock();
+        if number <= self.committed() {
+            return None;
+        }
+        let (replier, waiter) = reply_slot();
+        let waiting = state.waiters.entry(number).or_default();
+        waiting.retain(|replier| !replier.is_unwanted());
+        waiting.push(replier);
+        Some(waiter)
+    }
+
+    /// All changes up to this number are with everybody who keeps copies: they are
+    /// forgotten here, and who has waited is told.
+    pub fn commit(&self, number: u64) {
+        let told = {
+            let mut state = self.state.lock();
+            let number = number.min(self.head());
+            if number <= self.committed() {
+                return;
+            }
+            self.committed.store(number, Ordering::Release);
+            while state.records.front().is_some_and(|record| record.number <= number) {
+                let Some(record) = state.records.pop_front() else { break };
+                state.bytes -= record.change.bytes();
+            }
+            state.forgotten = number;
+            let later = state.waiters.split_off(&(number + 1));
+            std::mem::replace(&mut state.waiters, later)
+        };
+        for replier in told.into_values().flatten() {
+            replier.answer(());
+        }
+    }
+
+    /// The changes after number `after` that are wanted: as many as have room in so many
+    /// bytes, or one that is larger.
+    ///
+    /// # Errors
+    /// [`Forgotten`] if some of them are not here any more.
+    pub fn after(
+        &self,
+        after: u64,
+        bytes_max: u64,
+        wants: impl Fn(&Record) -> bool,
+    ) -> Result<Excerpt, Forgotten> {
+        let state = self.state.lock();
+        if after < state.forgotten {
+            return Err(Forgotten { first: state.forgotten });
+        }
+        let (mut bytes, mut excerpt) = (0, Excerpt { records: Vec::new(), up_to: after });
+        let known = usize::try_from(after - state.forgotten).unwrap_or(usize::MAX);
+        for record in state.records.iter().skip(known) {
+            if wants(record) {
+                bytes += record.change.bytes();
+                if bytes_max < bytes && !excerpt.records.is_empty() {
+                    break;
+                }
+                excerpt.records.push(record.clone());
+            }
+            excerpt.up_to = record.number;
+        }
+        Ok(excerpt)
+    }
+}
+
+impl Change {
+    /// What a record of it takes from memory, and in a message, more or less.
+    fn bytes(&self) -> u64 {
+        let own = match self {
+            Self::Put(entry) => return entry.heap_bytes() + size_of::<Record>() as u64,
+            Self::Forget(key) => key.len(),
+            Self::Clear => 0,
+            Self::Revoke(tags, _) => size_of_val(&**tags),
+            Self::Remove(selection) => selection.text().len(),
+        };
+        (own + size_of::<Record>()) as u64
+    }
+}
+
+fn place(hash: u64) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower bits are what is wanted")]
+    let low = hash as usize;
+    low % PLACES
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("head", &self.head())
+            .field("committed", &self.committed())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
