@@ -108,6 +108,7 @@ codes! {
     NOT_UNDERSTOOD = 150, "Another member does not understand the request, or its answer was not understood.", "See that all members run versions that go together.";
     CLUSTER_REFUSED = 151, "The settings of the cluster are refused, or its address cannot be used.", "See the detail for what was wrong and what would be right.";
     NOT_AGREED = 152, "The members of the cluster did not agree on a change of keyspaces, or not all have made it in time.", "See that a majority of the members run, and make the change again.";
+    NOT_COMMITTED = 153, "Not all members that keep a copy of the key have confirmed its last change in time; whether a change that was made stays is unknown.", "Retry: a member that is gone is replaced within the time of a lease and a second. Read the key to see which value it has.";
 
     // 2xx: a request over HTTP.
     NOT_FOUND = 201, "The cache does not hold this key.", "Store it first: POST /?key=K&value=V, or PUT under /v1.";

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use distcache_manager::{EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, RemovalListener};
+use distcache_manager::{
+    EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, REPLICAS_MAX, RemovalListener,
+};
 
 use crate::gate::{CircuitBreaker, RateLimit};
 use crate::source::{
@@ -485,6 +487,22 @@ impl KeyspaceConfig {
     #[must_use]
     pub fn flights_max(mut self, flights_max: usize) -> Self {
         self.spec.flights_max = flights_max.clamp(1, FLIGHTS_MAX);
+        self
+    }
+
+    /// How many members of the cluster hold each entry, its owner included: from 1 to 7.
+    /// Default 1. It stays what it was when the keyspace was added.
+    ///
+    /// With more than one, whoever writes or loads a value waits until each of them has it:
+    /// what was acknowledged survives the end of all of them but one at once. If there are
+    /// fewer members, all of them hold it. Members in zones are chosen so that they stand
+    /// in different ones, as far as there are such.
+    ///
+    /// Every member MUST have the keyspace, with as many. Copies take as much memory as
+    /// what they are copies of, from the same capacity, and are evicted like that.
+    #[must_use]
+    pub fn replicas(mut self, replicas: u8) -> Self {
+        self.spec.replicas = replicas.clamp(1, REPLICAS_MAX);
         self
     }
 

@@ -69,6 +69,15 @@ pub enum Error {
         /// What went wrong.
         why: String,
     },
+    /// Not all members that keep a copy of the key have confirmed its last change in time. If
+    /// that was made by this call, whether it stays is unknown.
+    #[error(
+        "not all members that keep a copy have confirmed the key's last change within {timeout:?}"
+    )]
+    NotCommitted {
+        /// How long it was waited for that.
+        timeout: Duration,
+    },
     /// Another member does not understand this one, or the other way round.
     #[error("this member and the one at {member} do not understand each other: update the older")]
     NotUnderstood {
@@ -111,6 +120,7 @@ impl Error {
             Self::Unreachable { .. } => codes::OWNER_UNREACHABLE,
             Self::NoLease => codes::NO_LEASE,
             Self::OutcomeUnknown { .. } => codes::OUTCOME_UNKNOWN,
+            Self::NotCommitted { .. } => codes::NOT_COMMITTED,
             Self::NotUnderstood { .. } => codes::NOT_UNDERSTOOD,
             Self::NotAgreed { .. } => codes::NOT_AGREED,
             Self::Remote { code, .. } => *code,

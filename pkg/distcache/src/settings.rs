@@ -33,6 +33,7 @@ pub struct KeyspaceSettings {
     pub loads_on_caller: bool,
     pub batch_max: usize,
     pub flights_max: usize,
+    pub replicas: u8,
     pub rate_limit: Option<RateLimit>,
     pub circuit_breaker: Option<CircuitBreaker>,
 }
@@ -75,6 +76,7 @@ impl KeyspaceConfig {
             lifetimes,
             flights_max,
             listener: _,
+            replicas,
         } = spec;
         KeyspaceSettings {
             bytes_max: *bytes_max,
@@ -97,6 +99,7 @@ impl KeyspaceConfig {
             loads_on_caller: *loads_on_caller,
             batch_max: *batch_max,
             flights_max: *flights_max,
+            replicas: *replicas,
             rate_limit: *rate_limit,
             circuit_breaker: *breaker,
         }
@@ -127,6 +130,7 @@ impl KeyspaceConfig {
             loads_on_caller,
             batch_max,
             flights_max,
+            replicas,
             rate_limit,
             circuit_breaker,
         } = settings;
@@ -140,6 +144,7 @@ impl KeyspaceConfig {
             eviction,
             lifetimes,
             flights_max,
+            replicas,
             ..self.spec
         };
         let config = Self {

@@ -31,7 +31,15 @@ impl OfTheEngine for Spec {
         self.refuses(502, &[codes::NOT_UNDERSTOOD])
             .refuses(503, &[codes::CLOSED, codes::NODE_FAILED, codes::BUSY])
             .refuses(503, &[codes::OWNER_UNREACHABLE, codes::NO_LEASE, codes::ELSEWHERE])
-            .refuses(504, &[codes::TIMED_OUT, codes::OUTCOME_UNKNOWN, codes::CLAIM_ENDED])
+            .refuses(
+                504,
+                &[
+                    codes::TIMED_OUT,
+                    codes::OUTCOME_UNKNOWN,
+                    codes::CLAIM_ENDED,
+                    codes::NOT_COMMITTED,
+                ],
+            )
     }
 
     fn of_a_load(self) -> Self {

@@ -1,6 +1,6 @@
 //! The shapes of the bodies, each with a name.
 
-use distcache::{EvictionPolicy, FLIGHTS_MAX, KeyspaceStats};
+use distcache::{EvictionPolicy, FLIGHTS_MAX, KeyspaceStats, REPLICAS_MAX};
 use serde_json::{Map, Value, json};
 
 use super::parameters::{CURSOR, TAGS_MAX};
@@ -279,6 +279,7 @@ fn settings() -> Value {
         "loads_on_caller": flag(),
         "batch_max": between(1, WAITING_MAX),
         "flights_max": between(1, FLIGHTS_MAX),
+        "replicas": between(1, REPLICAS_MAX),
         "rate_limit": or_null(rate),
         "circuit_breaker": or_null(circuit),
     })

@@ -41,7 +41,8 @@ fn status_of(code: Code) -> u16 {
         | codes::WAITED_TOO_LONG
         | codes::STORE_TIMED_OUT
         | codes::SOURCE_TIMED_OUT
-        | codes::OUTCOME_UNKNOWN => 504,
+        | codes::OUTCOME_UNKNOWN
+        | codes::NOT_COMMITTED => 504,
         codes::KEYSPACES_FULL => 507,
         // Closed, busy, a failed node, a member that is away, and whatever is added: not
         // the client's doing.

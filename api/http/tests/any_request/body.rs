@@ -118,6 +118,7 @@ fn settings() -> impl Strategy<Value = Value> {
             "loads_on_caller",
             "batch_max",
             "flights_max",
+            "replicas",
             "rate_limit",
             "circuit_breaker",
             "evictoin",

@@ -150,6 +150,7 @@ fn loads(view: View<'_>, mut config: KeyspaceConfig) -> KeyspaceConfig {
         .loads_waiting_max(count("loads_waiting_max"))
         .batch_max(count("batch_max"))
         .flights_max(count("flights_max"))
+        .replicas(u8::try_from(count("replicas")).unwrap_or(u8::MAX))
 }
 
 fn rate_limit(view: View<'_>) -> Option<RateLimit> {

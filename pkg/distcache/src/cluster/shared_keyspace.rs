@@ -36,10 +36,17 @@ pub(crate) struct SharedKeyspace {
     loads_on_caller: bool,
     batch_max: usize,
     flights_max: usize,
+    #[serde(default = "one")]
+    replicas: u8,
     /// Loads a second, loads at once, and how long one waits, in milliseconds.
     rate_limit: Option<(f64, u32, u64)>,
     /// Failures, and for how long it opens, in milliseconds.
     circuit_breaker: Option<(u32, u64)>,
+}
+
+/// What an older version means that says nothing of replicas.
+fn one() -> u8 {
+    1
 }
 
 impl SharedKeyspace {
@@ -67,6 +74,7 @@ impl SharedKeyspace {
             loads_on_caller,
             batch_max,
             flights_max,
+            replicas,
             rate_limit,
             circuit_breaker,
         } = settings;
@@ -100,6 +108,7 @@ impl SharedKeyspace {
             loads_on_caller,
             batch_max,
             flights_max,
+            replicas,
             rate_limit: rate_limit.map(of_limit),
             circuit_breaker: circuit_breaker.map(of_breaker),
         }
@@ -131,6 +140,7 @@ impl SharedKeyspace {
             loads_on_caller: self.loads_on_caller,
             batch_max: self.batch_max,
             flights_max: self.flights_max,
+            replicas: self.replicas,
             rate_limit: self.limit(),
             circuit_breaker: self
                 .circuit_breaker
@@ -176,6 +186,7 @@ mod tests {
             .ttl(Duration::from_millis(1_500))
             .ttl_jitter(0.25)
             .stale_if_error(Duration::from_secs(9))
+            .replicas(2)
             .rate_limit(RateLimit::per_second(2.5).burst(7).wait_max(Duration::from_secs(1)))
             .circuit_breaker(CircuitBreaker::new(19, Duration::from_secs(20)))
             .settings();

@@ -66,6 +66,11 @@ impl Ask<'_> {
 impl Keyspace {
     /// Does it in this process, and nowhere else.
     pub(crate) async fn here_async(&self, ask: Ask<'_>) -> Result<Told, Error> {
+        let here = self.told_here_async(ask).await;
+        if self.is_replicated() { self.committed_async(here, ask).await } else { here }
+    }
+
+    async fn told_here_async(&self, ask: Ask<'_>) -> Result<Told, Error> {
         Ok(match ask {
             Ask::Get { key } => Told::Read(self.get_here_async(key).await?),
             Ask::Peek { key } => Told::Read(self.peek_here_async(key).await?),
@@ -89,7 +94,7 @@ impl Keyspace {
         here: Result<T, Error>,
         ask: Ask<'_>,
     ) -> Result<T, Error> {
-        match here {
+        match self.committed(here, ask) {
             Err(error) if error.is_elsewhere() => T::from_told(self.afar(ask)?),
             here => here,
         }
@@ -102,6 +107,12 @@ impl Keyspace {
         here: Result<T, Error>,
         ask: Ask<'_>,
     ) -> Result<T, Error> {
+        // In a box: so a hit's future has no room for it where there are no copies.
+        let here = if self.is_replicated() {
+            Box::pin(self.committed_async(here, ask)).await
+        } else {
+            here
+        };
         match here {
             Err(error) if error.is_elsewhere() => {
                 // In a box: else the future of a call that ends here had the room, too,

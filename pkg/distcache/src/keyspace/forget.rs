@@ -184,7 +184,8 @@ impl Keyspace {
     pub(crate) async fn invalidate_tags_here_async(&self, tags: &[&str]) -> Result<(), Error> {
         self.inner.check_present()?;
         let tags = self.inner.tag_hashes(tags);
-        Ok(self.inner.manager.revoke_in_async(&self.inner.cache, &tags).await?)
+        let revoked = self.inner.manager.revoke_in_async(&self.inner.cache, &tags).await;
+        self.all_committed_async(revoked.map_err(Error::from)).await
     }
 
     /// Forgets, in the cache, every key that begins with these bytes. Goes
@@ -222,7 +223,8 @@ impl Keyspace {
     pub(crate) async fn invalidate_prefix_here_async(&self, prefix: &[u8]) -> Result<u64, Error> {
         self.inner.check_present()?;
         let selection = Selection::Prefix(prefix.into());
-        Ok(self.inner.manager.invalidate_in_async(&self.inner.cache, &selection).await?)
+        let removed = self.inner.manager.invalidate_in_async(&self.inner.cache, &selection).await;
+        self.all_committed_async(removed.map_err(Error::from)).await
     }
 
     /// Forgets, in the cache, everything. Returns how many entries there were.
@@ -256,7 +258,8 @@ impl Keyspace {
 
     pub(crate) async fn clear_here_async(&self) -> Result<usize, Error> {
         self.inner.check_present()?;
-        Ok(self.inner.manager.clear_in_async(&self.inner.cache).await?)
+        let cleared = self.inner.manager.clear_in_async(&self.inner.cache).await;
+        self.all_committed_async(cleared.map_err(Error::from)).await
     }
 
     /// Some keys that match a pattern and have a fresh value in the cache, and

@@ -33,6 +33,7 @@ impl Keyspace {
     pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
         self.inner.watch.call(Operation::GetMany, || {
             let mut answers = self.get_many_here(keys);
+            self.committed_many(&mut answers, Asks::Get(keys));
             self.afar_many(&mut answers, Asks::Get(keys));
             answers
         })
@@ -64,6 +65,7 @@ impl Keyspace {
     pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
         let work = async {
             let mut answers = self.get_many_here_async(keys).await;
+            self.committed_many_async(&mut answers, Asks::Get(keys)).await;
             self.afar_many_async(&mut answers, Asks::Get(keys)).await;
             answers
         };
@@ -102,6 +104,7 @@ impl Keyspace {
     pub fn put_many(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
         self.inner.watch.call(Operation::PutMany, || {
             let mut answers = self.put_many_here(items);
+            self.committed_many(&mut answers, Asks::Put(items));
             self.afar_many(&mut answers, Asks::Put(items));
             answers
         })
@@ -129,6 +132,7 @@ impl Keyspace {
     pub async fn put_many_async(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
         let work = async {
             let mut answers = self.put_many_here_async(items).await;
+            self.committed_many_async(&mut answers, Asks::Put(items)).await;
             self.afar_many_async(&mut answers, Asks::Put(items)).await;
             answers
         };
@@ -180,6 +184,7 @@ impl Keyspace {
     pub fn delete_many(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
         self.inner.watch.call(Operation::DeleteMany, || {
             let mut answers = self.delete_many_here(keys);
+            self.committed_many(&mut answers, Asks::Delete(keys));
             self.afar_many(&mut answers, Asks::Delete(keys));
             answers
         })
@@ -204,6 +209,7 @@ impl Keyspace {
     pub async fn delete_many_async(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
         let work = async {
             let mut answers = self.delete_many_here_async(keys).await;
+            self.committed_many_async(&mut answers, Asks::Delete(keys)).await;
             self.afar_many_async(&mut answers, Asks::Delete(keys)).await;
             answers
         };

@@ -2,6 +2,7 @@
 
 pub(crate) mod ask;
 mod bounds;
+mod committed;
 mod forget;
 mod inner;
 mod item;

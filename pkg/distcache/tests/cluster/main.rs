@@ -9,6 +9,7 @@ mod keyspaces;
 mod members;
 mod named;
 mod outages;
+mod replicas;
 mod runtimes;
 mod stores;
 #[cfg(feature = "otel")]

@@ -116,6 +116,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Loads on their way at once on each data node",
     ),
     setting(
+        "replicas",
+        Count(1, REPLICAS_MAX as u64),
+        Fixed("1"),
+        "Nodes of a cluster that hold each entry, its owner included",
+    )
+    .because("a write waits until all of them have it, and survives the end of all but one")
+    .reloads(Reload::Restart),
+    setting(
         "rate_limit_per_second",
         Rate,
         Told("as often as needed"),

@@ -32,7 +32,8 @@ pub(in crate::cluster) fn failure(error: &Error) -> Failure {
         }
         Error::Load(LoadError::TimedOut { timeout })
         | Error::WaitedTooLong { timeout }
-        | Error::StoreTimedOut { timeout } => failure.given = ms(*timeout),
+        | Error::StoreTimedOut { timeout }
+        | Error::NotCommitted { timeout } => failure.given = ms(*timeout),
         Error::Load(
             LoadError::RateLimited { retry_after } | LoadError::CircuitOpen { retry_after },
         ) => failure.retry_after_ms = Some(ms_up(*retry_after)),
@@ -50,6 +51,7 @@ pub(in crate::cluster) fn understood(keyspace: &str, failure: Failure) -> Error 
     let timeout = Duration::from_millis(given);
     let retry_after = Duration::from_millis(retry_after_ms.unwrap_or(0));
     match code {
+        codes::NOT_COMMITTED => Error::NotCommitted { timeout },
         codes::CLOSED => CacheError::Closed.into(),
         codes::TIMED_OUT => CacheError::TimedOut.into(),
         codes::NODE_FAILED => CacheError::NodeFailed.into(),

@@ -45,6 +45,7 @@ pub(super) struct Settings {
     loads_on_caller: bool,
     batch_max: usize,
     flights_max: usize,
+    replicas: u8,
     #[serde(deserialize_with = "object::or_null")]
     rate_limit: Option<Rate>,
     #[serde(deserialize_with = "object::or_null")]
@@ -96,6 +97,7 @@ impl Settings {
             loads_on_caller,
             batch_max,
             flights_max,
+            replicas,
             rate_limit,
             circuit_breaker,
         } = settings;
@@ -120,6 +122,7 @@ impl Settings {
             loads_on_caller: *loads_on_caller,
             batch_max: *batch_max,
             flights_max: *flights_max,
+            replicas: *replicas,
             rate_limit: rate_limit.as_ref().map(Rate::of),
             circuit_breaker: circuit_breaker.as_ref().map(Circuit::of),
         }
@@ -185,6 +188,7 @@ impl Settings {
             loads_on_caller: self.loads_on_caller,
             batch_max: self.batch_max,
             flights_max: self.flights_max,
+            replicas: self.replicas,
             rate_limit: self.rate_limit.map(Rate::to_engine),
             circuit_breaker: self.circuit_breaker.map(Circuit::to_engine),
         })
@@ -207,6 +211,7 @@ impl Settings {
         within("loads_waiting_max", self.loads_waiting_max, &(0..=WAITING_MAX))?;
         within("batch_max", self.batch_max, &(1..=WAITING_MAX))?;
         within("flights_max", self.flights_max, &(1..=distcache::FLIGHTS_MAX))?;
+        within("replicas", self.replicas, &(1..=distcache::REPLICAS_MAX))?;
         if let Some(Rate { per_second, burst, wait_max_ms }) = self.rate_limit {
             within("rate_limit.per_second", per_second, &(1e-6..=1e9))?;
             within("rate_limit.burst", burst.unwrap_or(1), &(1..=u32::MAX))?;

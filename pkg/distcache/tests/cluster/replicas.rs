@@ -1,0 +1,130 @@
+//! Keyspaces of which other members keep copies.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use distcache::{Engine, Item, Keyspace, KeyspaceConfig};
+
+use crate::fleet::{Fleet, until};
+
+fn replicated() -> Vec<KeyspaceConfig> {
+    vec![
+        KeyspaceConfig::new("plain").replicas(2),
+        KeyspaceConfig::new("sourced")
+            .replicas(3)
+            .source_fn(|key: &[u8]| -> Result<_, std::io::Error> { Ok(Some(key.to_vec())) }),
+    ]
+}
+
+fn keys() -> Vec<Vec<u8>> {
+    (0..60).map(|n| format!("key-{n}").into_bytes()).collect()
+}
+
+fn space(engine: &Engine, name: &str) -> Keyspace {
+    engine.keyspace(name).unwrap()
+}
+
+/// How many changes each has written down, and how many are with all who keep copies.
+fn journals(fleet: &Fleet) -> Vec<(u64, u64)> {
+    let journal = |engine: &Engine| engine.manager().journal().clone();
+    fleet.engines.iter().map(journal).map(|one| (one.head(), one.committed())).collect()
+}
+
+/// Whoever was answered, by whatever call, was answered after all copies were made.
+#[test]
+fn every_call_is_answered_when_its_change_is_with_all_who_keep_copies() {
+    let fleet = Fleet::of(3, replicated);
+    let (keys, [a, b, c]) = (keys(), [0, 1, 2].map(|at| space(&fleet.engines[at], "plain")));
+    let all_committed = |what: &str| {
+        let journals = journals(&fleet);
+        assert!(journals.iter().all(|(head, committed)| head == committed), "{what}: {journals:?}");
+    };
+    for key in &keys {
+        a.put(key, b"1").unwrap();
+        all_committed("put");
+        assert_eq!(b.get(key).unwrap().as_deref(), Some(&b"1"[..]));
+        assert!(c.touch(key).unwrap());
+        all_committed("touch");
+    }
+    let items: Vec<_> = keys.iter().map(|key| Item::new(key, b"2")).collect();
+    assert!(b.put_many(&items).into_iter().all(|put| put.is_ok()));
+    all_committed("put_many");
+    let named: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    assert!(c.get_many(&named).into_iter().all(|got| got.unwrap().as_deref() == Some(b"2")));
+    for key in &keys[..20] {
+        assert!(c.delete(key).unwrap());
+        all_committed("delete");
+    }
+    assert!(a.delete_many(&named[20..30]).into_iter().all(|was_there| was_there.unwrap()));
+    all_committed("delete_many");
+    assert_eq!(b.increment(b"number", 5).unwrap(), 5);
+    all_committed("increment");
+    assert_eq!(c.invalidate_prefix(b"key-3").unwrap(), 10);
+    all_committed("invalidate_prefix");
+    assert_eq!(a.clear().unwrap(), 21);
+    all_committed("clear");
+    assert!(named.iter().all(|key| b.get(key).unwrap().is_none()));
+    let before: u64 = journals(&fleet).iter().map(|(head, _)| head).sum();
+    assert!(200 < before, "they were written down at all: {before}");
+}
+
+#[test]
+fn calls_of_tasks_wait_for_the_copies_too_and_one_load_is_enough() {
+    let loads = Arc::new(AtomicU64::new(0));
+    let counting = || {
+        let loads = loads.clone();
+        let source = move |key: &[u8]| -> Result<_, std::io::Error> {
+            loads.fetch_add(1, Ordering::SeqCst);
+            Ok(Some(key.to_vec()))
+        };
+        vec![KeyspaceConfig::new("sourced").replicas(3).source_fn(source)]
+    };
+    let fleet = Fleet::of(3, counting);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for (at, key) in keys().iter().enumerate() {
+            let space = space(&fleet.engines[at % 3], "sourced");
+            let found = space.get_async(key).await.unwrap();
+            assert_eq!(found.as_deref(), Some(&**key));
+            let journals = journals(&fleet);
+            assert!(journals.iter().all(|(head, done)| head == done), "{journals:?}");
+            space.put_async(key, b"put").await.unwrap();
+            let all: Vec<&[u8]> = vec![key];
+            let found = space.get_many_async(&all).await.pop().unwrap().unwrap();
+            assert_eq!(found.as_deref(), Some(&b"put"[..]));
+        }
+        space(&fleet.engines[0], "sourced").invalidate_tags_async(&["none"]).await.unwrap();
+        space(&fleet.engines[1], "sourced").clear_async().await.unwrap();
+    });
+    // Settling looks at keys, and loads nothing.
+    assert_eq!(loads.load(Ordering::SeqCst), keys().len() as u64);
+}
+
+#[test]
+fn what_was_put_is_there_when_members_have_left_one_after_the_other() {
+    let mut fleet = Fleet::of(4, replicated);
+    let keys = keys();
+    for key in &keys {
+        space(&fleet.engines[0], "plain").put(key, key).unwrap();
+    }
+    let gone = fleet.engines.remove(0);
+    gone.shutdown(Duration::from_secs(20)).unwrap();
+    fleet.settle();
+    for key in &keys {
+        let found = space(&fleet.engines[0], "plain").get(key).unwrap();
+        assert_eq!(found.as_deref(), Some(&**key));
+    }
+    until("who is left keeps the copies", || {
+        journals(&fleet).iter().all(|(head, committed)| head == committed)
+    });
+}
+
+#[test]
+fn alone_nobody_waits_for_copies_and_nothing_is_written_down() {
+    let engine = Engine::builder().keyspace(KeyspaceConfig::new("plain").replicas(2));
+    let engine = engine.start().unwrap();
+    space(&engine, "plain").put(b"a", b"1").unwrap();
+    assert_eq!(space(&engine, "plain").get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
+    assert_eq!(engine.manager().journal().head(), 0);
+}
