@@ -1,7 +1,7 @@
 //! The bounds of a cache, and how far they were ever filled.
 
 use distcache_bus::{WAITS_MAX, Watermark};
-use distcache_node::NodeStatus;
+use distcache_node::{JOURNAL_BYTES_MAX, NodeStatus};
 
 use crate::config::DATA_NODES_MAX;
 use crate::keyspace::KEYSPACES_MAX;
@@ -91,7 +91,10 @@ impl CacheManager {
         let timer = self.timer();
         let waits = Bound::new("waiting_tasks", "tasks", WAITS_MAX as u64)
             .marked(timer.waits() as u64, timer.mark());
-        vec![memory, nodes, keyspaces, waits, self.inboxes()]
+        let journal = self.journal();
+        let journal = Bound::new("journal", "bytes", JOURNAL_BYTES_MAX)
+            .marked(journal.bytes(), journal.mark());
+        vec![memory, nodes, keyspaces, waits, self.inboxes(), journal]
     }
 
     /// The bound of each node's inbox, as far as the fullest was filled.

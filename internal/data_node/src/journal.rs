@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use distcache_bus::sync::Mutex;
-use distcache_bus::{Replier, Waiter, reply_slot};
+use distcache_bus::{Replier, Waiter, Watermark, reply_slot};
 
 use crate::{Entry, KeyspaceId, Selection, Version};
 
@@ -86,6 +86,8 @@ pub struct Journal {
     committed: AtomicU64,
     /// By place of the key's hash, the number of its last change.
     latest: Box<[AtomicU64]>,
+    /// How many bytes there were.
+    mark: Watermark,
     state: Mutex<State>,
 }
 
@@ -106,7 +108,8 @@ impl Default for Journal {
         let latest = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
         let (head, committed) = (AtomicU64::new(0), AtomicU64::new(0));
         let is_kept = AtomicBool::new(false);
-        Self { is_kept, head, committed, latest, state: Mutex::default() }
+        let (mark, state) = (Watermark::default(), Mutex::default());
+        Self { is_kept, head, committed, latest, mark, state }
     }
 }
 
@@ -147,10 +150,19 @@ impl Journal {
 
     /// Whether as much waits as may.
     pub fn is_full(&self) -> bool {
-        self.is_kept() && {
+        let is_full = self.is_kept() && {
             let state = self.state.lock();
             JOURNAL_BYTES_MAX <= state.bytes || JOURNAL_RECORDS_MAX <= state.records.len()
+        };
+        if is_full {
+            self.mark.reach();
         }
+        is_full
+    }
+
+    /// The most bytes that have waited, and how often somebody found too many of them.
+    pub fn mark(&self) -> &Watermark {
+        &self.mark
     }
 
     /// Bytes that wait.
@@ -168,6 +180,7 @@ impl Journal {
         let mut state = self.state.lock();
         let number = self.head.load(Ordering::Relaxed) + 1;
         state.bytes += change.bytes();
+        self.mark.note(state.bytes);
         state.records.push_back(Record { number, keyspace, change });
         match hash {
             Some(hash) => self.latest[place(hash)].store(number, Ordering::Release),

@@ -40,15 +40,17 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     /// Starts all members, and waits until they are one cluster. Missing values of
-    /// [`LOADED`] come from a source at that address.
+    /// [`LOADED`] come from a source at that address. So many members hold each entry.
     pub(crate) async fn start(
         network: Network,
         program: PathBuf,
         source: SocketAddr,
+        replicas: u8,
     ) -> Result<Self, Failed> {
         let folder = TempDir::new().map_err(Failed::machine("making a folder for logs"))?;
         let settings = format!(
-            "[keyspaces.{PLAIN}]\n[keyspaces.{LOADED}]\nload_timeout = \"30s\"\n\
+            "[keyspaces.{PLAIN}]\nreplicas = {replicas}\n\
+             [keyspaces.{LOADED}]\nreplicas = {replicas}\nload_timeout = \"30s\"\n\
              [keyspaces.{LOADED}.source]\nkind = \"http\"\nurl = \"http://{source}/{{key}}\"\n"
         );
         std::fs::write(folder.path().join("settings.toml"), settings)

@@ -55,6 +55,9 @@ struct Arguments {
     /// Members of the cluster
     #[arg(long, default_value_t = 3)]
     members: usize,
+    /// Members that hold each entry, its owner included
+    #[arg(long, default_value_t = 1)]
+    replicas: u8,
     /// How long a member stands still in the run `pause`, in seconds
     #[arg(long, default_value_t = 10)]
     pause_s: u64,
@@ -111,7 +114,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Failed> {
     };
     let program = arguments.program.clone().unwrap_or_else(beside);
     let source = Source::start(network.outside()).await?;
-    let mut fleet = Fleet::start(network, program, source.address).await?;
+    let mut fleet = Fleet::start(network, program, source.address, arguments.replicas).await?;
     println!("{} members, run {:?}, seed {}", fleet.count(), arguments.run, arguments.seed);
     let is_good = match arguments.run {
         Run::Herd => herds(&fleet, &source, arguments.rounds, None).await.map(|all| all.report(1)),

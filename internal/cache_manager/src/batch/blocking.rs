@@ -56,6 +56,9 @@ impl CacheManager {
         keyspace: &Keyspace,
         writes: &[Write<'_>],
     ) -> Vec<Result<Stored, Error>> {
+        if let Err(full) = self.shared.admits_change(keyspace) {
+            return vec![Err(full); writes.len()];
+        }
         let deadline = self.shared.deadline();
         let keys = writes.iter().map(|write| write.key).collect();
         let batch = Subject::of(&self.shared, keyspace, keys);
@@ -80,6 +83,9 @@ impl CacheManager {
 
     /// The same in a keyspace; see [`delete_in`](Self::delete_in).
     pub fn delete_many_in(&self, keyspace: &Keyspace, keys: &[&[u8]]) -> Vec<Result<bool, Error>> {
+        if let Err(full) = self.shared.admits_change(keyspace) {
+            return vec![Err(full); keys.len()];
+        }
         let deadline = self.shared.deadline();
         let batch = Subject::of(&self.shared, keyspace, keys.to_vec());
         let commands = deletes(&batch);

@@ -49,6 +49,9 @@ impl CacheManager {
         keyspace: &Keyspace,
         writes: &[Write<'_>],
     ) -> Vec<Result<Stored, Error>> {
+        if let Err(full) = self.shared.admits_change(keyspace) {
+            return vec![Err(full); writes.len()];
+        }
         let keys = writes.iter().map(|write| write.key).collect();
         let batch = Subject::of(&self.shared, keyspace, keys);
         let timer = &self.shared.timer;
@@ -82,6 +85,9 @@ impl CacheManager {
         keyspace: &Keyspace,
         keys: &[&[u8]],
     ) -> Vec<Result<bool, Error>> {
+        if let Err(full) = self.shared.admits_change(keyspace) {
+            return vec![Err(full); keys.len()];
+        }
         let batch = Subject::of(&self.shared, keyspace, keys.to_vec());
         let timer = &self.shared.timer;
         let commands = deletes(&batch);

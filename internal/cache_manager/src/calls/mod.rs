@@ -89,6 +89,7 @@ impl Shared {
         asked: Asked<'_>,
         attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
     ) -> Result<(NodeId, R, Right), Error> {
+        self.admits_change(asked.keyspace)?;
         let routing = self.routing.load();
         let claim = routing.claim(asked.keyspace, asked.key)?;
         if routing.before.is_none() {
@@ -100,6 +101,13 @@ impl Shared {
         }
         drop(routing);
         self.tell_patiently(asked, deadline, attempt)
+    }
+
+    /// Refuses a change if as many wait already for those who keep copies as may.
+    #[inline]
+    pub(crate) fn admits_change(&self, keyspace: &Keyspace) -> Result<(), Error> {
+        let is_full = 1 < keyspace.replicas() && self.journal.is_full();
+        if is_full { Err(Error::Busy) } else { Ok(()) }
     }
 
     /// `Ok` to look at the ring again, or the error to end with.
@@ -183,6 +191,7 @@ impl Shared {
         asked: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
     ) -> Result<(NodeId, R, Right), Error> {
+        self.admits_change(asked.keyspace)?;
         self.reach_async(asked, begin, Right::new).await
     }
 

@@ -231,3 +231,34 @@ fn there_are_one_to_seven_replicas_and_their_number_stays() {
     cache.remove_keyspace(THINGS).expect("it is there");
     cache.add_keyspace(THINGS, &changed).expect("its name is free");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn more_changes_than_may_wait_for_copies_are_refused_and_change_nothing() {
+    let cluster = Cluster::of(3, 3, 2).await;
+    let at = cluster.owners(0)[0];
+    let process = &cluster.processes[at];
+    for other in (0..3).filter(|other| *other != at) {
+        cluster.network.set_between(&address(at), &address(other), Weather::cut());
+    }
+    let things = things(process);
+    let journal = process.cache.journal();
+    let mut stored = 0_u64;
+    let refused = loop {
+        match process.cache.put_in(&things, &Write::new(&key(0), &[7; 1 << 16])) {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(journal.bytes() < 2 * distcache_manager::JOURNAL_BYTES_MAX, "no bound");
+    };
+    // As quick as this is, its lease is not over by then; on a slow machine it is.
+    if refused == Error::Busy {
+        assert_eq!(journal.head() - journal.committed(), stored);
+        let many = process.cache.delete_many_in(&things, &[&key(0), &key(0)]);
+        assert_eq!(many, [Err(Error::Busy), Err(Error::Busy)]);
+        assert!(process.cache.bounds().expect("it is open").iter().any(|bound| {
+            bound.name == "journal" && 2 <= bound.reached && bound.used == Some(journal.bytes())
+        }));
+    } else {
+        assert!(matches!(refused, Error::ClaimEnded | Error::Elsewhere), "{refused}");
+    }
+}

@@ -63,6 +63,18 @@ impl Ask<'_> {
     }
 }
 
+impl Ask<'_> {
+    /// Whether it comes to the same if it is done again, by whoever owns the key then.
+    pub(super) fn is_idempotent(&self) -> bool {
+        match self {
+            Self::Put(item) => item.condition == Condition::Always,
+            Self::Delete { condition, .. } => *condition == Condition::Always,
+            Self::Get { .. } | Self::Peek { .. } | Self::Trace { .. } | Self::Touch { .. } => true,
+            Self::Increment { .. } => false,
+        }
+    }
+}
+
 impl Keyspace {
     /// Does it in this process, and nowhere else.
     pub(crate) async fn here_async(&self, ask: Ask<'_>) -> Result<Told, Error> {

@@ -3,14 +3,28 @@
 //! Of a keyspace with replicas nobody is told anything of a key here before that: neither
 //! who has changed it nor who reads it. See [`Journal`](distcache_manager::Journal).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use distcache_bus::{Deadline, Waiter};
+use distcache_bus::Deadline;
+use distcache_manager::Error as CacheError;
 
 use super::Keyspace;
 use super::ask::{Ask, Asks};
 use crate::Error;
 use crate::cluster::in_place;
+
+/// How often who waits looks whether this process answers for the key still: its lease may
+/// have ended, and the key be another's.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How it stands with a change.
+enum Stands {
+    Committed,
+    /// This process does not answer for the key any more.
+    Gone,
+    /// Not in time.
+    Late,
+}
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -39,13 +53,9 @@ impl Keyspace {
             return here;
         }
         let timeout = self.time_for_copies(ask.is_read());
-        match self.inner.manager.journal().wait(self.last_change(ask.key())) {
-            None => here,
-            Some(waiter) => {
-                let told = in_place(|| waiter.wait(&Deadline::within(timeout)));
-                self.still_ours(here, ask, told == Some(Ok(())), timeout)
-            }
-        }
+        let stands =
+            self.wait_for(self.last_change(ask.key()), timeout, || self.is_ours(ask.key()));
+        told(here, ask, &stands, timeout)
     }
 
     /// As [`committed`](Self::committed), for a task.
@@ -54,85 +64,25 @@ impl Keyspace {
             return here;
         }
         let timeout = self.time_for_copies(ask.is_read());
-        match self.inner.manager.journal().wait(self.last_change(ask.key())) {
-            None => here,
-            Some(waiter) => {
-                let ends_at = Deadline::within(timeout).instant();
-                let is_told = self.is_told(waiter, ends_at).await;
-                self.still_ours(here, ask, is_told, timeout)
-            }
-        }
+        let number = self.last_change(ask.key());
+        let stands = self.wait_for_async(number, timeout, || self.is_ours(ask.key())).await;
+        told(here, ask, &stands, timeout)
     }
 
-    async fn is_told(&self, waiter: Waiter<()>, ends_at: Instant) -> bool {
-        self.inner.manager.timer().keep(ends_at, &waiter.expiry()) && waiter.await == Some(Ok(()))
-    }
-
-    /// What a call came to whose change was committed, if this process answers for the key
-    /// still.
-    ///
-    /// 1. A owns a key, and changes it. A is stopped.
-    /// 2. Its lease ends. B owns the key by the next view, and answers for it.
-    /// 3. A goes on, and so does C, who keeps the copies and has not heard of that view
-    ///    either: it makes the change to its copy.
-    /// 4. Who has changed the key is told that all is well; who asks B is told otherwise.
-    fn still_ours<T>(
-        &self,
-        here: Result<T>,
-        ask: Ask<'_>,
-        is_told: bool,
-        timeout: Duration,
-    ) -> Result<T> {
-        let late = Error::NotCommitted { timeout };
-        if !is_told {
-            return Err(late);
-        }
-        match self.inner.manager.answers_for(&self.inner.cache, ask.key()) {
-            Ok(()) => here,
-            Err(elsewhere) if ask.is_read() => Err(elsewhere.into()),
-            Err(_whoever_has_it) => Err(late),
-        }
-    }
-
-    /// What calls about many keys came to here, each when its key's last change is
-    /// committed.
+    /// What calls about many keys came to here, when all their last changes are committed.
     pub(super) fn committed_many<T>(&self, answers: &mut [Result<T>], asks: Asks<'_>) {
-        let Some(waiter) = self.waiter_of_many(answers, asks) else { return };
+        let Some(number) = self.last_change_of_many(answers, asks) else { return };
         let timeout = self.time_for_copies(asks.are_reads());
-        let told = in_place(|| waiter.wait(&Deadline::within(timeout)));
-        self.still_ours_of_many(answers, asks, told == Some(Ok(())), timeout);
+        let stands = self.wait_for(number, timeout, || self.are_ours(answers, asks));
+        self.tell_many(answers, asks, &stands, timeout);
     }
 
     /// As [`committed_many`](Self::committed_many), for a task.
     pub(crate) async fn committed_many_async<T>(&self, answers: &mut [Result<T>], asks: Asks<'_>) {
-        let Some(waiter) = self.waiter_of_many(answers, asks) else { return };
+        let Some(number) = self.last_change_of_many(answers, asks) else { return };
         let timeout = self.time_for_copies(asks.are_reads());
-        let is_told = self.is_told(waiter, Deadline::within(timeout).instant()).await;
-        self.still_ours_of_many(answers, asks, is_told, timeout);
-    }
-
-    /// Where to wait for the last change of all keys for which there is an answer.
-    fn waiter_of_many<T>(&self, answers: &[Result<T>], asks: Asks<'_>) -> Option<Waiter<()>> {
-        if !self.is_replicated() {
-            return None;
-        }
-        let answered = answers.iter().enumerate().filter(|(_, answer)| answer.is_ok());
-        let last = answered.map(|(at, _)| self.last_change(asks.key(at))).max()?;
-        self.inner.manager.journal().wait(last)
-    }
-
-    fn still_ours_of_many<T>(
-        &self,
-        answers: &mut [Result<T>],
-        asks: Asks<'_>,
-        is_told: bool,
-        timeout: Duration,
-    ) {
-        let nothing = || Err(distcache_manager::Error::Elsewhere.into());
-        for (at, answer) in answers.iter_mut().enumerate().filter(|(_, answer)| answer.is_ok()) {
-            let here = std::mem::replace(answer, nothing());
-            *answer = self.still_ours(here, asks.one(at), is_told, timeout);
-        }
+        let stands = self.wait_for_async(number, timeout, || self.are_ours(answers, asks)).await;
+        self.tell_many(answers, asks, &stands, timeout);
     }
 
     /// What was done to many keys that nobody has named, when all changes that were made by
@@ -141,14 +91,115 @@ impl Keyspace {
         if !self.is_replicated() || here.is_err() {
             return here;
         }
-        let journal = self.inner.manager.journal();
         let timeout = self.time_for_copies(false);
-        match journal.wait(journal.head()) {
-            None => here,
-            Some(waiter) => {
-                let is_told = self.is_told(waiter, Deadline::within(timeout).instant()).await;
-                if is_told { here } else { Err(Error::NotCommitted { timeout }) }
+        let head = self.inner.manager.journal().head();
+        // Whether this process had a lease all the time is asked by who has given the order.
+        match self.wait_for_async(head, timeout, || true).await {
+            Stands::Committed => here,
+            Stands::Gone | Stands::Late => Err(Error::NotCommitted { timeout }),
+        }
+    }
+
+    /// The last change of all keys for which there is an answer.
+    fn last_change_of_many<T>(&self, answers: &[Result<T>], asks: Asks<'_>) -> Option<u64> {
+        if !self.is_replicated() {
+            return None;
+        }
+        let answered = answers.iter().enumerate().filter(|(_, answer)| answer.is_ok());
+        answered.map(|(at, _)| self.last_change(asks.key(at))).max()
+    }
+
+    fn is_ours(&self, key: &[u8]) -> bool {
+        self.inner.manager.answers_for(&self.inner.cache, key).is_ok()
+    }
+
+    fn are_ours<T>(&self, answers: &[Result<T>], asks: Asks<'_>) -> bool {
+        let mut answered = answers.iter().enumerate().filter(|(_, answer)| answer.is_ok());
+        answered.all(|(at, _)| self.is_ours(asks.key(at)))
+    }
+
+    /// Each answer by itself: of keys that are still this process's nothing is known if
+    /// the wait ended because another is not.
+    fn tell_many<T>(
+        &self,
+        answers: &mut [Result<T>],
+        asks: Asks<'_>,
+        stands: &Stands,
+        timeout: Duration,
+    ) {
+        for (at, answer) in answers.iter_mut().enumerate().filter(|(_, answer)| answer.is_ok()) {
+            let here = std::mem::replace(answer, Err(CacheError::Elsewhere.into()));
+            let ask = asks.one(at);
+            let own = match stands {
+                Stands::Gone if self.is_ours(ask.key()) => &Stands::Late,
+                stands => stands,
+            };
+            *answer = told(here, ask, own, timeout);
+        }
+    }
+
+    fn wait_for(&self, number: u64, timeout: Duration, is_ours: impl Fn() -> bool) -> Stands {
+        let ends = Deadline::within(timeout);
+        let mut has_waited = false;
+        while let Some(waiter) = self.inner.manager.journal().wait(number) {
+            has_waited = true;
+            let soon = Deadline::within(LOOK_EVERY.min(ends.remaining()));
+            if in_place(|| waiter.wait(&soon)) != Some(Ok(())) {
+                match () {
+                    () if !is_ours() => return Stands::Gone,
+                    () if ends.is_over() => return Stands::Late,
+                    () => {}
+                }
             }
         }
+        stands(has_waited, is_ours)
+    }
+
+    async fn wait_for_async(
+        &self,
+        number: u64,
+        timeout: Duration,
+        is_ours: impl Fn() -> bool,
+    ) -> Stands {
+        let ends = Deadline::within(timeout);
+        let timer = self.inner.manager.timer();
+        let mut has_waited = false;
+        while let Some(waiter) = self.inner.manager.journal().wait(number) {
+            has_waited = true;
+            let soon = Deadline::within(LOOK_EVERY.min(ends.remaining()));
+            // As many wait as may: that is no reason to say what is not known.
+            let is_timed = timer.keep(soon.instant(), &waiter.expiry());
+            if !is_timed || waiter.await != Some(Ok(())) {
+                match () {
+                    () if !is_ours() => return Stands::Gone,
+                    () if ends.is_over() || !is_timed => return Stands::Late,
+                    () => {}
+                }
+            }
+        }
+        stands(has_waited, is_ours)
+    }
+}
+
+/// How it stands with a change that is committed.
+///
+/// 1. A owns a key, and changes it. A is stopped.
+/// 2. Its lease ends. B owns the key by the next view, and answers for it.
+/// 3. A goes on, and so does C, who keeps the copies and has not heard of that view either:
+///    it makes the change to its copy.
+/// 4. Who has changed the key is told that all is well; who asks B is told otherwise.
+fn stands(has_waited: bool, is_ours: impl Fn() -> bool) -> Stands {
+    if !has_waited || is_ours() { Stands::Committed } else { Stands::Gone }
+}
+
+/// What a call is told whose change stands so.
+fn told<T>(here: Result<T>, ask: Ask<'_>, stands: &Stands, timeout: Duration) -> Result<T> {
+    match stands {
+        Stands::Committed => here,
+        // Whoever has the key now is asked. What was done here is done again there: that
+        // comes to the same, for nobody was told yet.
+        Stands::Gone if ask.is_read() || ask.is_idempotent() => Err(CacheError::Elsewhere.into()),
+        Stands::Gone => Err(CacheError::ClaimEnded.into()),
+        Stands::Late => Err(Error::NotCommitted { timeout }),
     }
 }

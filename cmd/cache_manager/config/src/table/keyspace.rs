@@ -117,7 +117,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     setting(
         "replicas",
-        Count(1, REPLICAS_MAX as u64),
+        Count(1, 7),
         Fixed("1"),
         "Nodes of a cluster that hold each entry, its owner included",
     )
