@@ -53,6 +53,8 @@ pub enum Condition {
     Present,
     /// If its value has this version.
     Version(Version),
+    /// If its value has a version before this one.
+    Before(Version),
 }
 
 impl Condition {
@@ -63,6 +65,7 @@ impl Condition {
             Self::Absent => held.is_none(),
             Self::Present => held.is_some(),
             Self::Version(version) => held == Some(version),
+            Self::Before(version) => held.is_some_and(|held| held < version),
         }
     }
 }

@@ -78,6 +78,13 @@ pub enum Error {
         /// How long it was waited for that.
         timeout: Duration,
     },
+    /// The key's owner has changed before all members that keep a copy had this call's
+    /// value. Whether it stays is unknown.
+    #[error("the key's owner has changed, and may not have got version {version} of its value")]
+    OwnerChanged {
+        /// The version under which the value was stored.
+        version: Version,
+    },
     /// Another member does not understand this one, or the other way round.
     #[error("this member and the one at {member} do not understand each other: update the older")]
     NotUnderstood {
@@ -121,6 +128,7 @@ impl Error {
             Self::NoLease => codes::NO_LEASE,
             Self::OutcomeUnknown { .. } => codes::OUTCOME_UNKNOWN,
             Self::NotCommitted { .. } => codes::NOT_COMMITTED,
+            Self::OwnerChanged { .. } => codes::CLAIM_ENDED,
             Self::NotUnderstood { .. } => codes::NOT_UNDERSTOOD,
             Self::NotAgreed { .. } => codes::NOT_AGREED,
             Self::Remote { code, .. } => *code,
@@ -139,6 +147,16 @@ impl Error {
     /// Whether another process answers for the key, or nobody: nothing was done here.
     pub(crate) fn is_elsewhere(&self) -> bool {
         matches!(self, Self::Cache(distcache_manager::Error::Elsewhere))
+    }
+
+    /// Whether the key's owner is to be asked: nothing counts of what was done here. With the
+    /// version of a put that it may have got already.
+    pub(crate) fn is_for_owner(&self) -> Option<Option<Version>> {
+        match self {
+            Self::Cache(distcache_manager::Error::Elsewhere) => Some(None),
+            Self::OwnerChanged { version } => Some(Some(*version)),
+            _ => None,
+        }
     }
 
     #[cfg(feature = "cluster")]

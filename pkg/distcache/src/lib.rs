@@ -74,6 +74,12 @@
 //! made ([`Error::OutcomeUnknown`]). With write-behind, what waits to be written when a
 //! member dies, or is cut off for longer than its lease, is written late or never.
 //!
+//! Of a keyspace with [`replicas`](KeyspaceConfig::replicas) so many members have each
+//! entry. Nobody is told of a change before all of them have it: neither who has made it,
+//! nor who reads the key; if that takes too long, [`Error::NotCommitted`] says so. So what
+//! anybody has seen outlives its owner. A member that falls silent holds such calls up
+//! until it is removed, which takes a lease and a second.
+//!
 //! # What it does not know
 //!
 //! What changes in the database behind the cache's back is unseen until it is

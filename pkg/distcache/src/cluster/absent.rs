@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use distcache_manager::{Bound, Cursor, Error as CacheError, Page};
+use distcache_manager::{Bound, Cursor, Error as CacheError, Page, Version};
 
 use crate::keyspace::ask::{Ask, Asks, Told};
 use crate::{Error, Keyspace};
@@ -55,11 +55,11 @@ fn elsewhere<T>() -> Result<T, Error> {
 }
 
 impl Keyspace {
-    pub(crate) fn afar(&self, _: Ask<'_>) -> Result<Told, Error> {
+    pub(crate) fn afar(&self, _: Ask<'_>, _: Option<Version>) -> Result<Told, Error> {
         elsewhere()
     }
 
-    pub(crate) async fn afar_async(&self, _: Ask<'_>) -> Result<Told, Error> {
+    pub(crate) async fn afar_async(&self, _: Ask<'_>, _: Option<Version>) -> Result<Told, Error> {
         elsewhere()
     }
 

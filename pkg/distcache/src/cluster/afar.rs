@@ -10,7 +10,7 @@ use distcache_cluster::links::{CallFailed, NotSent};
 use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{Get, Reply};
 use distcache_cluster::wire::Address;
-use distcache_manager::{Error as CacheError, Stopwatch, TAGS_MAX};
+use distcache_manager::{Error as CacheError, Stopwatch, TAGS_MAX, Version};
 
 use super::start::Part;
 use super::tasks::wait_for;
@@ -31,20 +31,24 @@ const PASS_AFTER: Duration = Duration::from_millis(200);
 
 impl Keyspace {
     /// Asks whoever owns the key, and looks for them again until the call's time is over.
-    pub(crate) fn afar(&self, ask: Ask<'_>) -> Result<Told, Error> {
-        wait_for(self.afar_async(ask))
+    /// `stored` is the version under which a put was made here that they may have got.
+    pub(crate) fn afar(&self, ask: Ask<'_>, stored: Option<Version>) -> Result<Told, Error> {
+        wait_for(self.afar_async(ask, stored))
     }
 
     /// As [`afar`](Self::afar), for a task.
-    pub(crate) async fn afar_async(&self, ask: Ask<'_>) -> Result<Told, Error> {
+    pub(crate) async fn afar_async(
+        &self,
+        ask: Ask<'_>,
+        stored: Option<Version>,
+    ) -> Result<Told, Error> {
         if let Some(tags) = tags_too_many(ask) {
             return Err(CacheError::TooManyTags { tags }.into());
         }
         let part = self.inner.away.open_part()?;
         let ends_at = Deadline::within(self.patience(ask.is_read())).instant();
-        Trip { keyspace: self, part, ask, ends_at, began: Stopwatch::start(), pause: PAUSE_MIN }
-            .run()
-            .await
+        let (began, pause) = (Stopwatch::start(), PAUSE_MIN);
+        Trip { keyspace: self, part, ask, stored, ends_at, began, pause }.run().await
     }
 
     /// How long a call may take that leaves this process.
@@ -73,6 +77,9 @@ struct Trip<'a> {
     keyspace: &'a Keyspace,
     part: Arc<Part>,
     ask: Ask<'a>,
+    /// Under which version an owner has put the value that was its owner no more before all
+    /// copies were made.
+    stored: Option<Version>,
     ends_at: Instant,
     began: Stopwatch,
     pause: Duration,
@@ -88,14 +95,13 @@ enum Step {
 impl Trip<'_> {
     async fn run(mut self) -> Result<Told, Error> {
         loop {
-            let step = match self.whose(false) {
-                Whose::Ours => self.here().await,
-                Whose::Theirs(owner) => self.there(&owner).await,
-                Whose::Nobody => self.nowhere().await,
-            };
-            let error = match step {
-                Step::Over(outcome) => return outcome,
+            let error = match self.step().await {
                 Step::Again(error) => error,
+                Step::Over(Err(Error::OwnerChanged { version })) => {
+                    let version = *self.stored.get_or_insert(version);
+                    Error::OwnerChanged { version }
+                }
+                Step::Over(outcome) => return self.made_or_unknown(outcome),
             };
             let left = Deadline::at(self.ends_at).remaining();
             if left.is_zero() {
@@ -103,6 +109,32 @@ impl Trip<'_> {
             }
             self.part.pause(self.pause.min(left)).await;
             self.pause = (self.pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    async fn step(&self) -> Step {
+        let again = match (self.ask, self.stored) {
+            (Ask::Put(item), Some(version)) => {
+                Some(item.with_value(item.value()).if_before(version))
+            }
+            _ => None,
+        };
+        let ask = again.as_ref().map_or(self.ask, Ask::Put);
+        match self.whose(false) {
+            Whose::Ours => self.here(ask).await,
+            Whose::Theirs(owner) => self.there(&owner, ask).await,
+            Whose::Nobody => self.nowhere().await,
+        }
+    }
+
+    /// Of a put that was made, and of which its next owner has found nothing, nobody knows
+    /// whether anybody has seen it.
+    fn made_or_unknown(&self, outcome: Result<Told, Error>) -> Result<Told, Error> {
+        match (self.stored, outcome) {
+            (Some(version), Err(error)) if error.unmet() == Some(None) => {
+                Err(Error::OwnerChanged { version })
+            }
+            (_, outcome) => outcome,
         }
     }
 
@@ -120,8 +152,8 @@ impl Trip<'_> {
         }
     }
 
-    async fn here(&self) -> Step {
-        match self.keyspace.here_async(self.ask).await {
+    async fn here(&self, ask: Ask<'_>) -> Step {
+        match self.keyspace.here_async(ask).await {
             Err(error) if error.is_elsewhere() => {
                 let waits = self.part.holding().is_some_and(|holding| {
                     holding.without_lease_for().is_none_or(|time| time < PASS_AFTER)
@@ -143,8 +175,8 @@ impl Trip<'_> {
         }
     }
 
-    async fn there(&self, owner: &Address) -> Step {
-        let request = operation(self.ask, self.keyspace.name());
+    async fn there(&self, owner: &Address, ask: Ask<'_>) -> Step {
+        let request = operation(ask, self.keyspace.name());
         match self.part.call(self.watch(), owner, request, self.ends_at).await {
             Ok(reply) => self.heard(owner, reply),
             Err(CallFailed::NotSent(error)) => self.not_sent(owner, error).await,

@@ -12,6 +12,7 @@ use distcache_cluster::proto::{
     DeleteMany, GetMany, PutMany, Reply, many_forgotten, many_read, many_written,
 };
 use distcache_cluster::wire::Address;
+use distcache_manager::Version;
 use futures_util::future::{BoxFuture, join_all};
 
 use super::afar::tags_too_many;
@@ -36,14 +37,14 @@ struct Parcel {
 /// What became of one key of a parcel.
 enum Sorted {
     Told(Result<Told, Error>),
-    /// It is to be asked about by itself.
-    Alone,
+    /// It is to be asked about by itself; the version of a put that its owner may have got.
+    Alone(Option<Version>),
 }
 
 impl Keyspace {
     /// Asks others about those keys of a batch that are theirs.
     pub(crate) fn afar_many<T: FromTold>(&self, answers: &mut [Result<T, Error>], asks: Asks<'_>) {
-        if self.inner.away.is_open() && answers.iter().any(is_elsewhere) {
+        if self.inner.away.is_open() && answers.iter().any(is_for_owner) {
             wait_for(self.ask_others(answers, asks));
         }
     }
@@ -54,15 +55,19 @@ impl Keyspace {
         answers: &mut [Result<T, Error>],
         asks: Asks<'_>,
     ) {
-        if self.inner.away.is_open() && answers.iter().any(is_elsewhere) {
+        if self.inner.away.is_open() && answers.iter().any(is_for_owner) {
             self.ask_others(answers, asks).await;
         }
     }
 
     async fn ask_others<T: FromTold>(&self, answers: &mut [Result<T, Error>], asks: Asks<'_>) {
         let Some(part) = self.inner.away.part() else { return };
-        let places = (0..answers.len()).filter(|&at| is_elsewhere(&answers[at]));
-        let (parcels, mut alone) = self.pack(&part, places, asks);
+        let stored = |at: usize| answers[at].as_ref().err().and_then(Error::is_for_owner);
+        let places = (0..answers.len()).filter(|&at| stored(at) == Some(None));
+        let (parcels, left_over) = self.pack(&part, places, asks);
+        let left_over = left_over.into_iter().map(|at| (at, None));
+        let made = (0..answers.len()).filter_map(|at| Some((at, Some(stored(at)??))));
+        let mut alone: Vec<(usize, Option<Version>)> = left_over.chain(made).collect();
         let ends_at = Deadline::within(self.patience(asks.are_reads())).instant();
         let calls = parcels.iter().map(|parcel| (&parcel.to, self.request(parcel, asks)));
         let replies = part.call_all(&self.inner.watch, calls.collect(), ends_at).await;
@@ -71,17 +76,17 @@ impl Keyspace {
             for (&at, sorted) in parcel.places.iter().zip(sorted) {
                 match sorted {
                     Sorted::Told(told) => answers[at] = told.and_then(T::from_told),
-                    Sorted::Alone => alone.push(at),
+                    Sorted::Alone(stored) => alone.push((at, stored)),
                 }
             }
         }
         // Their owner has changed, or is not there: each finds its own way.
         let mut trips: Vec<BoxFuture<'_, _>> = Vec::with_capacity(alone.len());
-        for &at in &alone {
-            trips.push(Box::pin(self.afar_async(asks.one(at))));
+        for &(at, stored) in &alone {
+            trips.push(Box::pin(self.afar_async(asks.one(at), stored)));
         }
         let told = join_all(trips).await;
-        for (&at, told) in alone.iter().zip(told) {
+        for (&(at, _), told) in alone.iter().zip(told) {
             answers[at] = told.and_then(T::from_told);
         }
     }
@@ -146,10 +151,10 @@ impl Keyspace {
             Err(CallFailed::Unknown(why)) if !asks.are_reads() => {
                 return failed(&Error::outcome_unknown(&parcel.to, &why));
             }
-            Err(_not_done) => return each(&|| Sorted::Alone),
+            Err(_not_done) => return each(&|| Sorted::Alone(None)),
         };
         let outcome = match heard(self.name(), &parcel.to, reply) {
-            Heard::Moved => return each(&|| Sorted::Alone),
+            Heard::Moved => return each(&|| Sorted::Alone(None)),
             Heard::Failed(error) => return failed(&error),
             Heard::Answer(outcome) => outcome,
         };
@@ -158,8 +163,11 @@ impl Keyspace {
             return failed(&Error::not_understood(&parcel.to));
         };
         let sort = |(one, &at): (One, &usize)| match one {
-            One::Moved => Sorted::Alone,
-            One::Failed(failure) => Sorted::Told(Err(understood(self.name(), failure))),
+            One::Moved => Sorted::Alone(None),
+            One::Failed(failure) => {
+                let error = understood(self.name(), failure);
+                error.is_for_owner().map_or(Sorted::Told(Err(error)), Sorted::Alone)
+            }
             One::Done(outcome) => Sorted::Told(
                 told(&self.inner, asks.one(at), outcome)
                     .unwrap_or_else(|| Err(Error::not_understood(&parcel.to))),
@@ -169,8 +177,8 @@ impl Keyspace {
     }
 }
 
-fn is_elsewhere<T>(answer: &Result<T, Error>) -> bool {
-    answer.as_ref().is_err_and(Error::is_elsewhere)
+fn is_for_owner<T>(answer: &Result<T, Error>) -> bool {
+    answer.as_ref().is_err_and(|error| error.is_for_owner().is_some())
 }
 
 /// What is said of many keys, each as it would be said of one.

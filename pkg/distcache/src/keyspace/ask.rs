@@ -67,7 +67,9 @@ impl Ask<'_> {
     /// Whether it comes to the same if it is done again, by whoever owns the key then.
     pub(super) fn is_idempotent(&self) -> bool {
         match self {
-            Self::Put(item) => item.condition == Condition::Always,
+            Self::Put(item) => {
+                matches!(item.condition, Condition::Always | Condition::Before(_))
+            }
             Self::Delete { condition, .. } => *condition == Condition::Always,
             Self::Get { .. } | Self::Peek { .. } | Self::Trace { .. } | Self::Touch { .. } => true,
             Self::Increment { .. } => false,
@@ -87,7 +89,10 @@ impl Keyspace {
             Ask::Get { key } => Told::Read(self.get_here_async(key).await?),
             Ask::Peek { key } => Told::Read(self.peek_here_async(key).await?),
             Ask::Trace { key } => Told::Traced(Box::new(self.trace_here_async(key).await?)),
-            Ask::Put(item) => Told::Written(self.put_here_async(item).await?),
+            Ask::Put(item) => {
+                let put = self.put_here_async(item).await;
+                Told::Written(self.stored_already(item.condition, put)?)
+            }
             Ask::Delete { key, is_invalidation: true, .. } => {
                 Told::Forgotten(self.invalidate_here_async(key).await?)
             }
@@ -107,7 +112,10 @@ impl Keyspace {
         ask: Ask<'_>,
     ) -> Result<T, Error> {
         match self.committed(here, ask) {
-            Err(error) if error.is_elsewhere() => T::from_told(self.afar(ask)?),
+            Err(error) => match error.is_for_owner() {
+                Some(stored) => T::from_told(self.afar(ask, stored)?),
+                None => Err(error),
+            },
             here => here,
         }
     }
@@ -126,11 +134,12 @@ impl Keyspace {
             here
         };
         match here {
-            Err(error) if error.is_elsewhere() => {
+            Err(error) => match error.is_for_owner() {
                 // In a box: else the future of a call that ends here had the room, too,
                 // that is for what passes between processes.
-                T::from_told(Box::pin(self.afar_async(ask)).await?)
-            }
+                Some(stored) => T::from_told(Box::pin(self.afar_async(ask, stored)).await?),
+                None => Err(error),
+            },
             here => here,
         }
     }
@@ -141,6 +150,37 @@ pub(crate) trait FromTold: Sized {
     /// # Panics
     /// If something else was asked.
     fn from_told(told: Told) -> Result<Self, Error>;
+
+    /// Under which version a value was stored, if this is what was asked for.
+    fn stored(&self) -> Option<Version> {
+        None
+    }
+}
+
+impl FromTold for Told {
+    fn from_told(told: Told) -> Result<Self, Error> {
+        Ok(told)
+    }
+
+    fn stored(&self) -> Option<Version> {
+        match self {
+            Self::Written(version) => Some(*version),
+            _ => None,
+        }
+    }
+}
+
+impl FromTold for Version {
+    fn from_told(told: Told) -> Result<Self, Error> {
+        match told {
+            Told::Written(version) => Ok(version),
+            _ => unreachable!("what is told is what was asked"),
+        }
+    }
+
+    fn stored(&self) -> Option<Version> {
+        Some(*self)
+    }
 }
 
 macro_rules! from_told {
@@ -159,7 +199,6 @@ macro_rules! from_told {
 from_told! {
     Option<Found>: Told::Read(found) => found;
     Trace: Told::Traced(trace) => *trace;
-    Version: Told::Written(version) => version;
     bool: Told::Forgotten(was_there) => was_there, Told::Touched(was_there) => was_there;
     i64: Told::Sum(sum) => sum;
 }

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use distcache_bus::Deadline;
-use distcache_manager::Error as CacheError;
+use distcache_manager::{Condition, Error as CacheError, Version};
 
-use super::Keyspace;
-use super::ask::{Ask, Asks};
+use super::ask::{Ask, Asks, FromTold};
+use super::{Item, Keyspace};
 use crate::Error;
 use crate::cluster::in_place;
 
@@ -48,7 +48,7 @@ impl Keyspace {
     }
 
     /// What a call came to here, when the key's last change is committed.
-    pub(super) fn committed<T>(&self, here: Result<T>, ask: Ask<'_>) -> Result<T> {
+    pub(super) fn committed<T: FromTold>(&self, here: Result<T>, ask: Ask<'_>) -> Result<T> {
         if !self.is_replicated() || here.is_err() {
             return here;
         }
@@ -59,7 +59,11 @@ impl Keyspace {
     }
 
     /// As [`committed`](Self::committed), for a task.
-    pub(super) async fn committed_async<T>(&self, here: Result<T>, ask: Ask<'_>) -> Result<T> {
+    pub(super) async fn committed_async<T: FromTold>(
+        &self,
+        here: Result<T>,
+        ask: Ask<'_>,
+    ) -> Result<T> {
         if here.is_err() {
             return here;
         }
@@ -70,7 +74,7 @@ impl Keyspace {
     }
 
     /// What calls about many keys came to here, when all their last changes are committed.
-    pub(super) fn committed_many<T>(&self, answers: &mut [Result<T>], asks: Asks<'_>) {
+    pub(super) fn committed_many<T: FromTold>(&self, answers: &mut [Result<T>], asks: Asks<'_>) {
         let Some(number) = self.last_change_of_many(answers, asks) else { return };
         let timeout = self.time_for_copies(asks.are_reads());
         let stands = self.wait_for(number, timeout, || self.are_ours(answers, asks));
@@ -78,7 +82,11 @@ impl Keyspace {
     }
 
     /// As [`committed_many`](Self::committed_many), for a task.
-    pub(crate) async fn committed_many_async<T>(&self, answers: &mut [Result<T>], asks: Asks<'_>) {
+    pub(crate) async fn committed_many_async<T: FromTold>(
+        &self,
+        answers: &mut [Result<T>],
+        asks: Asks<'_>,
+    ) {
         let Some(number) = self.last_change_of_many(answers, asks) else { return };
         let timeout = self.time_for_copies(asks.are_reads());
         let stands = self.wait_for_async(number, timeout, || self.are_ours(answers, asks)).await;
@@ -109,6 +117,29 @@ impl Keyspace {
         answered.map(|(at, _)| self.last_change(asks.key(at))).max()
     }
 
+    /// What a put comes to that was made before, under a version that the owner may have
+    /// got: with the key, or as a copy.
+    ///
+    /// 1. A owns a key, and puts version 5. B gets it with the key. The put is not
+    ///    acknowledged: not all copies were made.
+    /// 2. A reader gets version 5 from B; then another put is acknowledged there.
+    /// 3. The first is made again: a later reader gets what was there before the other.
+    ///
+    /// Hence it is made again only over an older version; the same or a later one shows that
+    /// it was made. If there is none, nobody knows whether there was, unless the store has it.
+    pub(super) fn stored_already(
+        &self,
+        condition: Condition,
+        put: Result<Version>,
+    ) -> Result<Version> {
+        let Condition::Before(version) = condition else { return put };
+        match put.as_ref().err().and_then(Error::unmet) {
+            Some(Some(_same_or_later)) => Ok(version),
+            Some(None) if self.inner.setup.load().writer.is_some() => Ok(version),
+            _ => put,
+        }
+    }
+
     fn is_ours(&self, key: &[u8]) -> bool {
         self.inner.manager.answers_for(&self.inner.cache, key).is_ok()
     }
@@ -120,7 +151,7 @@ impl Keyspace {
 
     /// Each answer by itself: of keys that are still this process's nothing is known if
     /// the wait ended because another is not.
-    fn tell_many<T>(
+    fn tell_many<T: FromTold>(
         &self,
         answers: &mut [Result<T>],
         asks: Asks<'_>,
@@ -193,13 +224,24 @@ fn stands(has_waited: bool, is_ours: impl Fn() -> bool) -> Stands {
 }
 
 /// What a call is told whose change stands so.
-fn told<T>(here: Result<T>, ask: Ask<'_>, stands: &Stands, timeout: Duration) -> Result<T> {
+fn told<T: FromTold>(
+    here: Result<T>,
+    ask: Ask<'_>,
+    stands: &Stands,
+    timeout: Duration,
+) -> Result<T> {
     match stands {
         Stands::Committed => here,
-        // Whoever has the key now is asked. What was done here is done again there: that
-        // comes to the same, for nobody was told yet.
-        Stands::Gone if ask.is_read() || ask.is_idempotent() => Err(CacheError::Elsewhere.into()),
-        Stands::Gone => Err(CacheError::ClaimEnded.into()),
+        Stands::Gone if !ask.is_idempotent() => Err(CacheError::ClaimEnded.into()),
+        // Whoever has the key now is asked. That a value is gone, or ends at another time, may
+        // be so twice: readers find no value, as they may at any time.
+        Stands::Gone => Err(match (ask, here.as_ref().ok().and_then(FromTold::stored)) {
+            (Ask::Put(Item { condition: Condition::Before(version), .. }), _) => {
+                Error::OwnerChanged { version: *version }
+            }
+            (_, Some(version)) => Error::OwnerChanged { version },
+            _ => CacheError::Elsewhere.into(),
+        }),
         Stands::Late => Err(Error::NotCommitted { timeout }),
     }
 }

@@ -99,6 +99,12 @@ impl<'a, V: ?Sized> Item<'a, V> {
         Self { condition: Condition::Version(version), ..self }
     }
 
+    /// Is put only if the cache has a version of the key before this one.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn if_before(self, version: Version) -> Self {
+        Self { condition: Condition::Before(version), ..self }
+    }
+
     /// The same with another value.
     pub(crate) fn with_value<'b>(&self, value: &'b [u8]) -> Item<'b>
     where

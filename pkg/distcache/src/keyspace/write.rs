@@ -498,7 +498,7 @@ impl Inner {
         self.manager.drop_stray(&self.cache, key)?;
         drop(turn);
         let ask = Ask::Delete { key, condition: Condition::Always, is_invalidation: true };
-        let told = Keyspace::new(self.clone()).afar(ask);
+        let told = Keyspace::new(self.clone()).afar(ask, None);
         told.map(drop).map_err(|_not_told| distcache_manager::Error::ClaimEnded)
     }
 

@@ -21,7 +21,10 @@ pub(in crate::cluster) fn operation(ask: Ask<'_>, keyspace: &str) -> Operation {
         Ask::Delete { key: of, condition, is_invalidation } => {
             let version = match condition {
                 Condition::Version(version) => Some(version.get()),
-                Condition::Always | Condition::Absent | Condition::Present => None,
+                Condition::Always
+                | Condition::Absent
+                | Condition::Present
+                | Condition::Before(_) => None,
             };
             Operation::Delete(Delete { keyspace, key: key(of), version, is_invalidation })
         }
@@ -92,5 +95,6 @@ pub(in crate::cluster) fn name_of(operation: &Operation) -> &'static str {
         Operation::InvalidatePrefix(_) => "invalidate_prefix",
         Operation::TakePage(_) => "take_page",
         Operation::Stats(_) => "stats",
+        Operation::Follow(_) => "follow",
     }
 }

@@ -27,6 +27,7 @@ pub(in crate::cluster) fn failure(error: &Error) -> Failure {
         Error::Cache(CacheError::Unmet { version }) => {
             failure.unmet_version = version.map(Version::get);
         }
+        Error::OwnerChanged { version } => failure.stored_version = Some(version.get()),
         Error::Load(LoadError::Failed(why)) | Error::StoreFailed(why) => {
             failure.message = why.to_string();
         }
@@ -44,7 +45,8 @@ pub(in crate::cluster) fn failure(error: &Error) -> Failure {
 
 /// The error that another member has told, about something in `keyspace`.
 pub(in crate::cluster) fn understood(keyspace: &str, failure: Failure) -> Error {
-    let Failure { code, message, retry_after_ms, unmet_version, given, allowed } = failure;
+    let Failure { code, message, retry_after_ms, unmet_version, given, allowed, stored_version } =
+        failure;
     let code = u16::try_from(code).ok().and_then(Code::of_number);
     let code = code.unwrap_or(codes::NOT_UNDERSTOOD);
     let many = usize::try_from(given).unwrap_or(usize::MAX);
@@ -62,7 +64,9 @@ pub(in crate::cluster) fn understood(keyspace: &str, failure: Failure) -> Error 
         codes::UNMET => CacheError::Unmet { version: unmet_version.map(Version::from) }.into(),
         codes::NO_NUMBER => CacheError::NoNumber.into(),
         codes::OVERFLOW => CacheError::Overflow.into(),
-        codes::CLAIM_ENDED => CacheError::ClaimEnded.into(),
+        codes::CLAIM_ENDED => stored_version.map_or(CacheError::ClaimEnded.into(), |version| {
+            Error::OwnerChanged { version: Version::from(version) }
+        }),
         codes::KEYSPACE_UNKNOWN => Error::keyspace_unknown(keyspace),
         codes::SOURCE_FAILED => LoadError::Failed(told(message)).into(),
         codes::SOURCE_TIMED_OUT => LoadError::TimedOut { timeout }.into(),
@@ -97,7 +101,10 @@ mod tests {
         let retry_after = Duration::from_millis(1_500);
         let timeout = Duration::from_secs(3);
         let words = || told("no such table".to_owned());
-        let errors: [Error; 14] = [
+        let errors: [Error; 17] = [
+            CacheError::ClaimEnded.into(),
+            Error::OwnerChanged { version: Version::from(7) },
+            Error::NotCommitted { timeout },
             CacheError::Busy.into(),
             CacheError::ValueTooLarge { bytes: 9, max: 8 }.into(),
             CacheError::KeyTooLong { bytes: 70_000 }.into(),

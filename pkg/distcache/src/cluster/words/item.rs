@@ -32,6 +32,7 @@ impl OwnItem {
             Condition::Absent => item.if_absent(),
             Condition::Present => item.if_present(),
             Condition::Version(version) => item.if_version(version),
+            Condition::Before(version) => item.if_before(version),
         }
     }
 }
@@ -44,6 +45,7 @@ impl From<proto::Item> for OwnItem {
             Some(OnlyIf::Absent(Nothing {})) => Condition::Absent,
             Some(OnlyIf::Present(Nothing {})) => Condition::Present,
             Some(OnlyIf::Version(version)) => Condition::Version(Version::from(version)),
+            Some(OnlyIf::Before(version)) => Condition::Before(Version::from(version)),
         };
         Self { key, value, until: until_from(until), content_type, tags, condition }
     }
@@ -56,6 +58,7 @@ pub(in crate::cluster) fn item_to(item: &Item<'_>) -> proto::Item {
         Condition::Absent => Some(OnlyIf::Absent(Nothing {})),
         Condition::Present => Some(OnlyIf::Present(Nothing {})),
         Condition::Version(version) => Some(OnlyIf::Version(version.get())),
+        Condition::Before(version) => Some(OnlyIf::Before(version.get())),
     };
     proto::Item {
         key: Bytes::copy_from_slice(item.key()),
