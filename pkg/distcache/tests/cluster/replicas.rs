@@ -1,10 +1,13 @@
 //! Keyspaces of which other members keep copies.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use distcache::{Engine, Item, Keyspace, KeyspaceConfig};
+use distcache::{Engine, Item, Keyspace, KeyspaceConfig, Version};
+use parking_lot::Mutex;
 
 use crate::fleet::{Fleet, until};
 
@@ -127,4 +130,69 @@ fn alone_nobody_waits_for_copies_and_nothing_is_written_down() {
     space(&engine, "plain").put(b"a", b"1").unwrap();
     assert_eq!(space(&engine, "plain").get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
     assert_eq!(engine.manager().journal().head(), 0);
+}
+
+/// Under which version each value was seen.
+#[derive(Default)]
+struct Seen(Mutex<HashMap<Vec<u8>, Version>>);
+
+impl Seen {
+    fn note(&self, value: &[u8], version: Version) {
+        let before = *self.0.lock().entry(value.to_vec()).or_insert(version);
+        assert_eq!(before, version, "{} has two versions", String::from_utf8_lossy(value));
+    }
+}
+
+/// 1. A puts version 5. The key goes to B, and version 5 with it; A's copies are not made.
+/// 2. A reader gets version 5 from B. Another put is acknowledged there.
+/// 3. The first is made again at B: a reader gets what was there before the second.
+#[test]
+fn a_put_is_made_once_whoever_owns_its_key_meanwhile() {
+    let mut fleet = Fleet::of(2, replicated);
+    let (seen, keys, is_over) = (Seen::default(), &keys()[..6], AtomicBool::new(false));
+    let spaces = [0, 1].map(|at| space(&fleet.engines[at], "plain"));
+    let write = &|writer: usize| {
+        for round in (0..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
+            for key in keys {
+                let value = format!("{}-{writer}-{round}", String::from_utf8_lossy(key));
+                let version = spaces[writer % 2].put(key, value.as_bytes()).unwrap();
+                seen.note(value.as_bytes(), version);
+            }
+        }
+    };
+    let read = &|reader: usize| {
+        while !is_over.load(Ordering::Relaxed) {
+            for key in keys {
+                if let Some(found) = spaces[reader % 2].get(key).unwrap() {
+                    seen.note(&found, found.version());
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for at in 0..2 {
+            scope.spawn(move || write(at));
+            scope.spawn(move || read(at));
+        }
+        let ends = Ends(&is_over);
+        for _ in 0..4 {
+            let joined = fleet.start(replicated());
+            fleet.engines.push(joined);
+            fleet.settle();
+            let gone = fleet.engines.pop().unwrap();
+            gone.shutdown(Duration::from_secs(20)).unwrap();
+            fleet.settle();
+        }
+        drop(ends);
+    });
+    assert!(100 < seen.0.lock().len());
+}
+
+/// Ends the others, also when one has failed.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
