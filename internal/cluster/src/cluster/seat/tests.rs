@@ -4,7 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use distcache_bus::{Deadline, reply_slot};
-use distcache_manager::{Config, Parcel, Passage, Territory};
+use distcache_manager::{
+    Change as Copy, Config, Copied, Draft, KeyspaceSpec, Parcel, Passage, Territory, Tick,
+};
 use tokio::runtime::Builder;
 
 use super::*;
@@ -31,15 +33,20 @@ fn member(id: MemberId) -> Member {
 /// The log's entries, from 1 on: the other joins, owns, and goes again. Then nobody's keys
 /// move.
 pub(in crate::cluster) fn views() -> Vec<Arc<View>> {
-    let cluster = ClusterId::from_number(7);
     let settings = serde_json::Value::Null;
-    let changes = [
-        Change::Found { cluster, hash_key: [1; 16], members: vec![member(ME)], complete: true },
+    views_by(vec![
         Change::Join(member(OTHER)),
         Change::Activate(OTHER),
         Change::Remove { member: OTHER, term: None },
         Change::SetKeyspace { name: "k".into(), settings },
-    ];
+    ])
+}
+
+/// The view of a cluster that was founded by this one, and those by what came then.
+fn views_by(changes: Vec<Change>) -> Vec<Arc<View>> {
+    let (cluster, members) = (ClusterId::from_number(7), vec![member(ME)]);
+    let founded = Change::Found { cluster, hash_key: [1; 16], members, complete: true };
+    let changes = std::iter::once(founded).chain(changes);
     let mut roster = Roster::default();
     let view = |(index, change)| {
         roster.apply(index, 1, change);
@@ -121,6 +128,41 @@ fn who_missed_that_its_keys_were_another_s_keeps_nothing() {
         assert_eq!(held(&seat), 0);
         assert_eq!(seat.cache.put(&key(1), b"2", None).map(drop), Ok(()), "it goes on");
     }
+}
+
+/// How many keys of the other it has when that is gone, of all of which it had copies,
+/// if it never hears of one view. A third has come before the other goes.
+fn adopted(skipped: Option<usize>) -> usize {
+    const THIRD: MemberId = MemberId::from_number(3);
+    let views = views_by(vec![
+        Change::Join(member(OTHER)),
+        Change::Activate(OTHER),
+        Change::Join(member(THIRD)),
+        Change::Activate(THIRD),
+        Change::Remove { member: OTHER, term: None },
+        Change::Remove { member: THIRD, term: None },
+    ]);
+    let seat = seat(&views);
+    let spec = KeyspaceSpec { replicas: 2, ..KeyspaceSpec::default() };
+    let things = seat.cache.add_keyspace("things", &spec).unwrap();
+    views[1..=2].iter().for_each(|view| seat.take(view).unwrap());
+    let copy = |n| Copied {
+        keyspace: things.clone(),
+        change: Copy::Put(Draft::new(&key(n), b"1", Tick::NEVER).unwrap().entry()),
+    };
+    seat.cache.keep_copies(views[2].placed(), (0..KEYS).map(copy).collect()).unwrap();
+    let next = (3..views.len()).filter(|at| Some(*at) != skipped);
+    next.for_each(|at| seat.take(&views[at]).unwrap());
+    let is_there = |n: &u32| seat.cache.get_in(&things, &key(*n)).unwrap().is_some();
+    (0..KEYS).filter(is_there).count()
+}
+
+#[test]
+fn copies_are_answered_with_when_their_owner_is_gone_unless_a_view_was_missed() {
+    let all = adopted(None);
+    assert!(0 < all && all < 200, "{all}");
+    assert_eq!(adopted(Some(3)), all, "no key moved by it");
+    assert_eq!(adopted(Some(4)), 0);
 }
 
 #[test]
