@@ -169,7 +169,7 @@ impl Keyspace {
             self.store = self.store.with_policy(&settings.policy);
         }
         self.flights_max = settings.flights_max;
-        self.journal = settings.journal.clone();
+        self.journal.clone_from(&settings.journal);
         on_store!(&mut self.store, store => {
             store.listen(settings.listens);
             // What this takes counts when the limits are looked at.

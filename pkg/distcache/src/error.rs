@@ -149,12 +149,15 @@ impl Error {
         matches!(self, Self::Cache(distcache_manager::Error::Elsewhere))
     }
 
-    /// Whether the key's owner is to be asked: nothing counts of what was done here. With the
-    /// version of a put that it may have got already.
-    pub(crate) fn is_for_owner(&self) -> Option<Option<Version>> {
+    /// Whether the key's owner is to be asked: nothing counts of what was done here.
+    pub(crate) fn is_for_owner(&self) -> bool {
+        self.is_elsewhere() || self.stored().is_some()
+    }
+
+    /// The version of a put that the key's owner may have got already.
+    pub(crate) fn stored(&self) -> Option<Version> {
         match self {
-            Self::Cache(distcache_manager::Error::Elsewhere) => Some(None),
-            Self::OwnerChanged { version } => Some(Some(*version)),
+            Self::OwnerChanged { version } => Some(*version),
             _ => None,
         }
     }

@@ -60,6 +60,7 @@ impl Transcript {
     }
 
     /// The first line that contains `what`, if it has come by now.
+    #[cfg(all(feature = "cluster", feature = "certs"))]
     pub(crate) fn find(&self, what: &str) -> Option<String> {
         self.shared.0.lock().expect(UNPOISONED).find(what)
     }

@@ -190,12 +190,14 @@ impl Membership {
                 let (copies, own) = (copies.id(), keyspace.id());
                 let adopt = |state: &mut DataNode| {
                     let (is_ours, hash) = (&is_ours, &hash);
-                    state.adopt_some(copies, own, at, ENTRIES_A_LOCK, is_ours, hash, &mut adopted)
+                    state.adopt_some(copies, own, at, ENTRIES_A_LOCK, is_ours, hash)
                 };
-                next = node.mailbox.locked(MOVE_WAIT, adopt).unwrap_or_else(|_silent| {
+                let some = node.mailbox.locked(MOVE_WAIT, adopt).unwrap_or_else(|_silent| {
                     self.give_up(node);
-                    None
+                    (0, None)
                 });
+                adopted += some.0;
+                next = some.1;
             }
         }
         Ok(adopted)

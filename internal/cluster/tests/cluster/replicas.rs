@@ -240,11 +240,11 @@ async fn more_changes_than_may_wait_for_copies_are_refused_and_change_nothing() 
     for other in (0..3).filter(|other| *other != at) {
         cluster.network.set_between(&address(at), &address(other), Weather::cut());
     }
-    let things = things(process);
+    let (things, large) = (things(process), vec![7; 1 << 16]);
     let journal = process.cache.journal();
     let mut stored = 0_u64;
     let refused = loop {
-        match process.cache.put_in(&things, &Write::new(&key(0), &[7; 1 << 16])) {
+        match process.cache.put_in(&things, &Write::new(&key(0), &large)) {
             Ok(_) => stored += 1,
             Err(error) => break error,
         }

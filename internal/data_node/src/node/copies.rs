@@ -86,8 +86,8 @@ impl DataNode {
     }
 
     /// Makes own entries of copies that `is_ours` picks among the next `entries` or some
-    /// more, and counts them; from the beginning if `at` is 0. Not of a key that was used
-    /// here since this process owns it. Returns where to go on; `None` at the end.
+    /// more; from the beginning if `at` is 0. Not of a key that was used here since this
+    /// process owns it. Returns how many, and where to go on; `None` at the end.
     ///
     /// They are not written down: who copies from this process reads them off it.
     pub fn adopt_some(
@@ -98,17 +98,16 @@ impl DataNode {
         entries: usize,
         is_ours: impl Fn(&[u8]) -> bool,
         hash: impl Fn(&[u8]) -> u64,
-        adopted: &mut u64,
-    ) -> Option<usize> {
-        let mut parcel = Parcel::new(u64::MAX);
+    ) -> (u64, Option<usize>) {
+        let (mut adopted, mut parcel) = (0, Parcel::new(u64::MAX));
         let next = self.give_some(copies, at, entries, is_ours, &mut parcel);
         for entry in parcel.into_entries() {
             let hash = hash(entry.key());
             if self.is_left_alone(hash) {
-                *adopted += u64::from(self.take_over(own, hash, entry));
+                adopted += u64::from(self.take_over(own, hash, entry));
             }
         }
-        next
+        (adopted, next)
     }
 
     /// Reads entries off that `wants` picks, as many as have room in so many bytes, or one

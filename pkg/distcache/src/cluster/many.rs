@@ -62,12 +62,12 @@ impl Keyspace {
 
     async fn ask_others<T: FromTold>(&self, answers: &mut [Result<T, Error>], asks: Asks<'_>) {
         let Some(part) = self.inner.away.part() else { return };
-        let stored = |at: usize| answers[at].as_ref().err().and_then(Error::is_for_owner);
-        let places = (0..answers.len()).filter(|&at| stored(at) == Some(None));
-        let (parcels, left_over) = self.pack(&part, places, asks);
-        let left_over = left_over.into_iter().map(|at| (at, None));
-        let made = (0..answers.len()).filter_map(|at| Some((at, Some(stored(at)??))));
-        let mut alone: Vec<(usize, Option<Version>)> = left_over.chain(made).collect();
+        let stored = |at: &usize| answers[*at].as_ref().err().and_then(Error::stored);
+        let places = (0..answers.len()).filter(|&at| is_for_owner(&answers[at]));
+        let (made, others): (Vec<_>, Vec<_>) = places.partition(|at| stored(at).is_some());
+        let (parcels, left_over) = self.pack(&part, others.into_iter(), asks);
+        let alone = left_over.into_iter().chain(made).map(|at| (at, stored(&at)));
+        let mut alone: Vec<(usize, Option<Version>)> = alone.collect();
         let ends_at = Deadline::within(self.patience(asks.are_reads())).instant();
         let calls = parcels.iter().map(|parcel| (&parcel.to, self.request(parcel, asks)));
         let replies = part.call_all(&self.inner.watch, calls.collect(), ends_at).await;
@@ -166,7 +166,10 @@ impl Keyspace {
             One::Moved => Sorted::Alone(None),
             One::Failed(failure) => {
                 let error = understood(self.name(), failure);
-                error.is_for_owner().map_or(Sorted::Told(Err(error)), Sorted::Alone)
+                match error.stored() {
+                    None => Sorted::Told(Err(error)),
+                    stored => Sorted::Alone(stored),
+                }
             }
             One::Done(outcome) => Sorted::Told(
                 told(&self.inner, asks.one(at), outcome)
@@ -178,7 +181,7 @@ impl Keyspace {
 }
 
 fn is_for_owner<T>(answer: &Result<T, Error>) -> bool {
-    answer.as_ref().is_err_and(|error| error.is_for_owner().is_some())
+    answer.as_ref().is_err_and(Error::is_for_owner)
 }
 
 /// What is said of many keys, each as it would be said of one.

@@ -112,10 +112,7 @@ impl Keyspace {
         ask: Ask<'_>,
     ) -> Result<T, Error> {
         match self.committed(here, ask) {
-            Err(error) => match error.is_for_owner() {
-                Some(stored) => T::from_told(self.afar(ask, stored)?),
-                None => Err(error),
-            },
+            Err(error) if error.is_for_owner() => T::from_told(self.afar(ask, error.stored())?),
             here => here,
         }
     }
@@ -134,12 +131,11 @@ impl Keyspace {
             here
         };
         match here {
-            Err(error) => match error.is_for_owner() {
+            Err(error) if error.is_for_owner() => {
                 // In a box: else the future of a call that ends here had the room, too,
                 // that is for what passes between processes.
-                Some(stored) => T::from_told(Box::pin(self.afar_async(ask, stored)).await?),
-                None => Err(error),
-            },
+                T::from_told(Box::pin(self.afar_async(ask, error.stored())).await?)
+            }
             here => here,
         }
     }

@@ -3,7 +3,7 @@
 //! Of a keyspace with replicas nobody is told anything of a key here before that: neither
 //! who has changed it nor who reads it. See [`Journal`](distcache_manager::Journal).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use distcache_bus::Deadline;
 use distcache_manager::{Condition, Error as CacheError, Version};
@@ -18,12 +18,33 @@ use crate::cluster::in_place;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How it stands with a change.
+#[derive(Clone, Copy)]
 enum Stands {
     Committed,
     /// This process does not answer for the key any more.
     Gone,
     /// Not in time.
     Late,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy)]
+struct Wait {
+    number: u64,
+    ends: Instant,
+    /// Whether it took a while already: this process may have lost the key meanwhile.
+    has_waited: bool,
+}
+
+impl Wait {
+    fn new(number: u64, timeout: Duration) -> Self {
+        Self { number, ends: Deadline::within(timeout).instant(), has_waited: false }
+    }
+
+    /// One of the changes that were waited for together.
+    fn of_one(self, number: u64) -> Self {
+        Self { number, has_waited: true, ..self }
+    }
 }
 
 type Result<T> = std::result::Result<T, Error>;
@@ -49,13 +70,13 @@ impl Keyspace {
 
     /// What a call came to here, when the key's last change is committed.
     pub(super) fn committed<T: FromTold>(&self, here: Result<T>, ask: Ask<'_>) -> Result<T> {
-        if !self.is_replicated() || here.is_err() {
+        if !self.is_replicated() {
             return here;
         }
+        let done = here?;
         let timeout = self.time_for_copies(ask.is_read());
-        let stands =
-            self.wait_for(self.last_change(ask.key()), timeout, || self.is_ours(ask.key()));
-        told(here, ask, &stands, timeout)
+        let wait = Wait::new(self.last_change(ask.key()), timeout);
+        told(done, ask, self.wait_for(wait, || self.is_ours(ask.key())), timeout)
     }
 
     /// As [`committed`](Self::committed), for a task.
@@ -64,21 +85,26 @@ impl Keyspace {
         here: Result<T>,
         ask: Ask<'_>,
     ) -> Result<T> {
-        if here.is_err() {
-            return here;
-        }
+        let done = here?;
         let timeout = self.time_for_copies(ask.is_read());
-        let number = self.last_change(ask.key());
-        let stands = self.wait_for_async(number, timeout, || self.is_ours(ask.key())).await;
-        told(here, ask, &stands, timeout)
+        let wait = Wait::new(self.last_change(ask.key()), timeout);
+        told(done, ask, self.wait_for_async(wait, || self.is_ours(ask.key())).await, timeout)
     }
 
     /// What calls about many keys came to here, when all their last changes are committed.
     pub(super) fn committed_many<T: FromTold>(&self, answers: &mut [Result<T>], asks: Asks<'_>) {
         let Some(number) = self.last_change_of_many(answers, asks) else { return };
         let timeout = self.time_for_copies(asks.are_reads());
-        let stands = self.wait_for(number, timeout, || self.are_ours(answers, asks));
-        self.tell_many(answers, asks, &stands, timeout);
+        let wait = Wait::new(number, timeout);
+        if let Stands::Committed = self.wait_for(wait, || self.are_ours(answers, asks)) {
+            return;
+        }
+        for (at, answer) in answers.iter_mut().enumerate().filter(|(_, answer)| answer.is_ok()) {
+            let ask = asks.one(at);
+            let wait = wait.of_one(self.last_change(ask.key()));
+            let stands = self.wait_for(wait, || self.is_ours(ask.key()));
+            tell(answer, ask, stands, timeout);
+        }
     }
 
     /// As [`committed_many`](Self::committed_many), for a task.
@@ -89,8 +115,17 @@ impl Keyspace {
     ) {
         let Some(number) = self.last_change_of_many(answers, asks) else { return };
         let timeout = self.time_for_copies(asks.are_reads());
-        let stands = self.wait_for_async(number, timeout, || self.are_ours(answers, asks)).await;
-        self.tell_many(answers, asks, &stands, timeout);
+        let wait = Wait::new(number, timeout);
+        if let Stands::Committed = self.wait_for_async(wait, || self.are_ours(answers, asks)).await
+        {
+            return;
+        }
+        for (at, answer) in answers.iter_mut().enumerate().filter(|(_, answer)| answer.is_ok()) {
+            let ask = asks.one(at);
+            let wait = wait.of_one(self.last_change(ask.key()));
+            let stands = self.wait_for_async(wait, || self.is_ours(ask.key())).await;
+            tell(answer, ask, stands, timeout);
+        }
     }
 
     /// What was done to many keys that nobody has named, when all changes that were made by
@@ -102,7 +137,7 @@ impl Keyspace {
         let timeout = self.time_for_copies(false);
         let head = self.inner.manager.journal().head();
         // Whether this process had a lease all the time is asked by who has given the order.
-        match self.wait_for_async(head, timeout, || true).await {
+        match self.wait_for_async(Wait::new(head, timeout), || true).await {
             Stands::Committed => here,
             Stands::Gone | Stands::Late => Err(Error::NotCommitted { timeout }),
         }
@@ -149,29 +184,9 @@ impl Keyspace {
         answered.all(|(at, _)| self.is_ours(asks.key(at)))
     }
 
-    /// Each answer by itself: of keys that are still this process's nothing is known if
-    /// the wait ended because another is not.
-    fn tell_many<T: FromTold>(
-        &self,
-        answers: &mut [Result<T>],
-        asks: Asks<'_>,
-        stands: &Stands,
-        timeout: Duration,
-    ) {
-        for (at, answer) in answers.iter_mut().enumerate().filter(|(_, answer)| answer.is_ok()) {
-            let here = std::mem::replace(answer, Err(CacheError::Elsewhere.into()));
-            let ask = asks.one(at);
-            let own = match stands {
-                Stands::Gone if self.is_ours(ask.key()) => &Stands::Late,
-                stands => stands,
-            };
-            *answer = told(here, ask, own, timeout);
-        }
-    }
-
-    fn wait_for(&self, number: u64, timeout: Duration, is_ours: impl Fn() -> bool) -> Stands {
-        let ends = Deadline::within(timeout);
-        let mut has_waited = false;
+    fn wait_for(&self, wait: Wait, is_ours: impl Fn() -> bool) -> Stands {
+        let Wait { number, ends, mut has_waited } = wait;
+        let ends = Deadline::at(ends);
         while let Some(waiter) = self.inner.manager.journal().wait(number) {
             has_waited = true;
             let soon = Deadline::within(LOOK_EVERY.min(ends.remaining()));
@@ -186,15 +201,10 @@ impl Keyspace {
         stands(has_waited, is_ours)
     }
 
-    async fn wait_for_async(
-        &self,
-        number: u64,
-        timeout: Duration,
-        is_ours: impl Fn() -> bool,
-    ) -> Stands {
-        let ends = Deadline::within(timeout);
+    async fn wait_for_async(&self, wait: Wait, is_ours: impl Fn() -> bool) -> Stands {
+        let Wait { number, ends, mut has_waited } = wait;
+        let ends = Deadline::at(ends);
         let timer = self.inner.manager.timer();
-        let mut has_waited = false;
         while let Some(waiter) = self.inner.manager.journal().wait(number) {
             has_waited = true;
             let soon = Deadline::within(LOOK_EVERY.min(ends.remaining()));
@@ -223,19 +233,20 @@ fn stands(has_waited: bool, is_ours: impl Fn() -> bool) -> Stands {
     if !has_waited || is_ours() { Stands::Committed } else { Stands::Gone }
 }
 
+/// Tells one of many calls how its change stands.
+fn tell<T: FromTold>(answer: &mut Result<T>, ask: Ask<'_>, stands: Stands, timeout: Duration) {
+    let here = std::mem::replace(answer, Err(CacheError::Elsewhere.into()));
+    *answer = here.and_then(|done| told(done, ask, stands, timeout));
+}
+
 /// What a call is told whose change stands so.
-fn told<T: FromTold>(
-    here: Result<T>,
-    ask: Ask<'_>,
-    stands: &Stands,
-    timeout: Duration,
-) -> Result<T> {
+fn told<T: FromTold>(done: T, ask: Ask<'_>, stands: Stands, timeout: Duration) -> Result<T> {
     match stands {
-        Stands::Committed => here,
+        Stands::Committed => Ok(done),
         Stands::Gone if !ask.is_idempotent() => Err(CacheError::ClaimEnded.into()),
         // Whoever has the key now is asked. That a value is gone, or ends at another time, may
         // be so twice: readers find no value, as they may at any time.
-        Stands::Gone => Err(match (ask, here.as_ref().ok().and_then(FromTold::stored)) {
+        Stands::Gone => Err(match (ask, done.stored()) {
             (Ask::Put(Item { condition: Condition::Before(version), .. }), _) => {
                 Error::OwnerChanged { version: *version }
             }

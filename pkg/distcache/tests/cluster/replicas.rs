@@ -25,7 +25,7 @@ fn keys() -> Vec<Vec<u8>> {
 }
 
 fn space(engine: &Engine, name: &str) -> Keyspace {
-    engine.keyspace(name).unwrap()
+    engine.keyspace(name).expect("it is there")
 }
 
 /// How many changes each has written down, and how many are with all who keep copies.
