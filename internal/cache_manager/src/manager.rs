@@ -217,6 +217,20 @@ impl CacheManager {
         self.shared.routing.load().claim(keyspace, key).map(drop)
     }
 
+    /// The number of the tenure; 0 where there is none.
+    pub fn tenure(&self) -> u64 {
+        self.shared.routing.load().territory.as_ref().map_or(0, |territory| territory.tenure())
+    }
+
+    /// Whether this process answers for a key now, and the key has been its own since that
+    /// tenure: if not, others may have answered for it meanwhile.
+    pub fn answers_since(&self, tenure: u64, keyspace: &Keyspace, key: &[u8]) -> bool {
+        let routing = self.shared.routing.load();
+        let is_ours_since =
+            |territory: &Arc<dyn Territory>| territory.is_ours_since(keyspace, key, tenure);
+        routing.claim(keyspace, key).is_ok() && routing.territory.as_ref().is_none_or(is_ours_since)
+    }
+
     /// Drops what this process still has of a key for which it does not answer any more,
     /// so that nobody is given it.
     ///

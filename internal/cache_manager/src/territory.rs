@@ -26,6 +26,12 @@ pub trait Territory: fmt::Debug + Send + Sync + 'static {
 
     /// Whether the time of a claim is over, now.
     fn is_over(&self, claim: Claim) -> bool;
+
+    /// The number of the tenure: it changes when keys get other owners.
+    fn tenure(&self) -> u64;
+
+    /// Whether a key has been ours in each tenure since that one, as far as that is known.
+    fn is_ours_since(&self, keyspace: &Keyspace, key: &[u8], tenure: u64) -> bool;
 }
 
 /// Until when a process answers for a key, by the clock of its [`Territory`].
@@ -48,6 +54,14 @@ impl Territory for Nowhere {
 
     fn is_over(&self, _: Claim) -> bool {
         true
+    }
+
+    fn tenure(&self) -> u64 {
+        0
+    }
+
+    fn is_ours_since(&self, _: &Keyspace, _: &[u8], _: u64) -> bool {
+        false
     }
 }
 

@@ -53,4 +53,12 @@ impl Territory for Fields {
         assert_eq!(claim, Claim(1), "the one that was made");
         self.is_over.load(Ordering::SeqCst)
     }
+
+    fn tenure(&self) -> u64 {
+        1
+    }
+
+    fn is_ours_since(&self, keyspace: &Keyspace, key: &[u8], tenure: u64) -> bool {
+        tenure == 1 && self.heir(keyspace, key).is_none()
+    }
 }

@@ -205,6 +205,21 @@ impl Territory for Holding {
     fn is_over(&self, Claim(until_ns): Claim) -> bool {
         self.standing.is_over(until_ns, self.uptime.now())
     }
+
+    fn tenure(&self) -> u64 {
+        self.view.placed()
+    }
+
+    fn is_ours_since(&self, keyspace: &Keyspace, key: &[u8], tenure: u64) -> bool {
+        let place = self.place(keyspace, key);
+        let back_to = |view: &Arc<View>| view.placed() == tenure;
+        self.view.placed() == tenure
+            || self
+                .before
+                .iter()
+                .position(back_to)
+                .is_some_and(|at| self.before[..=at].iter().all(|view| self.is_ours(view, place)))
+    }
 }
 
 impl fmt::Debug for Holding {

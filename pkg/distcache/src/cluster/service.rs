@@ -244,8 +244,9 @@ macro_rules! each {
 
 async fn get_many(keyspace: Keyspace, keys: Vec<Bytes>) -> Outcome {
     let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+    let begun = keyspace.begin_call();
     let mut answers = keyspace.get_many_here_async(&keys).await;
-    keyspace.committed_many_async(&mut answers, Asks::Get(&keys)).await;
+    keyspace.committed_many_async(begun, &mut answers, Asks::Get(&keys)).await;
     let mut bytes = 0;
     // What has no room in a frame is asked for by itself.
     let fitting = |answer: Result<Option<crate::Found>, Error>| {
@@ -264,8 +265,9 @@ async fn get_many(keyspace: Keyspace, keys: Vec<Bytes>) -> Outcome {
 async fn put_many(keyspace: Keyspace, items: Vec<proto::Item>) -> Outcome {
     let items: Vec<OwnItem> = items.into_iter().map(OwnItem::from).collect();
     let items: Vec<Item<'_>> = items.iter().map(OwnItem::item).collect();
+    let begun = keyspace.begin_call();
     let mut answers = keyspace.put_many_here_async(&items).await;
-    keyspace.committed_many_async(&mut answers, Asks::Put(&items)).await;
+    keyspace.committed_many_async(begun, &mut answers, Asks::Put(&items)).await;
     let result = |answer: Result<distcache_manager::Version, Error>| {
         let written = |version: distcache_manager::Version| Written { version: version.get() };
         let done = |version| many_written::result::Result::Written(written(version));
@@ -277,8 +279,9 @@ async fn put_many(keyspace: Keyspace, items: Vec<proto::Item>) -> Outcome {
 
 async fn delete_many(keyspace: Keyspace, keys: Vec<Bytes>) -> Outcome {
     let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+    let begun = keyspace.begin_call();
     let mut answers = keyspace.delete_many_here_async(&keys).await;
-    keyspace.committed_many_async(&mut answers, Asks::Delete(&keys)).await;
+    keyspace.committed_many_async(begun, &mut answers, Asks::Delete(&keys)).await;
     let result = |answer: Result<_, Error>| {
         let done = |was_there| many_forgotten::result::Result::Forgotten(Forgotten { was_there });
         let result = Some(each!(many_forgotten::result::Result, answer, done));

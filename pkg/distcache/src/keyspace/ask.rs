@@ -6,6 +6,7 @@
 
 use distcache_manager::{Condition, Version};
 
+use super::committed::Begun;
 use super::{Found, Item, Keyspace, Trace, Until};
 use crate::Error;
 
@@ -80,8 +81,9 @@ impl Ask<'_> {
 impl Keyspace {
     /// Does it in this process, and nowhere else.
     pub(crate) async fn here_async(&self, ask: Ask<'_>) -> Result<Told, Error> {
+        let begun = self.begin_call();
         let here = self.told_here_async(ask).await;
-        if self.is_replicated() { self.committed_async(here, ask).await } else { here }
+        if self.is_replicated() { self.committed_async(begun, here, ask).await } else { here }
     }
 
     async fn told_here_async(&self, ask: Ask<'_>) -> Result<Told, Error> {
@@ -108,10 +110,11 @@ impl Keyspace {
     #[inline]
     pub(super) fn anywhere<T: FromTold>(
         &self,
+        begun: Begun,
         here: Result<T, Error>,
         ask: Ask<'_>,
     ) -> Result<T, Error> {
-        match self.committed(here, ask) {
+        match self.committed(begun, here, ask) {
             Err(error) if error.is_for_owner() => T::from_told(self.afar(ask, error.stored())?),
             here => here,
         }
@@ -121,12 +124,13 @@ impl Keyspace {
     #[inline]
     pub(super) async fn anywhere_async<T: FromTold>(
         &self,
+        begun: Begun,
         here: Result<T, Error>,
         ask: Ask<'_>,
     ) -> Result<T, Error> {
         // In a box: so a hit's future has no room for it where there are no copies.
         let here = if self.is_replicated() {
-            Box::pin(self.committed_async(here, ask)).await
+            Box::pin(self.committed_async(begun, here, ask)).await
         } else {
             here
         };

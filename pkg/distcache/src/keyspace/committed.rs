@@ -27,24 +27,31 @@ enum Stands {
     Late,
 }
 
-/// What is waited for.
+/// Since which tenure a call is under way, where others keep copies.
+///
+/// 1. A owns a key, and changes it. A is stopped.
+/// 2. B owns the key by the next view, and answers with what was there before; then A owns
+///    it again, and is given that.
+/// 3. A goes on. What it has done is committed; who has asked for it is told that all is
+///    well, and who reads the key is told otherwise.
+///
+/// So it is not enough that A owns the key in the end.
 #[derive(Clone, Copy)]
-struct Wait {
-    number: u64,
-    ends: Instant,
-    /// Whether it took a while already: this process may have lost the key meanwhile.
-    has_waited: bool,
+pub(crate) struct Begun(Option<u64>);
+
+impl Begun {
+    /// Whether there are copies to be waited for.
+    #[inline]
+    pub(super) fn may_wait(self) -> bool {
+        self.0.is_some()
+    }
 }
 
-impl Wait {
-    fn new(number: u64, timeout: Duration) -> Self {
-        Self { number, ends: Deadline::within(timeout).instant(), has_waited: false }
-    }
-
-    /// One of the changes that were waited for together.
-    fn of_one(self, number: u64) -> Self {
-        Self { number, has_waited: true, ..self }
-    }
+/// A call that may have to wait.
+#[derive(Clone, Copy)]
+struct Pending {
+    timeout: Duration,
+    ends: Instant,
 }
 
 type Result<T> = std::result::Result<T, Error>;
@@ -56,75 +63,96 @@ impl Keyspace {
         1 < self.inner.cache.replicas()
     }
 
-    /// How long it is waited for copies.
-    fn time_for_copies(&self, is_read: bool) -> Duration {
-        let setup = self.inner.setup.load();
-        if is_read { self.timeout(&setup) } else { setup.config.write_timeout }
+    /// A call begins. To be said before anything is done for it.
+    #[inline]
+    pub(crate) fn begin_call(&self) -> Begun {
+        Begun(self.is_replicated().then(|| self.inner.manager.tenure()))
     }
 
-    /// The number of the last change of a key.
-    fn last_change(&self, key: &[u8]) -> u64 {
-        let (manager, cache) = (&self.inner.manager, &self.inner.cache);
-        manager.journal().latest(manager.key_hash(cache, key))
+    fn pending(&self, is_read: bool) -> Pending {
+        let setup = self.inner.setup.load();
+        let timeout = if is_read { self.timeout(&setup) } else { setup.config.write_timeout };
+        Pending { timeout, ends: Deadline::within(timeout).instant() }
     }
 
     /// What a call came to here, when the key's last change is committed.
-    pub(super) fn committed<T: FromTold>(&self, here: Result<T>, ask: Ask<'_>) -> Result<T> {
-        if !self.is_replicated() {
+    pub(super) fn committed<T: FromTold>(
+        &self,
+        begun: Begun,
+        here: Result<T>,
+        ask: Ask<'_>,
+    ) -> Result<T> {
+        let Begun(Some(tenure)) = begun else { return here };
+        if !tells_of_key(&here) {
             return here;
         }
-        let done = here?;
-        let timeout = self.time_for_copies(ask.is_read());
-        let wait = Wait::new(self.last_change(ask.key()), timeout);
-        told(done, ask, self.wait_for(wait, || self.is_ours(ask.key())), timeout)
+        let pending = self.pending(ask.is_read());
+        let number = self.last_change(ask.key());
+        let stands = self.wait_for(pending, number, || self.is_ours(tenure, ask.key()));
+        told(here, ask, stands, pending.timeout)
     }
 
     /// As [`committed`](Self::committed), for a task.
     pub(super) async fn committed_async<T: FromTold>(
         &self,
+        begun: Begun,
         here: Result<T>,
         ask: Ask<'_>,
     ) -> Result<T> {
-        let done = here?;
-        let timeout = self.time_for_copies(ask.is_read());
-        let wait = Wait::new(self.last_change(ask.key()), timeout);
-        told(done, ask, self.wait_for_async(wait, || self.is_ours(ask.key())).await, timeout)
+        let Begun(Some(tenure)) = begun else { return here };
+        if !tells_of_key(&here) {
+            return here;
+        }
+        let pending = self.pending(ask.is_read());
+        let number = self.last_change(ask.key());
+        let is_ours = || self.is_ours(tenure, ask.key());
+        let stands = self.wait_for_async(pending, number, is_ours).await;
+        told(here, ask, stands, pending.timeout)
     }
 
     /// What calls about many keys came to here, when all their last changes are committed.
-    pub(super) fn committed_many<T: FromTold>(&self, answers: &mut [Result<T>], asks: Asks<'_>) {
-        let Some(number) = self.last_change_of_many(answers, asks) else { return };
-        let timeout = self.time_for_copies(asks.are_reads());
-        let wait = Wait::new(number, timeout);
-        if let Stands::Committed = self.wait_for(wait, || self.are_ours(answers, asks)) {
+    /// If that is not so for all together, each key is told by itself.
+    pub(super) fn committed_many<T: FromTold>(
+        &self,
+        begun: Begun,
+        answers: &mut [Result<T>],
+        asks: Asks<'_>,
+    ) {
+        let Begun(Some(tenure)) = begun else { return };
+        let pending = self.pending(asks.are_reads());
+        let last = self.last_change_of_many(answers, asks);
+        let are_ours = || self.are_ours(tenure, answers, asks);
+        if let Stands::Committed = self.wait_for(pending, last, are_ours) {
             return;
         }
-        for (at, answer) in answers.iter_mut().enumerate().filter(|(_, answer)| answer.is_ok()) {
+        for (at, answer) in answers.iter_mut().enumerate().filter(|(_, one)| tells_of_key(one)) {
             let ask = asks.one(at);
-            let wait = wait.of_one(self.last_change(ask.key()));
-            let stands = self.wait_for(wait, || self.is_ours(ask.key()));
-            tell(answer, ask, stands, timeout);
+            let number = self.last_change(ask.key());
+            let stands = self.wait_for(pending, number, || self.is_ours(tenure, ask.key()));
+            tell(answer, ask, stands, pending.timeout);
         }
     }
 
     /// As [`committed_many`](Self::committed_many), for a task.
     pub(crate) async fn committed_many_async<T: FromTold>(
         &self,
+        begun: Begun,
         answers: &mut [Result<T>],
         asks: Asks<'_>,
     ) {
-        let Some(number) = self.last_change_of_many(answers, asks) else { return };
-        let timeout = self.time_for_copies(asks.are_reads());
-        let wait = Wait::new(number, timeout);
-        if let Stands::Committed = self.wait_for_async(wait, || self.are_ours(answers, asks)).await
-        {
+        let Begun(Some(tenure)) = begun else { return };
+        let pending = self.pending(asks.are_reads());
+        let last = self.last_change_of_many(answers, asks);
+        let are_ours = || self.are_ours(tenure, answers, asks);
+        if let Stands::Committed = self.wait_for_async(pending, last, are_ours).await {
             return;
         }
-        for (at, answer) in answers.iter_mut().enumerate().filter(|(_, answer)| answer.is_ok()) {
+        for (at, answer) in answers.iter_mut().enumerate().filter(|(_, one)| tells_of_key(one)) {
             let ask = asks.one(at);
-            let wait = wait.of_one(self.last_change(ask.key()));
-            let stands = self.wait_for_async(wait, || self.is_ours(ask.key())).await;
-            tell(answer, ask, stands, timeout);
+            let number = self.last_change(ask.key());
+            let is_ours = || self.is_ours(tenure, ask.key());
+            let stands = self.wait_for_async(pending, number, is_ours).await;
+            tell(answer, ask, stands, pending.timeout);
         }
     }
 
@@ -134,22 +162,24 @@ impl Keyspace {
         if !self.is_replicated() || here.is_err() {
             return here;
         }
-        let timeout = self.time_for_copies(false);
-        let head = self.inner.manager.journal().head();
+        let (pending, head) = (self.pending(false), self.inner.manager.journal().head());
         // Whether this process had a lease all the time is asked by who has given the order.
-        match self.wait_for_async(Wait::new(head, timeout), || true).await {
+        match self.wait_for_async(pending, head, || true).await {
             Stands::Committed => here,
-            Stands::Gone | Stands::Late => Err(Error::NotCommitted { timeout }),
+            Stands::Gone | Stands::Late => Err(Error::NotCommitted { timeout: pending.timeout }),
         }
     }
 
-    /// The last change of all keys for which there is an answer.
-    fn last_change_of_many<T>(&self, answers: &[Result<T>], asks: Asks<'_>) -> Option<u64> {
-        if !self.is_replicated() {
-            return None;
-        }
-        let answered = answers.iter().enumerate().filter(|(_, answer)| answer.is_ok());
-        answered.map(|(at, _)| self.last_change(asks.key(at))).max()
+    /// The number of the last change of a key.
+    fn last_change(&self, key: &[u8]) -> u64 {
+        let (manager, cache) = (&self.inner.manager, &self.inner.cache);
+        manager.journal().latest(manager.key_hash(cache, key))
+    }
+
+    /// The last change of all keys of which something is told.
+    fn last_change_of_many<T>(&self, answers: &[Result<T>], asks: Asks<'_>) -> u64 {
+        let told = answers.iter().enumerate().filter(|(_, answer)| tells_of_key(answer));
+        told.map(|(at, _)| self.last_change(asks.key(at))).max().unwrap_or(0)
     }
 
     /// What a put comes to that was made before, under a version that the owner may have
@@ -175,20 +205,19 @@ impl Keyspace {
         }
     }
 
-    fn is_ours(&self, key: &[u8]) -> bool {
-        self.inner.manager.answers_for(&self.inner.cache, key).is_ok()
+    /// Whether this process answers for a key, and nobody else has since that tenure.
+    fn is_ours(&self, tenure: u64, key: &[u8]) -> bool {
+        self.inner.manager.answers_since(tenure, &self.inner.cache, key)
     }
 
-    fn are_ours<T>(&self, answers: &[Result<T>], asks: Asks<'_>) -> bool {
-        let mut answered = answers.iter().enumerate().filter(|(_, answer)| answer.is_ok());
-        answered.all(|(at, _)| self.is_ours(asks.key(at)))
+    fn are_ours<T>(&self, tenure: u64, answers: &[Result<T>], asks: Asks<'_>) -> bool {
+        let mut told = answers.iter().enumerate().filter(|(_, answer)| tells_of_key(answer));
+        told.all(|(at, _)| self.is_ours(tenure, asks.key(at)))
     }
 
-    fn wait_for(&self, wait: Wait, is_ours: impl Fn() -> bool) -> Stands {
-        let Wait { number, ends, mut has_waited } = wait;
-        let ends = Deadline::at(ends);
+    fn wait_for(&self, pending: Pending, number: u64, is_ours: impl Fn() -> bool) -> Stands {
+        let ends = Deadline::at(pending.ends);
         while let Some(waiter) = self.inner.manager.journal().wait(number) {
-            has_waited = true;
             let soon = Deadline::within(LOOK_EVERY.min(ends.remaining()));
             if in_place(|| waiter.wait(&soon)) != Some(Ok(())) {
                 match () {
@@ -198,15 +227,18 @@ impl Keyspace {
                 }
             }
         }
-        stands(has_waited, is_ours)
+        committed_by(is_ours)
     }
 
-    async fn wait_for_async(&self, wait: Wait, is_ours: impl Fn() -> bool) -> Stands {
-        let Wait { number, ends, mut has_waited } = wait;
-        let ends = Deadline::at(ends);
+    async fn wait_for_async(
+        &self,
+        pending: Pending,
+        number: u64,
+        is_ours: impl Fn() -> bool,
+    ) -> Stands {
+        let ends = Deadline::at(pending.ends);
         let timer = self.inner.manager.timer();
         while let Some(waiter) = self.inner.manager.journal().wait(number) {
-            has_waited = true;
             let soon = Deadline::within(LOOK_EVERY.min(ends.remaining()));
             // As many wait as may: that is no reason to say what is not known.
             let is_timed = timer.keep(soon.instant(), &waiter.expiry());
@@ -218,41 +250,68 @@ impl Keyspace {
                 }
             }
         }
-        stands(has_waited, is_ours)
+        committed_by(is_ours)
     }
 }
 
-/// How it stands with a change that is committed.
+/// How it stands with a change that all who keep copies have made.
 ///
 /// 1. A owns a key, and changes it. A is stopped.
 /// 2. Its lease ends. B owns the key by the next view, and answers for it.
 /// 3. A goes on, and so does C, who keeps the copies and has not heard of that view either:
 ///    it makes the change to its copy.
 /// 4. Who has changed the key is told that all is well; who asks B is told otherwise.
-fn stands(has_waited: bool, is_ours: impl Fn() -> bool) -> Stands {
-    if !has_waited || is_ours() { Stands::Committed } else { Stands::Gone }
+fn committed_by(is_ours: impl Fn() -> bool) -> Stands {
+    if is_ours() { Stands::Committed } else { Stands::Gone }
+}
+
+/// Whether something is told of what a key has: also by what stood against a call.
+fn tells_of_key<T>(here: &Result<T>) -> bool {
+    match here {
+        Ok(_) => true,
+        Err(Error::Cache(error)) => {
+            matches!(error, CacheError::Unmet { .. } | CacheError::NoNumber | CacheError::Overflow)
+        }
+        Err(_) => false,
+    }
 }
 
 /// Tells one of many calls how its change stands.
 fn tell<T: FromTold>(answer: &mut Result<T>, ask: Ask<'_>, stands: Stands, timeout: Duration) {
     let here = std::mem::replace(answer, Err(CacheError::Elsewhere.into()));
-    *answer = here.and_then(|done| told(done, ask, stands, timeout));
+    *answer = told(here, ask, stands, timeout);
 }
 
-/// What a call is told whose change stands so.
-fn told<T: FromTold>(done: T, ask: Ask<'_>, stands: Stands, timeout: Duration) -> Result<T> {
-    match stands {
-        Stands::Committed => Ok(done),
-        Stands::Gone if !ask.is_idempotent() => Err(CacheError::ClaimEnded.into()),
-        // Whoever has the key now is asked. That a value is gone, or ends at another time, may
-        // be so twice: readers find no value, as they may at any time.
-        Stands::Gone => Err(match (ask, done.stored()) {
-            (Ask::Put(Item { condition: Condition::Before(version), .. }), _) => {
-                Error::OwnerChanged { version: *version }
-            }
-            (_, Some(version)) => Error::OwnerChanged { version },
-            _ => CacheError::Elsewhere.into(),
-        }),
-        Stands::Late => Err(Error::NotCommitted { timeout }),
+/// What a call is told whose key's last change stands so.
+fn told<T: FromTold>(
+    here: Result<T>,
+    ask: Ask<'_>,
+    stands: Stands,
+    timeout: Duration,
+) -> Result<T> {
+    match (stands, here) {
+        (Stands::Committed, here) => here,
+        (Stands::Late, _) => Err(Error::NotCommitted { timeout }),
+        (Stands::Gone, Ok(done)) => Err(gone(&done, ask)),
+        // Nothing was done: whoever has the key now is asked.
+        (Stands::Gone, Err(_)) => Err(CacheError::Elsewhere.into()),
     }
 }
+
+/// What a call is told that has done something here, where the key is not this process's
+/// any more.
+fn gone<T: FromTold>(done: &T, ask: Ask<'_>) -> Error {
+    match (ask, done.stored()) {
+        (ask, _) if !ask.is_idempotent() => CacheError::ClaimEnded.into(),
+        (Ask::Put(Item { condition: Condition::Before(version), .. }), _) => {
+            Error::OwnerChanged { version: *version }
+        }
+        (_, Some(version)) => Error::OwnerChanged { version },
+        // That a value is gone, or ends at another time, may be so twice: readers find no
+        // value, as they may at any time.
+        _ => CacheError::Elsewhere.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

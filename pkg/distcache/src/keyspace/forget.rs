@@ -66,7 +66,7 @@ impl Keyspace {
 
     fn delete_where(&self, key: &[u8], condition: Condition) -> Result<bool, Error> {
         let ask = Ask::Delete { key, condition, is_invalidation: false };
-        let delete = || self.anywhere(self.delete_here(key, condition), ask);
+        let delete = || self.anywhere(self.begin_call(), self.delete_here(key, condition), ask);
         self.inner.watch.call(Operation::Delete, delete)
     }
 
@@ -91,8 +91,14 @@ impl Keyspace {
 
     async fn delete_where_async(&self, key: &[u8], condition: Condition) -> Result<bool, Error> {
         let ask = Ask::Delete { key, condition, is_invalidation: false };
-        let delete =
-            async { self.anywhere_async(self.delete_here_async(key, condition).await, ask).await };
+        let delete = async {
+            self.anywhere_async(
+                self.begin_call(),
+                self.delete_here_async(key, condition).await,
+                ask,
+            )
+            .await
+        };
         self.inner.watch.call_async(Operation::Delete, delete).await
     }
 
@@ -125,7 +131,7 @@ impl Keyspace {
     /// `Cache` when the cache cannot answer.
     pub fn invalidate(&self, key: &[u8]) -> Result<bool, Error> {
         let ask = Ask::Delete { key, condition: Condition::Always, is_invalidation: true };
-        let invalidate = || self.anywhere(self.invalidate_here(key), ask);
+        let invalidate = || self.anywhere(self.begin_call(), self.invalidate_here(key), ask);
         self.inner.watch.call(Operation::Invalidate, invalidate)
     }
 
@@ -140,8 +146,9 @@ impl Keyspace {
     /// As of `invalidate`.
     pub async fn invalidate_async(&self, key: &[u8]) -> Result<bool, Error> {
         let ask = Ask::Delete { key, condition: Condition::Always, is_invalidation: true };
-        let invalidate =
-            async { self.anywhere_async(self.invalidate_here_async(key).await, ask).await };
+        let invalidate = async {
+            self.anywhere_async(self.begin_call(), self.invalidate_here_async(key).await, ask).await
+        };
         self.inner.watch.call_async(Operation::Invalidate, invalidate).await
     }
 

@@ -32,8 +32,9 @@ impl Keyspace {
     /// key's failure is its own. What has to be loaded is asked for together.
     pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
         self.inner.watch.call(Operation::GetMany, || {
+            let begun = self.begin_call();
             let mut answers = self.get_many_here(keys);
-            self.committed_many(&mut answers, Asks::Get(keys));
+            self.committed_many(begun, &mut answers, Asks::Get(keys));
             self.afar_many(&mut answers, Asks::Get(keys));
             answers
         })
@@ -64,8 +65,9 @@ impl Keyspace {
     /// Like [`get_many`](Self::get_many), for tasks.
     pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
         let work = async {
+            let begun = self.begin_call();
             let mut answers = self.get_many_here_async(keys).await;
-            self.committed_many_async(&mut answers, Asks::Get(keys)).await;
+            self.committed_many_async(begun, &mut answers, Asks::Get(keys)).await;
             self.afar_many_async(&mut answers, Asks::Get(keys)).await;
             answers
         };
@@ -103,8 +105,9 @@ impl Keyspace {
     /// is its own; of a key that comes twice, the later value stays.
     pub fn put_many(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
         self.inner.watch.call(Operation::PutMany, || {
+            let begun = self.begin_call();
             let mut answers = self.put_many_here(items);
-            self.committed_many(&mut answers, Asks::Put(items));
+            self.committed_many(begun, &mut answers, Asks::Put(items));
             self.afar_many(&mut answers, Asks::Put(items));
             answers
         })
@@ -131,8 +134,9 @@ impl Keyspace {
     /// Like [`put_many`](Self::put_many), for tasks.
     pub async fn put_many_async(&self, items: &[Item<'_>]) -> Vec<Result<Version>> {
         let work = async {
+            let begun = self.begin_call();
             let mut answers = self.put_many_here_async(items).await;
-            self.committed_many_async(&mut answers, Asks::Put(items)).await;
+            self.committed_many_async(begun, &mut answers, Asks::Put(items)).await;
             self.afar_many_async(&mut answers, Asks::Put(items)).await;
             answers
         };
@@ -183,8 +187,9 @@ impl Keyspace {
     /// [`delete`](Self::delete).
     pub fn delete_many(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
         self.inner.watch.call(Operation::DeleteMany, || {
+            let begun = self.begin_call();
             let mut answers = self.delete_many_here(keys);
-            self.committed_many(&mut answers, Asks::Delete(keys));
+            self.committed_many(begun, &mut answers, Asks::Delete(keys));
             self.afar_many(&mut answers, Asks::Delete(keys));
             answers
         })
@@ -208,8 +213,9 @@ impl Keyspace {
     /// Like [`delete_many`](Self::delete_many), for tasks.
     pub async fn delete_many_async(&self, keys: &[&[u8]]) -> Vec<Result<bool>> {
         let work = async {
+            let begun = self.begin_call();
             let mut answers = self.delete_many_here_async(keys).await;
-            self.committed_many_async(&mut answers, Asks::Delete(keys)).await;
+            self.committed_many_async(begun, &mut answers, Asks::Delete(keys)).await;
             self.afar_many_async(&mut answers, Asks::Delete(keys)).await;
             answers
         };

@@ -9,6 +9,7 @@ use distcache_manager::{Hit, KEY_BYTES_MAX, Landing, Lead, Look, Tick, Value, Ve
 
 use super::Keyspace;
 use super::ask::Ask;
+use super::committed::Begun;
 use super::inner::{Inner, Setup};
 use super::stats::raise;
 use crate::Error;
@@ -177,25 +178,30 @@ impl Keyspace {
     #[inline]
     pub fn get(&self, key: &[u8]) -> Result<Option<Found>, Error> {
         self.inner.watch.call(Operation::Get, || {
+            let begun = self.begin_call();
             match self.inner.manager.get_in(&self.inner.cache, key) {
-                Ok(Some(hit)) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
-                looked => self.get_further(key, looked),
+                Ok(Some(hit)) if !hit.value.is_absent() && !begun.may_wait() => {
+                    Ok(Some(Found::hit(hit.value)))
+                }
+                looked => self.get_further(key, begun, looked),
             }
         })
     }
 
-    /// The value of a key that is no hit here.
+    /// The value of a key that is no hit here, or one that others may not have yet.
     #[cold]
     fn get_further(
         &self,
         key: &[u8],
+        begun: Begun,
         looked: Result<Option<Hit>, distcache_manager::Error>,
     ) -> Result<Option<Found>, Error> {
         let here = match looked {
+            Ok(Some(hit)) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
             Ok(found) => self.get_slowly(key, found.is_some()),
             Err(error) => Err(error.into()),
         };
-        self.anywhere(here, Ask::Get { key })
+        self.anywhere(begun, here, Ask::Get { key })
     }
 
     /// The same, but what is stale is loaded again and waited for. It is stale all
@@ -271,11 +277,14 @@ impl Keyspace {
     }
 
     async fn get_watched_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        let begun = self.begin_call();
         match self.inner.manager.get_in_async(&self.inner.cache, key).await {
-            Ok(Some(hit)) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
+            Ok(Some(hit)) if !hit.value.is_absent() && !begun.may_wait() => {
+                Ok(Some(Found::hit(hit.value)))
+            }
             // In a box: else every hit's future had the room that this one takes, and a
             // server with many clients as much more to bring into the processor's cache.
-            looked => Box::pin(self.get_further_async(key, looked)).await,
+            looked => Box::pin(self.get_further_async(key, begun, looked)).await,
         }
     }
 
@@ -283,13 +292,15 @@ impl Keyspace {
     async fn get_further_async(
         &self,
         key: &[u8],
+        begun: Begun,
         looked: Result<Option<Hit>, distcache_manager::Error>,
     ) -> Result<Option<Found>, Error> {
         let here = match looked {
+            Ok(Some(hit)) if !hit.value.is_absent() => Ok(Some(Found::hit(hit.value))),
             Ok(found) => self.get_slowly_async(key, found.is_some()).await,
             Err(error) => Err(error.into()),
         };
-        self.anywhere_async(here, Ask::Get { key }).await
+        self.anywhere_async(begun, here, Ask::Get { key }).await
     }
 
     pub(super) async fn get_here_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
@@ -372,7 +383,9 @@ impl Keyspace {
     /// `Cache` when the cache cannot answer.
     pub fn peek(&self, key: &[u8]) -> Result<Option<Found>, Error> {
         let ask = Ask::Peek { key };
-        self.inner.watch.call(Operation::Peek, || self.anywhere(self.peek_here(key), ask))
+        self.inner
+            .watch
+            .call(Operation::Peek, || self.anywhere(self.begin_call(), self.peek_here(key), ask))
     }
 
     pub(super) fn peek_here(&self, key: &[u8]) -> Result<Option<Found>, Error> {
@@ -386,8 +399,14 @@ impl Keyspace {
     /// # Errors
     /// As of `peek`.
     pub async fn peek_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
-        let peek =
-            async { self.anywhere_async(self.peek_here_async(key).await, Ask::Peek { key }).await };
+        let peek = async {
+            self.anywhere_async(
+                self.begin_call(),
+                self.peek_here_async(key).await,
+                Ask::Peek { key },
+            )
+            .await
+        };
         self.inner.watch.call_async(Operation::Peek, peek).await
     }
 

@@ -77,7 +77,7 @@ impl Keyspace {
     /// # Errors
     /// `Cache` when the cache cannot answer, or the keyspace was removed.
     pub fn trace(&self, key: &[u8]) -> Result<Trace, Error> {
-        self.anywhere(self.trace_here(key), Ask::Trace { key })
+        self.anywhere(self.begin_call(), self.trace_here(key), Ask::Trace { key })
     }
 
     fn trace_here(&self, key: &[u8]) -> Result<Trace, Error> {
@@ -90,7 +90,8 @@ impl Keyspace {
     /// # Errors
     /// As of `trace`.
     pub async fn trace_async(&self, key: &[u8]) -> Result<Trace, Error> {
-        self.anywhere_async(self.trace_here_async(key).await, Ask::Trace { key }).await
+        self.anywhere_async(self.begin_call(), self.trace_here_async(key).await, Ask::Trace { key })
+            .await
     }
 
     pub(super) async fn trace_here_async(&self, key: &[u8]) -> Result<Trace, Error> {

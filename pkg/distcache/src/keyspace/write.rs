@@ -47,7 +47,9 @@ impl Keyspace {
     /// As of [`put`](Self::put); `Cache` with `Unmet` when the condition is not
     /// met ([`Error::unmet`]).
     pub fn put_item(&self, item: &Item<'_>) -> Result<Version, Error> {
-        self.inner.watch.call(Operation::Put, || self.anywhere(self.put_here(item), Ask::Put(item)))
+        self.inner.watch.call(Operation::Put, || {
+            self.anywhere(self.begin_call(), self.put_here(item), Ask::Put(item))
+        })
     }
 
     fn put_here(&self, item: &Item<'_>) -> Result<Version, Error> {
@@ -76,8 +78,10 @@ impl Keyspace {
     /// # Errors
     /// As of `put_item`.
     pub async fn put_item_async(&self, item: &Item<'_>) -> Result<Version, Error> {
-        let put =
-            async { self.anywhere_async(self.put_here_async(item).await, Ask::Put(item)).await };
+        let put = async {
+            self.anywhere_async(self.begin_call(), self.put_here_async(item).await, Ask::Put(item))
+                .await
+        };
         self.inner.watch.call_async(Operation::Put, put).await
     }
 
@@ -103,7 +107,9 @@ impl Keyspace {
     /// [`put`](Self::put) and [`get`](Self::get).
     pub fn increment(&self, key: &[u8], by: i64) -> Result<i64, Error> {
         let ask = Ask::Increment { key, by };
-        self.inner.watch.call(Operation::Increment, || self.anywhere(self.add_here(key, by), ask))
+        self.inner.watch.call(Operation::Increment, || {
+            self.anywhere(self.begin_call(), self.add_here(key, by), ask)
+        })
     }
 
     fn add_here(&self, key: &[u8], by: i64) -> Result<i64, Error> {
@@ -145,7 +151,9 @@ impl Keyspace {
     /// As of `increment`.
     pub async fn increment_async(&self, key: &[u8], by: i64) -> Result<i64, Error> {
         let ask = Ask::Increment { key, by };
-        let add = async { self.anywhere_async(self.add_here_async(key, by).await, ask).await };
+        let add = async {
+            self.anywhere_async(self.begin_call(), self.add_here_async(key, by).await, ask).await
+        };
         self.inner.watch.call_async(Operation::Increment, add).await
     }
 
@@ -269,7 +277,9 @@ impl Keyspace {
 
     fn stay(&self, operation: Operation, key: &[u8], until: Until) -> Result<bool, Error> {
         let ask = Ask::Touch { key, until };
-        self.inner.watch.call(operation, || self.anywhere(self.stay_here(key, until), ask))
+        self.inner
+            .watch
+            .call(operation, || self.anywhere(self.begin_call(), self.stay_here(key, until), ask))
     }
 
     fn stay_here(&self, key: &[u8], until: Until) -> Result<bool, Error> {
@@ -309,7 +319,10 @@ impl Keyspace {
         until: Until,
     ) -> Result<bool, Error> {
         let ask = Ask::Touch { key, until };
-        let stay = async { self.anywhere_async(self.stay_here_async(key, until).await, ask).await };
+        let stay = async {
+            self.anywhere_async(self.begin_call(), self.stay_here_async(key, until).await, ask)
+                .await
+        };
         self.inner.watch.call_async(operation, stay).await
     }
 

@@ -27,6 +27,14 @@ impl Territory for Whole {
     fn is_over(&self, _: Claim) -> bool {
         false
     }
+
+    fn tenure(&self) -> u64 {
+        1
+    }
+
+    fn is_ours_since(&self, _: &distcache_manager::Keyspace, _: &[u8], tenure: u64) -> bool {
+        self.0.is_none() && tenure == 1
+    }
 }
 
 /// A store that does something while it writes.
