@@ -108,7 +108,7 @@ impl Default for Journal {
         let latest = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
         let (head, committed) = (AtomicU64::new(0), AtomicU64::new(0));
         let is_kept = AtomicBool::new(false);
-        let (mark, state) = (Watermark::default(), Mutex::default());
+        let (mark, state) = (Watermark::default(), Mutex::new(State::default()));
         Self { is_kept, head, committed, latest, mark, state }
     }
 }

@@ -28,6 +28,7 @@ use crate::{
 
 mod forget;
 mod herd;
+mod journal;
 mod overtake;
 
 const EPOCH: Epoch = Epoch::FIRST;

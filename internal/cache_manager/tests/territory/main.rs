@@ -4,5 +4,6 @@
 mod support;
 
 mod claims;
+mod copies;
 mod fields;
 mod passage;

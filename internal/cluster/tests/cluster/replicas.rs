@@ -85,6 +85,20 @@ impl Cluster {
         hit.map(|hit| hit.value.to_vec())
     }
 
+    async fn until_each_entry_has_its_copy(&self) {
+        until("each entry has its copy", || {
+            let held: u64 = self.processes.iter().map(Process::entries).sum();
+            held >= 2 * u64::from(KEYS) && (0..KEYS).all(|n| self.get(n).is_some())
+        })
+        .await;
+    }
+
+    fn has_everything(&self) {
+        let lost: BTreeSet<u32> = (0..KEYS).filter(|n| self.get(*n).is_none()).collect();
+        assert!(lost.is_empty(), "{lost:?}");
+        (0..KEYS).for_each(|n| assert_eq!(self.get(n), Some(value(n)), "{n}"));
+    }
+
     /// One falls silent at once, and the others agree that it is gone.
     async fn kill(&mut self, at: usize) {
         drop(self.processes.remove(at));
@@ -149,15 +163,21 @@ async fn who_joins_is_given_copies_of_what_was_there_before() {
     cluster.until_all_have_owners(3).await;
     // Two thirds of the copies lie elsewhere now. All are there when each process has as
     // many copies as entries lie elsewhere for it: twice as many entries as keys.
-    until("each entry has its copy", || {
-        let held: u64 = cluster.processes.iter().map(Process::entries).sum();
-        held >= 2 * u64::from(KEYS) && (0..KEYS).all(|n| cluster.get(n).is_some())
-    })
-    .await;
+    cluster.until_each_entry_has_its_copy().await;
     cluster.kill(0).await;
-    let lost: BTreeSet<u32> = (0..KEYS).filter(|n| cluster.get(*n).is_none()).collect();
-    assert!(lost.is_empty(), "{lost:?}");
-    (0..KEYS).for_each(|n| assert_eq!(cluster.get(n), Some(value(n)), "{n}"));
+    cluster.has_everything();
+}
+
+/// Who has died kept copies, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_keeps_more_after_a_death_is_given_what_was_there_before_the_next() {
+    let mut cluster = Cluster::of(4, 4, 2).await;
+    (0..KEYS).for_each(|n| cluster.put(n, &value(n), Tick::NEVER));
+    for _ in 0..2 {
+        cluster.kill(0).await;
+        cluster.until_each_entry_has_its_copy().await;
+        cluster.has_everything();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

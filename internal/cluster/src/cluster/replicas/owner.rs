@@ -299,3 +299,6 @@ impl fmt::Debug for Owner {
         f.debug_struct("Owner").field("tenure", &self.state.lock().tenure).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,6 +165,30 @@ fn copies_are_answered_with_when_their_owner_is_gone_unless_a_view_was_missed() 
     assert_eq!(adopted(Some(4)), 0);
 }
 
+/// How many keys it answers for that have been its own since a tenure.
+fn kept_since(seat: &CacheSeat, tenure: u64) -> usize {
+    let space = seat.cache.default_keyspace();
+    (0..KEYS).filter(|n| seat.cache.answers_since(tenure, space, &key(*n))).count()
+}
+
+/// The other owned some by view 3, and is gone by view 4.
+#[test]
+fn who_owns_a_key_again_has_not_answered_for_it_since() {
+    let views = views();
+    let seat = seat(&views);
+    seat.take(&views[1]).unwrap();
+    assert_eq!((seat.cache.tenure(), kept_since(&seat, 1)), (1, 200));
+    seat.take(&views[2]).unwrap();
+    let kept = kept_since(&seat, 1);
+    assert!(0 < kept && kept < 200, "{kept}");
+    assert_eq!((seat.cache.tenure(), kept_since(&seat, 3)), (3, kept));
+    seat.take(&views[3]).unwrap();
+    assert_eq!((seat.cache.tenure(), kept_since(&seat, 4)), (4, 200));
+    assert_eq!(kept_since(&seat, 3), kept);
+    seat.standing.get().unwrap().end();
+    assert_eq!(kept_since(&seat, 4), 0, "it has no lease");
+}
+
 #[test]
 fn who_missed_a_view_by_which_no_key_moved_keeps_everything() {
     let views = views();
