@@ -171,7 +171,7 @@ async fn who_joins_is_given_copies_of_what_was_there_before() {
 /// Who has died kept copies, too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_keeps_more_after_a_death_is_given_what_was_there_before_the_next() {
-    let mut cluster = Cluster::of(4, 4, 2).await;
+    let mut cluster = Cluster::of(5, 5, 2).await;
     (0..KEYS).for_each(|n| cluster.put(n, &value(n), Tick::NEVER));
     for _ in 0..2 {
         cluster.kill(0).await;

@@ -4,6 +4,7 @@ pub(crate) mod ask;
 mod bounds;
 mod committed;
 mod forget;
+mod found;
 mod inner;
 mod item;
 mod many;
@@ -13,10 +14,10 @@ mod stats;
 mod trace;
 mod write;
 
+pub use found::{Found, How, Ttl};
 pub(crate) use inner::{Inner, Setup};
 pub use item::{Item, Until};
 pub(crate) use marks::{BehindMarks, Marks, QueueMarks};
-pub use read::{Found, How, Ttl};
 pub use stats::KeyspaceStats;
 pub use trace::{Freshness, Held, Trace};
 

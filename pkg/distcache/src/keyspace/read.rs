@@ -1,155 +1,19 @@
 //! Reads of one key.
 
-use std::fmt;
-use std::ops::Deref;
 use std::time::Duration;
 
 use distcache_bus::{Abandoned, Deadline, Waiter};
-use distcache_manager::{Hit, KEY_BYTES_MAX, Landing, Lead, Look, Tick, Value, Version};
+use distcache_manager::{Hit, KEY_BYTES_MAX, Landing, Lead, Look, Tick};
 
-use super::Keyspace;
 use super::ask::Ask;
 use super::committed::Begun;
 use super::inner::{Inner, Setup};
 use super::stats::raise;
+use super::{Found, How, Keyspace, Ttl};
 use crate::Error;
 use crate::cluster::in_place;
 use crate::load::LoadError;
 use crate::otel::Operation;
-
-/// A value, and how it was come by. Derefs to its bytes, which are shared with
-/// the cache, not copied.
-#[derive(Clone)]
-pub struct Found {
-    value: Value,
-    how: How,
-}
-
-/// How a value was come by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
-    /// The cache had it.
-    Hit,
-    /// The cache had it, but its time is over: it could not be loaded again, or
-    /// is being loaded now.
-    Stale {
-        /// Since when it was not fresh any more, on the engine's clock.
-        since: Tick,
-    },
-    /// This call saw to its load.
-    Loaded,
-    /// Another call did, and this one waited for it.
-    Collapsed,
-}
-
-impl Found {
-    pub(crate) fn hit(value: Value) -> Self {
-        Self { value, how: How::Hit }
-    }
-
-    pub(crate) fn come_by(value: Value, how: How) -> Self {
-        Self { value, how }
-    }
-
-    /// How it was come by.
-    pub fn how(&self) -> How {
-        self.how
-    }
-
-    /// Whether its time is over.
-    pub fn is_stale(&self) -> bool {
-        matches!(self.how, How::Stale { .. })
-    }
-
-    /// Its version: what it is compared with by
-    /// [`Item::if_version`](crate::Item::if_version). Zero for a value that was
-    /// loaded and not kept.
-    pub fn version(&self) -> Version {
-        self.value.version()
-    }
-
-    /// When it was loaded or put, on the engine's clock; `None` if that was not
-    /// noted ([`KeyspaceConfig::dated`](crate::KeyspaceConfig::dated)).
-    pub fn born(&self) -> Option<Tick> {
-        self.value.born()
-    }
-
-    /// What its bytes are, if that was said when it was put or loaded:
-    /// [`Item::content_type`](crate::Item::content_type),
-    /// [`Loaded::content_type`](crate::Loaded::content_type).
-    pub fn content_type(&self) -> Option<&str> {
-        self.value.label().content_type()
-    }
-
-    /// When it ends for good: the stale window included.
-    pub(crate) fn expires(&self) -> Tick {
-        self.value.expires()
-    }
-
-    /// The hashes of its tags.
-    pub(crate) fn tags(&self) -> impl Iterator<Item = u64> {
-        self.value.entry().tags()
-    }
-
-    /// The value without its story.
-    pub fn into_value(self) -> Value {
-        self.value
-    }
-
-    /// A copy of the bytes, free of the cache.
-    pub fn to_vec(&self) -> Vec<u8> {
-        self.value.to_vec()
-    }
-}
-
-impl Deref for Found {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.value
-    }
-}
-
-impl AsRef<[u8]> for Found {
-    fn as_ref(&self) -> &[u8] {
-        self
-    }
-}
-
-impl PartialEq<[u8]> for Found {
-    fn eq(&self, other: &[u8]) -> bool {
-        **self == *other
-    }
-}
-
-impl<const N: usize> PartialEq<[u8; N]> for Found {
-    fn eq(&self, other: &[u8; N]) -> bool {
-        **self == other[..]
-    }
-}
-
-impl PartialEq<str> for Found {
-    fn eq(&self, other: &str) -> bool {
-        **self == *other.as_bytes()
-    }
-}
-
-impl fmt::Debug for Found {
-    /// Tells the size only: what is printed may be logged.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut found = f.debug_struct("Found");
-        found.field("bytes", &self.len()).field("how", &self.how).finish_non_exhaustive()
-    }
-}
-
-/// How long a value stays fresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ttl {
-    /// For so long.
-    For(Duration),
-    /// Until it is evicted.
-    UntilEvicted,
-}
 
 /// What a read can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -453,7 +317,7 @@ impl Keyspace {
 
 fn found_by_peek(peeked: distcache_manager::Peeked) -> Found {
     let how = peeked.stale_since.map_or(How::Hit, |since| How::Stale { since });
-    Found { value: peeked.value, how }
+    Found::come_by(peeked.value, how)
 }
 
 impl Keyspace {
@@ -470,10 +334,10 @@ impl Inner {
         if found.is_stale() {
             return None;
         }
-        if found.value.is_no_cache() {
+        if found.is_no_cache() {
             return Some(Ttl::For(Duration::ZERO));
         }
-        let expires = found.value.expires();
+        let expires = found.expires();
         if expires == Tick::NEVER {
             return Some(Ttl::UntilEvicted);
         }
@@ -497,7 +361,7 @@ impl Inner {
     /// What may be served, marked as stale, to a caller that has waited in vain.
     fn stale_instead(&self, peeked: Option<distcache_manager::Peeked>) -> Option<Found> {
         let found = found_by_peek(peeked?);
-        let How::Stale { since } = found.how else { return None };
+        let How::Stale { since } = found.how() else { return None };
         let window = self.setup.load().config.lifetimes().stale_if_error;
         let may_serve = self.manager.now() < since.after(window);
         may_serve.then(|| {
@@ -519,7 +383,7 @@ impl Inner {
                 if stale_since.is_some() {
                     raise(&self.stats.served_stale);
                 }
-                Step::Answer(Ok(Some(Found { value, how })), refresh)
+                Step::Answer(Ok(Some(Found::come_by(value, how))), refresh)
             }
             Look::Leads(lead) => Step::Wait(Some(lead)),
             Look::Follows => {
@@ -551,12 +415,12 @@ impl Inner {
             Landing::Value(value) if value.is_absent() => Ok(None),
             Landing::Value(value) => {
                 let how = if is_leader { How::Loaded } else { How::Collapsed };
-                Ok(Some(Found { value, how }))
+                Ok(Some(Found::come_by(value, how)))
             }
             Landing::Stale(value) => {
                 raise(&self.stats.served_stale);
                 let since = value.expires().before(Self::stale_window(&self.setup.load()));
-                Ok(Some(Found { value, how: How::Stale { since } }))
+                Ok(Some(Found::come_by(value, How::Stale { since })))
             }
             Landing::Failed(failure) => Err(load_error(&failure).into()),
             Landing::LookAgain => return None,

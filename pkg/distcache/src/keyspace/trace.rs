@@ -2,9 +2,9 @@
 
 use distcache_manager::{InFlight, NodeId, Removal, Tick, Version};
 
+use super::Found;
 use super::ask::Ask;
 use super::inner::Inner;
-use super::read::Found;
 use super::{How, Keyspace, Ttl};
 use crate::Error;
 
