@@ -39,6 +39,7 @@ fn each_bound_is_told_once_and_belongs_to_a_keyspace_or_to_all() {
         ("keyspaces", None),
         ("waiting_tasks", None),
         ("inbox_per_node", None),
+        ("journal", None),
         ("keyspace_changes", None),
         ("keyspace_bytes", own),
         ("value_bytes", own),
