@@ -305,7 +305,7 @@ impl KeyspaceConfig {
         self
     }
 
-    /// How long a write waits for its store. Default 5 s.
+    /// How long a write waits for its store, and for copies. Default 5 s.
     #[must_use]
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;

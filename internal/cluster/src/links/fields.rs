@@ -18,6 +18,8 @@ use super::frames::NotUnderstood;
 /// * 1,000 items that are put have 38,000, with as many tags as they may;
 /// * a page of a mebibyte that is handed over has below 22,000 entries, which take at
 ///   least 48 bytes of it each;
+/// * what a member is told that keeps copies has below 17,000 changes, of 64 bytes of the
+///   owner's memory or more each;
 /// * a step of a scan has 10,000 keys at most.
 pub const FIELDS_MAX: usize = 1 << 16;
 

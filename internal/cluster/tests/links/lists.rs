@@ -8,9 +8,9 @@ use distcache_cluster::proto::frame::Kind;
 use distcache_cluster::proto::reply::Outcome;
 use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{
-    DeleteMany, Frame, GetMany, InvalidateTag, Item, ManyForgotten, ManyRead, ManyWritten, Numbers,
-    Page, PageTaken, Put, PutMany, Reply, Request, many_forgotten, many_read, many_written,
-    numbers, page_taken,
+    DeleteMany, Followed, Frame, GetMany, InvalidateTag, Item, ManyForgotten, ManyRead,
+    ManyWritten, Numbers, Page, PageTaken, Put, PutMany, Reply, Request, followed, many_forgotten,
+    many_read, many_written, numbers, page_taken,
 };
 use distcache_cluster::wire::{FRAME_BYTES_MAX, Network};
 use prost::Message;
@@ -87,6 +87,12 @@ fn lists() -> Vec<List> {
         }),
         list!("PageTaken.entries", page_taken::Entry, |n| {
             reply(Outcome::TakePage(PageTaken { entries: empty(n), next: None }))
+        }),
+        list!("Followed.keyspaces", String, |n| {
+            reply(Outcome::Follow(Followed { keyspaces: empty(n), ..Followed::default() }))
+        }),
+        list!("Followed.changes", followed::Change, |n| {
+            reply(Outcome::Follow(Followed { changes: empty(n), ..Followed::default() }))
         }),
         list!("Numbers.numbers", numbers::Number, |n| {
             reply(Outcome::Stats(Numbers { numbers: empty(n) }))

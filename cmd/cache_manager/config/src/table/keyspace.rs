@@ -91,7 +91,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     .because("at most half of its TTL"),
     setting("read_timeout", Time(INSTANT), Fixed("5s"), "How long a read waits for a load")
         .because("longer than a healthy database needs, and shorter than a person waits"),
-    setting("write_timeout", Time(INSTANT), Fixed("5s"), "How long a write waits for its store"),
+    setting(
+        "write_timeout",
+        Time(INSTANT),
+        Fixed("5s"),
+        "How long a write waits for its store, and for copies at other nodes",
+    ),
     setting("load_timeout", Time(INSTANT), Fixed("5s"), "How long a load may take"),
     setting("loads_max", Count(1, 1_024), Fixed("16"), "Loads at once")
         .because("no more than the source has connections are at work"),

@@ -109,3 +109,28 @@ pub(super) fn seeds(place: &Place) -> Seeds {
     (seeds.at.table, seeds.at.slot) = (number(place.table), place.slot);
     seeds
 }
+
+#[cfg(test)]
+mod tests {
+    use distcache_manager::{Draft, Label};
+
+    use super::*;
+
+    /// Only who asks its source may use it; who copies it has no copy of what was before.
+    #[test]
+    fn what_is_kept_only_to_be_asked_for_is_no_copy() {
+        let label = Label::new(None, Some("\"tag\"")).expect("a short one");
+        let draft = Draft::new(b"key", b"value", Tick::NEVER).expect("a short key");
+        let draft = draft.labelled(label);
+        assert!(matches!(put(&draft.entry(), Tick::ZERO), Kind::Put(_)));
+        assert_eq!(put(&draft.no_cache().entry(), Tick::ZERO), Kind::Forget(b"key"[..].into()));
+    }
+
+    #[test]
+    fn an_entry_whose_time_is_over_is_no_copy() {
+        let ends = Tick::ZERO.after(std::time::Duration::from_secs(1));
+        let draft = Draft::new(b"key", b"value", ends).expect("a short key");
+        assert!(matches!(put(&draft.entry(), Tick::ZERO), Kind::Put(_)));
+        assert_eq!(put(&draft.entry(), ends), Kind::Forget(b"key"[..].into()));
+    }
+}
