@@ -113,7 +113,10 @@ async fn in_any_weather_an_entry_arrives_as_it_was_or_not_at_all() {
 /// under way is lost, and what comes after it is asked for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hand_over_goes_on_after_each_break_and_loses_what_was_under_way() {
-    let mut cluster = Cluster::of(2, 100, Settings::default()).await;
+    // So slow that it is looked at several times, on whatever machine.
+    let bytes_per_second = NonZeroU64::new(4 << 20).expect("it is not zero");
+    let settings = Settings { bytes_per_second, ..Settings::default() };
+    let mut cluster = Cluster::of(2, 100, settings).await;
     let before = cluster.put_all(LARGE);
     // A page is under way most of the time.
     set(&cluster, Weather { delay: Duration::from_millis(20), ..calm() });
