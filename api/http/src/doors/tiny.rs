@@ -27,7 +27,7 @@
 mod stream;
 
 use std::io::{self, Cursor, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use distcache::codes;
+use distcache::{Stopwatch, codes};
 use tiny_http::{Header, Server, StatusCode};
 
 use super::{OpenError, panics};
@@ -53,8 +53,15 @@ use stream::{STREAMS_MAX, Stream};
 /// its client is.
 const WORKERS: usize = 8;
 
+/// How long it may take until workers that have nothing to do have ended, and nobody
+/// listens any more: `tiny_http` does not say when its thread has ended that accepts
+/// connections.
+const CLOSING_MAX: Duration = Duration::from_secs(1);
+const CLOSING_LOOK_EVERY: Duration = Duration::from_millis(1);
+
 /// A running `tiny_http` server.
 pub(super) struct Door {
+    address: SocketAddr,
     server: Option<Arc<Server>>,
     stopping: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
@@ -81,6 +88,7 @@ pub(super) fn open(
         .map_err(|error| OpenError::Listener(io::Error::other(error)))?;
     let (alive, ended) = bounded(0);
     let mut door = Door {
+        address,
         server: Some(Arc::new(server)),
         stopping: Arc::default(),
         workers: Vec::with_capacity(WORKERS),
@@ -131,11 +139,27 @@ impl Door {
         self.workers.iter().for_each(|_| server.unblock());
         // Who waits for the next piece of a stream looks whether it is over.
         self.workers.iter().for_each(|worker| worker.thread().unpark());
-        if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+        // Also without any grace the door closes, if nobody is being answered.
+        if self.ended.recv_timeout(grace.max(CLOSING_MAX)) == Err(RecvTimeoutError::Timeout) {
             return false;
         }
         // A worker catches the panics of handlers; one of its own is worth no second.
-        self.workers.drain(..).all(|worker| worker.join().is_ok())
+        let is_in_order = self.workers.drain(..).all(|worker| worker.join().is_ok());
+        // It ends with the last who has it.
+        drop(server);
+        self.wait_until_closed();
+        is_in_order
+    }
+
+    /// 1. The server has ended; its thread that accepts connections is about to.
+    /// 2. Who has ended it connects once more, and is accepted; nobody will answer.
+    fn wait_until_closed(&self) {
+        let since = Stopwatch::start();
+        while since.elapsed() < CLOSING_MAX
+            && TcpStream::connect_timeout(&self.address, CLOSING_MAX).is_ok()
+        {
+            thread::sleep(CLOSING_LOOK_EVERY);
+        }
     }
 }
 
