@@ -1,6 +1,7 @@
 //! Keyspaces as the manager knows them.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,10 +34,54 @@ pub struct KeyspaceSpec {
     /// Processes that hold each entry, its owner included, where processes share their
     /// keys: from 1 to [`REPLICAS_MAX`]. It stays what it was when the keyspace was added.
     pub replicas: u8,
+    /// Which of them answer reads.
+    pub read: ReadFrom,
 }
 
 /// Processes that hold one entry, at most.
 pub const REPLICAS_MAX: u8 = 7;
+
+/// Which of the processes that hold an entry answer reads of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReadFrom {
+    /// Its owner alone.
+    #[default]
+    Owner,
+    /// Any that holds it, as far as it knows that what it holds is committed.
+    Any,
+}
+
+impl ReadFrom {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Owner, Self::Any];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Any => "any",
+        }
+    }
+}
+
+impl fmt::Display for ReadFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name().fmt(f)
+    }
+}
+
+/// No word for who answers reads.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it must be owner or any")]
+pub struct NoReadFrom;
+
+impl FromStr for ReadFrom {
+    type Err = NoReadFrom;
+
+    fn from_str(text: &str) -> Result<Self, NoReadFrom> {
+        Self::ALL.into_iter().find(|read| read.name() == text).ok_or(NoReadFrom)
+    }
+}
 
 /// Loads on their way at once on each node, if nothing else is said: more than
 /// any source has connections, and a few hundred kilobytes.
@@ -53,6 +98,7 @@ impl Default for KeyspaceSpec {
             flights_max: FLIGHTS_MAX,
             listener: None,
             replicas: 1,
+            read: ReadFrom::default(),
         }
     }
 }
@@ -87,6 +133,7 @@ struct Inner {
     /// The same in every process.
     name_hash: u64,
     shares_hits: AtomicBool,
+    reads_copies: AtomicBool,
     listener: ArcSwap<Option<Arc<dyn RemovalListener>>>,
     replicas: u8,
     /// Where copies of what others own lie; none in such a keyspace itself.
@@ -109,6 +156,7 @@ impl Keyspace {
             salt,
             name_hash: text_hash(name),
             shares_hits: AtomicBool::new(false),
+            reads_copies: AtomicBool::new(false),
             listener: ArcSwap::default(),
             replicas: spec.replicas,
             copies,
@@ -121,25 +169,20 @@ impl Keyspace {
 
     /// That in which copies lie of what others own of the keyspace `name`: its keys have
     /// the same hashes and the same places.
-    pub(crate) fn of_copies(id: KeyspaceId, name: &str, salt: u64, replicas: u8) -> Self {
-        let inner = Inner {
-            id,
-            name: name.into(),
-            salt,
-            name_hash: text_hash(name),
-            shares_hits: AtomicBool::new(false),
-            listener: ArcSwap::default(),
-            replicas,
-            copies: None,
-            is_of_copies: true,
-        };
-        Self(Arc::new(inner))
+    pub(crate) fn of_copies(id: KeyspaceId, name: &str, salt: u64, spec: &KeyspaceSpec) -> Self {
+        let mut keyspace = Self::new(id, name, salt, spec, None);
+        Arc::get_mut(&mut keyspace.0).expect("nobody else has it yet").is_of_copies = true;
+        keyspace
     }
 
     /// Takes over what a spec says about calls.
     pub(crate) fn follow(&self, spec: &KeyspaceSpec) {
         self.0.shares_hits.store(spec.eviction.shares_hits(), Ordering::Relaxed);
+        self.0.reads_copies.store(spec.read == ReadFrom::Any, Ordering::Relaxed);
         self.0.listener.store(Arc::new(spec.listener.clone()));
+        if let Some(copies) = &self.0.copies {
+            copies.follow(spec);
+        }
     }
 
     /// Its name.
@@ -167,6 +210,13 @@ impl Keyspace {
     /// Where copies lie of what others own of it, if any are kept.
     pub(crate) fn copies(&self) -> Option<&Self> {
         self.0.copies.as_ref()
+    }
+
+    /// Whether copies here may be read. It need not be the latest word: what they may be
+    /// read for does not hang on it.
+    #[inline]
+    pub fn reads_copies(&self) -> bool {
+        self.0.copies.is_some() && self.0.reads_copies.load(Ordering::Relaxed)
     }
 
     /// Whether it holds copies of what others own.
@@ -308,6 +358,7 @@ impl fmt::Debug for KeyspaceSpec {
             .field("lifetimes", &self.lifetimes)
             .field("flights_max", &self.flights_max)
             .field("replicas", &self.replicas)
+            .field("read", &self.read)
             .finish_non_exhaustive()
     }
 }

@@ -41,8 +41,8 @@ pub use topics::{
 
 mod keyspace;
 pub use keyspace::{
-    FLIGHTS_MAX, KEYSPACE_NAME_BYTES_MAX, KEYSPACES_MAX, Keyspace, KeyspaceSpec, REPLICAS_MAX,
-    RemovalListener,
+    FLIGHTS_MAX, KEYSPACE_NAME_BYTES_MAX, KEYSPACES_MAX, Keyspace, KeyspaceSpec, NoReadFrom,
+    REPLICAS_MAX, ReadFrom, RemovalListener,
 };
 
 mod manager;
@@ -62,6 +62,9 @@ pub use bounds::Bound;
 
 mod membership;
 pub use membership::{Copied, Passage, Seeds};
+
+mod tentative;
+pub use tentative::Told;
 
 mod budget;
 mod regular;

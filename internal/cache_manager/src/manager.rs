@@ -16,6 +16,7 @@ use crate::keyspace::Directory;
 use crate::membership::{Membership, Passage};
 use crate::routing::RoutingCell;
 use crate::supervisor::{Alarms, Supervisor};
+use crate::tentative::Tentative;
 use crate::text_hash::text_hash;
 use crate::topics::{Assignment, Topics};
 use crate::{
@@ -61,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) membership: Mutex<Membership>,
     /// What was done to keyspaces of which others keep copies.
     pub(crate) journal: Arc<Journal>,
+    /// Which copies of what others own may be of changes that are not committed.
+    pub(crate) tentative: Tentative,
 }
 
 impl CacheManager {
@@ -101,6 +104,7 @@ impl CacheManager {
             closed: AtomicBool::new(false),
             membership: Mutex::new(membership),
             journal,
+            tentative: Tentative::default(),
         });
         let supervisor = Supervisor::start(&config, shared.clone(), alarms, alarm_inbox)?;
         Ok(Self { shared, supervisor: Mutex::new(Some(supervisor)) })

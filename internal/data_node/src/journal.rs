@@ -284,6 +284,15 @@ impl Journal {
 }
 
 impl Change {
+    /// The key that it is about; `None` if it is about any number of them.
+    pub fn key(&self) -> Option<&[u8]> {
+        match self {
+            Self::Put(entry) => Some(entry.key()),
+            Self::Forget(key) => Some(key),
+            Self::Clear | Self::Revoke(..) | Self::Remove(_) => None,
+        }
+    }
+
     /// What a record of it takes from memory, and in a message, more or less.
     fn bytes(&self) -> u64 {
         let own = match self {

@@ -1,5 +1,6 @@
 //! The calls of the cache, and how each of them finds its node.
 
+mod copies;
 mod count;
 mod cursor;
 mod loads;

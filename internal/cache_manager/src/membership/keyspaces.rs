@@ -33,7 +33,7 @@ impl Membership {
             1 => None,
             2..=REPLICAS_MAX => {
                 let id = self.next_place()?;
-                let copies = Keyspace::of_copies(id, name, salt, spec.replicas);
+                let copies = Keyspace::of_copies(id, name, salt, spec);
                 self.keyspaces.push((copies.clone(), of_copies(spec)));
                 Some(copies)
             }

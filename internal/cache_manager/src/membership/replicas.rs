@@ -6,6 +6,8 @@
 //! there before it began to follow is read off the owner's nodes. When the owner is gone
 //! and its keys are this process's, the copies become its own entries.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use distcache_node::{Change, DataNode, Entry, KeyspaceId, Parcel, Seeding, Selection};
@@ -13,7 +15,9 @@ use distcache_node::{Change, DataNode, Entry, KeyspaceId, Parcel, Seeding, Selec
 use super::passage::ENTRIES_A_LOCK;
 use super::{MOVE_WAIT, Membership};
 use crate::handle::NodeHandle;
+use crate::manager::Shared;
 use crate::routing::Routing;
+use crate::tentative::Told;
 use crate::{CacheManager, Error, Keyspace, Territory};
 
 /// Where to go on with reading entries off this process.
@@ -47,17 +51,58 @@ impl CacheManager {
     /// 2. In tenure 9, B owns the key. It is deleted there, and C told of that.
     /// 3. What A has told arrives. B dies; C owns the key, and has what was deleted.
     ///
+    /// Of copies that more processes keep than this one and the owner, what was `told` is
+    /// tentative until the owner says that it is committed
+    /// ([`commit_copies`](Self::commit_copies)): it is not read until then.
+    ///
     /// # Errors
     /// `Elsewhere` in another tenure: nothing was done; `Closed`.
-    pub fn keep_copies(&self, tenure: u64, changes: Vec<Copied>) -> Result<(), Error> {
+    pub fn keep_copies(&self, tenure: u64, told: Told, changes: Vec<Copied>) -> Result<(), Error> {
         self.shared.change(|membership, routing| {
             membership.is_in(tenure)?;
             let routing = routing.load_full();
             for Copied { keyspace, change } in changes {
-                if let Some(copies) = keyspace.copies() {
-                    let hash = |key: &[u8]| self.shared.hash(&keyspace, key);
-                    membership.keep(&routing, copies, change, hash);
-                }
+                membership.keep(&self.shared, &routing, told, &keyspace, change);
+            }
+            Ok(())
+        })
+    }
+
+    /// The owner says that all its changes up to that number are committed.
+    pub fn commit_copies(&self, told: Told) {
+        self.shared.tentative.commit(told);
+    }
+
+    /// Up to which number the changes of an owner are known to be committed; and whether
+    /// reads of copies wait for the word that more are.
+    pub fn committed_copies(&self, owner: u64) -> (u64, bool) {
+        self.shared.tentative.known_of(owner)
+    }
+
+    /// In this tenure nobody says any more what is committed of the one before: copies of
+    /// which that is not known are orphans. To be called when this process has
+    /// [adopted](Self::adopt_copies) its own.
+    ///
+    /// # Errors
+    /// `Elsewhere` in another tenure; `Closed`.
+    pub fn orphan_copies(&self, tenure: u64) -> Result<(), Error> {
+        self.shared.change(|membership, routing| {
+            membership.is_in(tenure)?;
+            let (routing, tentative) = (routing.load_full(), &self.shared.tentative);
+            if tentative.is_overflown() {
+                membership.drop_copies(&routing, |copies, _| 2 < copies.replicas());
+            }
+            tentative.orphan();
+            if tentative.has_orphans() {
+                let held = RefCell::new(HashSet::new());
+                membership.drop_copies(&routing, |copies, key| {
+                    let hash = self.shared.hash(copies, key);
+                    if tentative.is_orphan(hash) {
+                        held.borrow_mut().insert(hash);
+                    }
+                    false
+                });
+                tentative.retain_orphans(&held.into_inner());
             }
             Ok(())
         })
@@ -76,14 +121,14 @@ impl CacheManager {
 
     /// Makes own entries of those copies whose keys are this process's by the view of this
     /// tenure, and says how many. To be called before this process answers for such a key:
-    /// of one that was used since the tenure began the copy is dropped.
+    /// of one that was used since the tenure began the copy is dropped. Of a tentative one
+    /// nobody is told anything before all who keep copies of it now have it.
     ///
     /// # Errors
     /// `Elsewhere` in another tenure; `Closed`.
     pub fn adopt_copies(&self, tenure: u64, keyspace: &Keyspace) -> Result<u64, Error> {
-        let hash = |key: &[u8]| self.shared.hash(keyspace, key);
         self.shared.change(|membership, routing| {
-            membership.adopt(&routing.load_full(), tenure, keyspace, hash)
+            membership.adopt(&self.shared, &routing.load_full(), tenure, keyspace)
         })
     }
 
@@ -107,14 +152,41 @@ impl CacheManager {
 }
 
 impl Membership {
+    /// Makes a change to what is kept of a keyspace.
     fn keep(
         &self,
+        shared: &Shared,
         routing: &Routing,
-        copies: &Keyspace,
+        told: Told,
+        keyspace: &Keyspace,
         change: Change,
-        hash: impl Fn(&[u8]) -> u64,
     ) {
-        let id = copies.id();
+        let Some(copies) = keyspace.copies() else { return };
+        let tentative = &shared.tentative;
+        let hash = change.key().map(|key| shared.hash(keyspace, key));
+        // Where nobody else keeps copies, what this process has is what the owner has.
+        let Some(hash) = hash.filter(|_| 2 < keyspace.replicas()) else {
+            return self.copy(shared, routing, copies, change);
+        };
+        let is_orphan = tentative.has(hash) && tentative.is_orphan(hash);
+        // That a key is gone need not be known to be committed: nobody is told anything
+        // older of it here.
+        if let Change::Put(_) = change {
+            tentative.note(told, hash, keyspace.reads_copies());
+        }
+        // 1. A has stored version 5, and died. B, who has never heard of it, owns the key.
+        // 2. This process has version 5. B tells it of version 4.
+        // 3. Version 5 is later, and stays; it is not read. B tells it of the next change,
+        //    of another key, and that all is committed.
+        if let Some(key) = change.key().filter(|_| is_orphan) {
+            self.on(routing.owner(hash), |node| node.drop_copy(copies.id(), hash, key));
+        }
+        self.copy(shared, routing, copies, change);
+        tentative.is_told(hash);
+    }
+
+    fn copy(&self, shared: &Shared, routing: &Routing, copies: &Keyspace, change: Change) {
+        let (id, hash) = (copies.id(), |key: &[u8]| shared.hash(copies, key));
         let is_ours = |key: &[u8]| {
             let heir = |territory: &Arc<dyn Territory>| territory.heir(copies, key);
             routing.territory.as_ref().and_then(heir).is_none()
@@ -173,10 +245,10 @@ impl Membership {
 
     fn adopt(
         &self,
+        shared: &Shared,
         routing: &Routing,
         tenure: u64,
         keyspace: &Keyspace,
-        hash: impl Fn(&[u8]) -> u64,
     ) -> Result<u64, Error> {
         self.is_in(tenure)?;
         let mut adopted = 0;
@@ -184,13 +256,14 @@ impl Membership {
             return Ok(0);
         };
         let is_ours = |key: &[u8]| territory.heir(keyspace, key).is_none();
+        let hash = |key: &[u8]| shared.hash(keyspace, key);
+        let is_tentative = |hash| shared.tentative.has(hash);
         for node in &routing.nodes {
             let mut next = Some(0);
             while let Some(at) = next {
-                let (copies, own) = (copies.id(), keyspace.id());
+                let ids = (copies.id(), keyspace.id());
                 let adopt = |state: &mut DataNode| {
-                    let (is_ours, hash) = (&is_ours, &hash);
-                    state.adopt_some(copies, own, at, ENTRIES_A_LOCK, is_ours, hash)
+                    state.adopt_some(ids, at, ENTRIES_A_LOCK, is_ours, hash, is_tentative)
                 };
                 let some = node.mailbox.locked(MOVE_WAIT, adopt).unwrap_or_else(|_silent| {
                     self.give_up(node);

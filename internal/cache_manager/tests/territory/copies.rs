@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use distcache_manager::{
-    CacheManager, Change, Config, Copied, Draft, Error, Keyspace, KeyspaceSpec, Tick,
+    CacheManager, Change, Config, Copied, Draft, Error, Keyspace, KeyspaceSpec, Tick, Told,
 };
 
 use crate::fields::{Fields, OURS, THEIRS};
@@ -18,6 +18,9 @@ fn keeper() -> (CacheManager, Keyspace) {
     (cache, things)
 }
 
+/// What was told with the other's first change.
+const TOLD: Told = Told { owner: 2, number: 1 };
+
 fn put(keyspace: &Keyspace, key: &[u8]) -> Copied {
     let draft = Draft::new(key, b"1", Tick::NEVER).expect("a short key");
     Copied { keyspace: keyspace.clone(), change: Change::Put(draft.entry()) }
@@ -27,11 +30,11 @@ fn put(keyspace: &Keyspace, key: &[u8]) -> Copied {
 fn what_was_told_in_another_tenure_changes_no_copy() {
     let (cache, things) = keeper();
     for tenure in [0, 2] {
-        let kept = cache.keep_copies(tenure, vec![put(&things, OURS)]);
+        let kept = cache.keep_copies(tenure, TOLD, vec![put(&things, OURS)]);
         assert_eq!(kept, Err(Error::Elsewhere));
     }
     assert_eq!(cache.adopt_copies(1, &things), Ok(0));
-    cache.keep_copies(1, vec![put(&things, OURS)]).unwrap();
+    cache.keep_copies(1, TOLD, vec![put(&things, OURS)]).unwrap();
     assert_eq!(cache.adopt_copies(2, &things), Err(Error::Elsewhere));
     assert_eq!(cache.adopt_copies(1, &things), Ok(1));
     let hit = cache.get_in(&things, OURS).unwrap().expect("it is an entry now");
@@ -41,7 +44,7 @@ fn what_was_told_in_another_tenure_changes_no_copy() {
 #[test]
 fn what_is_to_be_kept_elsewhere_is_not_kept_here() {
     let (cache, things) = keeper();
-    cache.keep_copies(1, vec![put(&things, THEIRS)]).unwrap();
+    cache.keep_copies(1, TOLD, vec![put(&things, THEIRS)]).unwrap();
     let held = cache.statuses().unwrap().iter().map(|(_, status)| status.entries).sum::<u64>();
     assert_eq!(held, 0);
 }

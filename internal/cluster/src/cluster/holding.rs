@@ -92,6 +92,18 @@ impl Holding {
         holders.iter().skip(1).any(|holder| holder.id == member)
     }
 
+    /// Whether this process keeps a copy of a key that another owns. It may be read under
+    /// a lease, whoever owns the key by a later view:
+    ///
+    /// 1. A owns a key; B keeps a copy. A cannot reach B, and stores the next version.
+    /// 2. B has no lease, and is removed. By the view without it, that is committed.
+    /// 3. B has not heard of that view, and answers with its copy.
+    ///
+    /// As long as B has a lease it is in every view, and its word is waited for.
+    fn has_copy(&self, copies: &Keyspace, key: &[u8]) -> bool {
+        self.keeps(self.me, copies, key)
+    }
+
     /// Whether a member owns a key.
     pub(super) fn owns(&self, member: MemberId, keyspace: &Keyspace, key: &[u8]) -> bool {
         self.view.owner(self.place(keyspace, key)).is_some_and(|owner| owner.id == member)
@@ -180,26 +192,24 @@ impl Holding {
 impl Territory for Holding {
     fn heir(&self, keyspace: &Keyspace, key: &[u8]) -> Option<u64> {
         if keyspace.is_of_copies() {
-            return (!self.keeps(self.me, keyspace, key)).then(|| self.me.number());
+            return (!self.has_copy(keyspace, key)).then(|| self.me.number());
         }
         let owner = self.view.owner(self.place(keyspace, key))?;
         (owner.id != self.me).then_some(owner.id.number())
     }
 
     fn claim(&self, keyspace: &Keyspace, key: &[u8]) -> Option<Claim> {
-        // Nobody reads there.
-        if keyspace.is_of_copies() {
-            return None;
-        }
-        let place = self.place(keyspace, key);
-        if !self.is_ours(&self.view, place) {
-            return None;
-        }
         // The end that was looked at is the end of the claim: a lease that is given
         // anew meanwhile is no part of it.
         let until_ns = self.standing.until_ns();
-        let holds = !self.standing.is_over(until_ns, self.uptime.now());
-        (holds && self.is_alone(place)).then_some(Claim(until_ns))
+        let holds = || !self.standing.is_over(until_ns, self.uptime.now());
+        let place = self.place(keyspace, key);
+        let is_ours = if keyspace.is_of_copies() {
+            self.has_copy(keyspace, key) && holds()
+        } else {
+            self.is_ours(&self.view, place) && holds() && self.is_alone(place)
+        };
+        is_ours.then_some(Claim(until_ns))
     }
 
     fn is_over(&self, Claim(until_ns): Claim) -> bool {

@@ -86,6 +86,7 @@ impl CacheSeat {
             self.cache.settle_alike(view.epoch(), holding.clone())?;
         }
         self.adopt(&tenure)?;
+        self.cache.orphan_copies(tenure.number())?;
         self.holding.store(Some(holding));
         if let Some(owner) = self.owner.get() {
             owner.begin(&tenure);

@@ -89,23 +89,37 @@ impl DataNode {
     /// more; from the beginning if `at` is 0. Not of a key that was used here since this
     /// process owns it. Returns how many, and where to go on; `None` at the end.
     ///
-    /// They are not written down: who copies from this process reads them off it.
+    /// Those that `is_tentative` picks by the hashes of their keys are written down, as if
+    /// they were put now:
+    ///
+    /// 1. A owns a key; B and C keep copies. A stores version 5. B makes the change, C has
+    ///    not heard of it. A dies.
+    /// 2. B owns the key, and answers with version 5.
+    /// 3. B dies. C owns the key, and answers with version 4.
+    ///
+    /// The others need not be: who copies from this process has them, or reads them off.
     pub fn adopt_some(
         &mut self,
-        copies: KeyspaceId,
-        own: KeyspaceId,
+        (copies, own): (KeyspaceId, KeyspaceId),
         at: usize,
         entries: usize,
         is_ours: impl Fn(&[u8]) -> bool,
         hash: impl Fn(&[u8]) -> u64,
+        is_tentative: impl Fn(u64) -> bool,
     ) -> (u64, Option<usize>) {
         let (mut adopted, mut parcel) = (0, Parcel::new(u64::MAX));
         let next = self.give_some(copies, at, entries, is_ours, &mut parcel);
         for entry in parcel.into_entries() {
             let hash = hash(entry.key());
-            if self.is_left_alone(hash) {
-                adopted += u64::from(self.take_over(own, hash, entry));
+            if !self.is_left_alone(hash) {
+                continue;
             }
+            let is_taken = if is_tentative(hash) {
+                self.take_over_and_jot(own, hash, entry)
+            } else {
+                self.take_over(own, hash, entry)
+            };
+            adopted += u64::from(is_taken);
         }
         (adopted, next)
     }

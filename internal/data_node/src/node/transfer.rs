@@ -116,6 +116,11 @@ impl DataNode {
         if !self.is_left_alone(hash) || Version::first_of(epoch) <= entry.version() {
             return false;
         }
+        self.take_over_and_jot(id, hash, entry)
+    }
+
+    /// Takes an entry over, and writes it down for those who keep copies.
+    pub(super) fn take_over_and_jot(&mut self, id: KeyspaceId, hash: u64, entry: Entry) -> bool {
         let key: Box<[u8]> = entry.key().into();
         let is_taken = self.take_over(id, hash, entry);
         if let Some(keyspace) = self.keyspace(id).filter(|_| is_taken) {

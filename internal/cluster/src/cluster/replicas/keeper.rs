@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use distcache_manager::{CacheManager, Error};
+use distcache_manager::{CacheManager, Error, Tick, Told};
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
@@ -103,8 +103,9 @@ impl Keeper {
         }
         let asked = self.cache.now();
         let Course { after, from } = course;
-        let (number, me) = (tenure.number(), tenure.me().number());
-        let ask = Follow { follower: me, tenure: number, after, from };
+        let (number, follower) = (tenure.number(), tenure.me().number());
+        let (committed, wants_committed) = self.cache.committed_copies(owner.id.number());
+        let ask = Follow { follower, tenure: number, after, from, committed, wants_committed };
         let followed = match self.ask(owner, ask).await {
             Ok(Some(Outcome::Follow(followed))) => followed,
             Ok(_) => return Ok(false),
@@ -116,13 +117,16 @@ impl Keeper {
             return Ok(true);
         }
         let (up_to, next) = (followed.up_to, followed.next.clone());
+        let told = |number| Told { owner: owner.id.number(), number };
+        let (as_of, committed) = (told(followed.as_of.unwrap_or(up_to)), told(followed.committed));
         // The time that entries have left was told when the answer was made: that was so
         // long after the question, or longer.
         let counted_from = asked.after(Duration::from_millis(followed.waited_ms));
-        if !self.keep(number, followed, counted_from).await? {
+        if !self.keep(number, as_of, followed, counted_from).await? {
             self.courses.lock().remove(&owner.id);
             return Ok(false);
         }
+        self.cache.commit_copies(committed);
         self.courses.lock().insert(owner.id, Course { after: Some(up_to), from: next });
         Ok(true)
     }
@@ -141,8 +145,9 @@ impl Keeper {
     async fn keep(
         &self,
         tenure: u64,
+        told: Told,
         followed: Followed,
-        counted_from: distcache_manager::Tick,
+        counted_from: Tick,
     ) -> Result<bool, Over> {
         if followed.changes.is_empty() {
             return Ok(true);
@@ -152,7 +157,7 @@ impl Keeper {
             let Some(changes) = words::received(followed, &cache, counted_from) else {
                 return Ok(false);
             };
-            cache.keep_copies(tenure, changes).map(|()| true)
+            cache.keep_copies(tenure, told, changes).map(|()| true)
         });
         match kept.await {
             Ok(Ok(is_understood)) => Ok(is_understood),

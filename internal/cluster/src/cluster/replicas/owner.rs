@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use distcache_manager::{CacheManager, Change, Error, Excerpt, Keyspace, Record};
+use distcache_manager::{CacheManager, Error, Excerpt, Keyspace, Record};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
@@ -49,8 +49,16 @@ pub(crate) struct Owner {
 #[derive(Default)]
 struct State {
     tenure: u64,
-    /// The last change that each has made.
-    followers: BTreeMap<MemberId, u64>,
+    followers: BTreeMap<MemberId, Progress>,
+}
+
+/// How far one is.
+#[derive(Clone, Copy)]
+struct Progress {
+    /// The last change that it has made.
+    done: u64,
+    /// It is to be told as soon as more changes are committed.
+    wants_committed: bool,
 }
 
 impl Owner {
@@ -84,7 +92,8 @@ impl Owner {
         // Who comes has no copies yet. Who stays has those of before, and those alone.
         let head = journal.head();
         let before = std::mem::take(&mut state.followers);
-        let so_far = |id| before.get(&id).copied().unwrap_or(head);
+        let anew = Progress { done: head, wants_committed: false };
+        let so_far = |id| before.get(&id).copied().unwrap_or(anew);
         let followers = tenure.others().iter().map(|other| (other.id, so_far(other.id)));
         *state = State { tenure: tenure.number(), followers: followers.collect() };
         self.commit(&state);
@@ -100,19 +109,40 @@ impl Owner {
     }
 
     fn commit(&self, state: &State) {
-        if let Some(&least) = state.followers.values().min() {
-            self.cache().journal().commit(least);
+        let journal = self.cache().journal();
+        let before = journal.committed();
+        let Some(least) = state.followers.values().map(|follower| follower.done).min() else {
+            return;
+        };
+        journal.commit(least);
+        let wants_committed = |follower: &Progress| follower.wants_committed;
+        if before < least && state.followers.values().any(wants_committed) {
+            self.news.notify_waiters();
         }
     }
 
     /// Notes how far a follower is; of one that does not follow in this tenure nothing.
-    fn note(&self, tenure: u64, follower: MemberId, done: u64) -> bool {
+    fn note(&self, asker: &Asker, done: u64) -> bool {
         let mut state = self.state.lock();
-        let known = state.tenure == tenure;
-        let Some(at) = state.followers.get_mut(&follower).filter(|_| known) else { return false };
-        *at = done.max(*at);
+        let known = state.tenure == asker.tenure;
+        let Some(follower) = state.followers.get_mut(&asker.follower).filter(|_| known) else {
+            return false;
+        };
+        follower.done = done.max(follower.done);
+        follower.wants_committed = asker.wants_committed;
         self.commit(&state);
         true
+    }
+
+    /// Up to which change all are committed; nothing in another tenure.
+    ///
+    /// 1. Tenure 8 ends what A owns: nobody follows it. What waits there is given up.
+    /// 2. B, who follows A in tenure 7, is told that nothing waits any more, and takes it
+    ///    for committed.
+    fn committed(&self, tenure: u64) -> Result<u64, Outcome> {
+        let state = self.state.lock();
+        let is_known = state.tenure == tenure;
+        is_known.then(|| self.cache().journal().committed()).ok_or(Outcome::Moved(Moved {}))
     }
 
     /// Answers the member that is reached at an address.
@@ -140,18 +170,19 @@ impl Owner {
         }) else {
             return Outcome::Moved(Moved {});
         };
-        let asker = Asker { follower, tenure: ask.tenure, holding };
+        let Follow { tenure, committed, wants_committed, .. } = ask;
+        let asker = Asker { follower, tenure, committed, wants_committed, holding };
         let head = self.cache().journal().head();
         let Some(after) = ask.after else {
             // It has dropped all that it had: none of that can be too old.
-            return if self.note(asker.tenure, follower, head) {
+            return if self.note(&asker, head) {
                 let next = self.first_place();
                 Outcome::Follow(Followed { up_to: head, next, ..Followed::default() })
             } else {
                 Outcome::Moved(Moved {})
             };
         };
-        if head < after || !self.note(asker.tenure, follower, after) {
+        if head < after || !self.note(&asker, after) {
             return Outcome::Moved(Moved {});
         }
         let told = self.told(&asker, after, ask.from, began + QUIET_MAX).await;
@@ -187,18 +218,22 @@ impl Owner {
                 return Ok(Followed { is_lost: true, ..Followed::default() });
             };
             if !excerpt.records.is_empty() {
-                return Ok(self.page(&keyspaces, &excerpt, from));
+                let page = self.page(&keyspaces, &excerpt, from);
+                return Ok(Followed { committed: self.committed(asker.tenure)?, ..page });
             }
             // What does not concern it, it has done.
             after = excerpt.up_to;
-            if !self.note(asker.tenure, asker.follower, after) {
+            if !self.note(asker, after) {
                 return Err(Outcome::Moved(Moved {}));
             }
             if let Some(from) = from {
-                return self.read_off(asker, after, from).await;
+                let page = self.read_off(asker, after, from).await?;
+                return Ok(Followed { committed: self.committed(asker.tenure)?, ..page });
             }
-            if timeout_at(until, news).await.is_err() {
-                return Ok(Followed { up_to: after, ..Followed::default() });
+            let committed = self.committed(asker.tenure)?;
+            let is_news = asker.wants_committed && asker.committed < committed;
+            if is_news || timeout_at(until, news).await.is_err() {
+                return Ok(Followed { up_to: after, committed, ..Followed::default() });
             }
         }
     }
@@ -241,7 +276,10 @@ impl Owner {
             let changes = entries.iter().filter_map(seed).collect();
             let next = seeds.map_or(next, |seeds| Some(words::place(keyspace.name(), seeds)));
             let keyspaces = names.into_vec();
-            Ok(Followed { up_to: after, keyspaces, changes, next, ..Followed::default() })
+            // What was read off may be ahead of the changes that were told, and of what is
+            // committed; not of what was written down by now.
+            let as_of = Some(cache.journal().head());
+            Ok(Followed { up_to: after, as_of, keyspaces, changes, next, ..Followed::default() })
         });
         match read.await {
             Ok(Ok(followed)) => Ok(followed),
@@ -262,17 +300,16 @@ impl Owner {
 struct Asker {
     follower: MemberId,
     tenure: u64,
+    /// What it knows to be committed, and whether it waits to be told of more.
+    committed: u64,
+    wants_committed: bool,
     holding: Arc<Holding>,
 }
 
 impl Asker {
     /// Whether a change concerns it.
     fn wants(&self, keyspaces: &[Keyspace], record: &Record) -> bool {
-        let key = match &record.change {
-            Change::Put(entry) => entry.key(),
-            Change::Forget(key) => key,
-            Change::Clear | Change::Revoke(..) | Change::Remove(_) => return true,
-        };
+        let Some(key) = record.change.key() else { return true };
         let keyspace = keyspaces.iter().find(|held| held.id() == record.keyspace);
         keyspace.is_some_and(|keyspace| self.keeps(keyspace, key))
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use distcache_bus::{Deadline, reply_slot};
 use distcache_manager::{
-    Change as Copy, Config, Copied, Draft, KeyspaceSpec, Parcel, Passage, Territory, Tick,
+    Change as Copy, Config, Copied, Draft, Keyspace, KeyspaceSpec, Parcel, Passage, Territory,
+    Tick, Told, Version,
 };
 use tokio::runtime::Builder;
 
@@ -130,27 +131,38 @@ fn who_missed_that_its_keys_were_another_s_keeps_nothing() {
     }
 }
 
-/// How many keys of the other it has when that is gone, of all of which it had copies,
-/// if it never hears of one view. A third has come before the other goes.
-fn adopted(skipped: Option<usize>) -> usize {
-    const THIRD: MemberId = MemberId::from_number(3);
-    let views = views_by(vec![
+const THIRD: MemberId = MemberId::from_number(3);
+
+/// The other comes, and a third; then they go, one after the other.
+fn views_of_three() -> Vec<Arc<View>> {
+    views_by(vec![
         Change::Join(member(OTHER)),
         Change::Activate(OTHER),
         Change::Join(member(THIRD)),
         Change::Activate(THIRD),
         Change::Remove { member: OTHER, term: None },
         Change::Remove { member: THIRD, term: None },
-    ]);
+    ])
+}
+
+fn copy_of(things: &Keyspace, n: u32, version: u64) -> Copied {
+    let key = key(n);
+    let draft = Draft::new(&key, b"1", Tick::NEVER).unwrap();
+    let change = Copy::Put(draft.entry_of(Version::from(version)));
+    Copied { keyspace: things.clone(), change }
+}
+
+/// How many keys of the other it has when that is gone, of all of which it had copies,
+/// if it never hears of one view. A third has come before the other goes.
+fn adopted(skipped: Option<usize>) -> usize {
+    let views = views_of_three();
     let seat = seat(&views);
     let spec = KeyspaceSpec { replicas: 2, ..KeyspaceSpec::default() };
     let things = seat.cache.add_keyspace("things", &spec).unwrap();
     views[1..=2].iter().for_each(|view| seat.take(view).unwrap());
-    let copy = |n| Copied {
-        keyspace: things.clone(),
-        change: Copy::Put(Draft::new(&key(n), b"1", Tick::NEVER).unwrap().entry()),
-    };
-    seat.cache.keep_copies(views[2].placed(), (0..KEYS).map(copy).collect()).unwrap();
+    let told = Told { owner: OTHER.number(), number: 1 };
+    let copies = (0..KEYS).map(|n| copy_of(&things, n, 5)).collect();
+    seat.cache.keep_copies(views[2].placed(), told, copies).unwrap();
     let next = (3..views.len()).filter(|at| Some(*at) != skipped);
     next.for_each(|at| seat.take(&views[at]).unwrap());
     let is_there = |n: &u32| seat.cache.get_in(&things, &key(*n)).unwrap().is_some();
@@ -163,6 +175,124 @@ fn copies_are_answered_with_when_their_owner_is_gone_unless_a_view_was_missed() 
     assert!(0 < all && all < 200, "{all}");
     assert_eq!(adopted(Some(3)), all, "no key moved by it");
     assert_eq!(adopted(Some(4)), 0);
+}
+
+/// One of three that keep all of a keyspace, and what it was told by the other: of the
+/// first hundred keys all that is committed, of the rest what is not.
+fn told_by_the_other(views: &[Arc<View>]) -> (CacheSeat, Keyspace) {
+    let seat = seat(views);
+    let spec = KeyspaceSpec { replicas: 3, ..KeyspaceSpec::default() };
+    let things = seat.cache.add_keyspace("things", &spec).unwrap();
+    seat.cache.journal().begin(Arc::new(|| ()));
+    views[1..=4].iter().for_each(|view| seat.take(view).unwrap());
+    let told = |number| Told { owner: OTHER.number(), number };
+    let copies = |from, to| (from..to).map(|n| copy_of(&things, n, 5)).collect();
+    let tenure = views[4].placed();
+    seat.cache.keep_copies(tenure, told(1), copies(0, 100)).unwrap();
+    seat.cache.keep_copies(tenure, told(2), copies(100, KEYS)).unwrap();
+    seat.cache.commit_copies(told(1));
+    (seat, things)
+}
+
+/// The other dies: B of the interleaving above `DataNode::adopt_some`.
+#[test]
+fn of_copies_that_may_not_be_committed_others_are_told_before_anybody_who_asks() {
+    let views = views_of_three();
+    let (seat, things) = told_by_the_other(&views);
+    seat.take(&views[5]).unwrap();
+    let journal = seat.cache.journal();
+    let noted: Vec<u32> =
+        (0..KEYS).filter(|n| 0 < journal.latest(seat.cache.key_hash(&things, &key(*n)))).collect();
+    let has = |n: &u32| seat.cache.get_in(&things, &key(*n)).is_ok_and(|hit| hit.is_some());
+    let adopted: Vec<u32> = (100..KEYS).filter(has).collect();
+    assert!(!adopted.is_empty(), "some are its own");
+    assert!(adopted.iter().all(|n| noted.contains(n)), "{noted:?}, but {adopted:?}");
+    let certain = (0..100).filter(has).filter(|n| !noted.contains(n)).count();
+    assert!(10 < certain, "what is committed is not told again, but for what shares a place");
+}
+
+/// The other dies: C, which keeps copies of what B owns now, which may not have heard of
+/// what C has.
+#[test]
+fn a_copy_whose_owner_has_gone_before_it_was_committed_is_not_read_unless_the_next_one_says_so() {
+    let views = views_of_three();
+    let (seat, things) = told_by_the_other(&views);
+    seat.take(&views[5]).unwrap();
+    let version = |n: u32| {
+        let copy = seat.cache.get_copy(&things, &key(n)).ok().flatten();
+        copy.map(|hit| hit.value.version())
+    };
+    let is_theirs = |n: &u32| seat.cache.answers_for(&things, &key(*n)).is_err();
+    let theirs: Vec<u32> = (0..KEYS).filter(is_theirs).collect();
+    let readable: Vec<u32> = theirs.iter().copied().filter(|n| version(*n).is_some()).collect();
+    assert!(readable.iter().all(|n| *n < 100), "{readable:?}");
+    assert!(10 < readable.len(), "those that are committed are read, but for what shares a place");
+    // The third has never heard of version 5.
+    let told = Told { owner: THIRD.number(), number: 1 };
+    let orphan = *theirs.last().unwrap();
+    let tenure = views[5].placed();
+    seat.cache.keep_copies(tenure, told, vec![copy_of(&things, orphan, 4)]).unwrap();
+    assert_eq!(version(orphan), None, "it is not committed yet");
+    seat.cache.commit_copies(told);
+    assert_eq!(version(orphan), Some(Version::from(4)));
+}
+
+/// The other dies, and the third at once: what both had acknowledged is here.
+#[test]
+fn what_nobody_has_told_otherwise_is_adopted_when_the_next_owner_dies_too() {
+    let views = views_of_three();
+    let (seat, things) = told_by_the_other(&views);
+    let before = (0..KEYS).filter(|n| seat.cache.answers_for(&things, &key(*n)).is_err());
+    let theirs: Vec<u32> = before.collect();
+    views[5..].iter().for_each(|view| seat.take(view).unwrap());
+    let journal = seat.cache.journal();
+    for n in theirs {
+        assert!(seat.cache.get_in(&things, &key(n)).unwrap().is_some(), "{n}");
+        let latest = journal.latest(seat.cache.key_hash(&things, &key(n)));
+        assert!(n < 100 || 0 < latest, "others are told of {n}");
+    }
+}
+
+/// More changes than are noted: of no copy it is known whether it is committed.
+#[test]
+fn of_more_copies_than_are_noted_none_is_kept_but_its_own_when_their_owner_has_gone() {
+    let views = views_of_three();
+    let (seat, things) = told_by_the_other(&views);
+    let told = |number| Told { owner: OTHER.number(), number };
+    for number in 3..=(1 << 16) + 3 {
+        let again = vec![copy_of(&things, KEYS, 5)];
+        seat.cache.keep_copies(views[4].placed(), told(number), again).unwrap();
+    }
+    let theirs = |n: &u32| seat.cache.answers_for(&things, &key(*n)).is_err();
+    let before: Vec<u32> = (0..KEYS).filter(theirs).collect();
+    seat.take(&views[5]).unwrap();
+    let has = |n: &u32| {
+        let own = seat.cache.get_in(&things, &key(*n)).ok().flatten();
+        own.or_else(|| seat.cache.get_copy(&things, &key(*n)).ok().flatten()).is_some()
+    };
+    let (still_theirs, adopted): (Vec<u32>, Vec<u32>) = before.iter().partition(|n| theirs(n));
+    assert!(!adopted.is_empty() && adopted.iter().all(has), "{adopted:?}");
+    assert!(!still_theirs.is_empty() && !still_theirs.iter().any(has), "{still_theirs:?}");
+}
+
+#[test]
+fn a_copy_is_read_when_it_is_known_to_be_committed_and_under_a_lease() {
+    let views = views_of_three();
+    let (seat, things) = told_by_the_other(&views);
+    let copy_of = |n: u32| seat.cache.get_copy(&things, &key(n));
+    let is_read = |n: &u32| matches!(copy_of(*n), Ok(Some(_)));
+    let readable = || (0..KEYS).filter(is_read).collect::<Vec<_>>();
+    let theirs = |n: &u32| seat.cache.answers_for(&things, &key(*n)).is_err();
+    let certain = readable();
+    assert!(certain.iter().all(|n| *n < 100 && theirs(n)), "{certain:?}");
+    assert!(10 < certain.len(), "all that are committed, but for what shares a place");
+    seat.cache.commit_copies(Told { owner: THIRD.number(), number: 2 });
+    assert_eq!(readable(), certain, "a third says nothing of the other's changes");
+    seat.cache.commit_copies(Told { owner: OTHER.number(), number: 2 });
+    assert_eq!(readable(), (0..KEYS).filter(theirs).collect::<Vec<_>>());
+    seat.standing.get().unwrap().end();
+    assert_eq!(readable(), [0_u32; 0]);
+    assert_eq!(copy_of(1).map(drop), Err(Error::Elsewhere));
 }
 
 /// How many keys it answers for that have been its own since a tenure.
