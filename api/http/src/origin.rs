@@ -104,8 +104,11 @@ fn cross_site(detail: &'static str) -> Problem {
 /// of sandboxed frames and files, never did. The scheme is not compared: behind
 /// a proxy that ends TLS it is https on one side only.
 fn is_own(origin: &[u8], host: Option<&[u8]>) -> bool {
-    let bare = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
-    match (bare, host) {
+    let of_scheme = |scheme: &[u8]| {
+        let (named, bare) = origin.split_at_checked(scheme.len())?;
+        named.eq_ignore_ascii_case(scheme).then_some(bare)
+    };
+    match (of_scheme(b"http://").or_else(|| of_scheme(b"https://")), host) {
         (Some(bare), Some(host)) => bare.eq_ignore_ascii_case(host),
         _ => false,
     }
@@ -254,12 +257,13 @@ mod tests {
     #[test]
     fn programs_own_pages_and_the_address_bar_pass() {
         use HeaderName::{Host, Origin, SecFetchSite};
-        let own: [&[(HeaderName, &str)]; 5] = [
+        let own: [&[(HeaderName, &str)]; 6] = [
             &[],
             &[(Host, HERE)],
             &[(Host, HERE), (SecFetchSite, "none")],
             &[(Host, HERE), (SecFetchSite, "same-origin"), (Origin, "http://localhost:8080")],
             &[(Host, HERE), (Origin, "https://LOCALHOST:8080")],
+            &[(Host, HERE), (Origin, "Http://localhost:8080")],
         ];
         for headers in own {
             assert_eq!(verdict(&loopback(), Method::Post, headers), None, "{headers:?}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_manager::{
-    EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, REPLICAS_MAX, RemovalListener,
+    EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, REPLICAS_MAX, ReadFrom, RemovalListener,
 };
 
 use crate::gate::{CircuitBreaker, RateLimit};
@@ -503,6 +503,21 @@ impl KeyspaceConfig {
     #[must_use]
     pub fn replicas(mut self, replicas: u8) -> Self {
         self.spec.replicas = replicas.clamp(1, REPLICAS_MAX);
+        self
+    }
+
+    /// Which of the members that hold an entry answer reads of it. Default: its owner alone.
+    ///
+    /// With [`ReadFrom::Any`] a member that has a copy answers `get` and `get_many` with it,
+    /// without asking the owner: if it has a lease, and knows that each of the members that
+    /// hold the entry has this value. Else it asks the owner. So reads are as consistent as
+    /// those of the owner; and a write tells each member once more that it is made, where
+    /// there are more than two [`replicas`](Self::replicas).
+    ///
+    /// It changes nothing of a keyspace with one replica.
+    #[must_use]
+    pub fn read(mut self, read: ReadFrom) -> Self {
+        self.spec.read = read;
         self
     }
 

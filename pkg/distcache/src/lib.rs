@@ -80,6 +80,11 @@
 //! anybody has seen outlives its owner. A member that falls silent holds such calls up
 //! until it is removed, which takes a lease and a second.
 //!
+//! With [`ReadFrom::Any`] a member answers reads with its copy, as long as it has a lease
+//! and knows that all who hold the entry have that value. What was acknowledged is read
+//! all the same, by whichever member: a write is not acknowledged before each of them has
+//! made it to its copy.
+//!
 //! # What it does not know
 //!
 //! What changes in the database behind the cache's back is unseen until it is
@@ -155,7 +160,7 @@ pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
     AGE_BOUNDS_S, Ages, Bound, CONTENT_TYPE_BYTES_MAX, Cause, Clock, Config, ConfigError, Cursor,
     Dispatch, Epoch, Error as CacheError, FLIGHTS_MAX, InFlight, Invalidation, Lag, LossReason,
-    ManualClock, NodeId, NodeReport, NodeState, NodeStatus, Page, REPLICAS_MAX, Removal,
+    ManualClock, NodeId, NodeReport, NodeState, NodeStatus, Page, REPLICAS_MAX, ReadFrom, Removal,
     RemovalListener, RingChange, Stopwatch, SystemClock, Tick, Topics, VALIDATOR_BYTES_MAX, Value,
     Version, Watermark, codes, codes::Code,
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use distcache_manager::{EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes};
+use distcache_manager::{EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, ReadFrom};
 
 use crate::KeyspaceConfig;
 use crate::gate::{CircuitBreaker, RateLimit};
@@ -34,6 +34,7 @@ pub struct KeyspaceSettings {
     pub batch_max: usize,
     pub flights_max: usize,
     pub replicas: u8,
+    pub read: ReadFrom,
     pub rate_limit: Option<RateLimit>,
     pub circuit_breaker: Option<CircuitBreaker>,
 }
@@ -77,6 +78,7 @@ impl KeyspaceConfig {
             flights_max,
             listener: _,
             replicas,
+            read,
         } = spec;
         KeyspaceSettings {
             bytes_max: *bytes_max,
@@ -100,6 +102,7 @@ impl KeyspaceConfig {
             batch_max: *batch_max,
             flights_max: *flights_max,
             replicas: *replicas,
+            read: *read,
             rate_limit: *rate_limit,
             circuit_breaker: *breaker,
         }
@@ -131,6 +134,7 @@ impl KeyspaceConfig {
             batch_max,
             flights_max,
             replicas,
+            read,
             rate_limit,
             circuit_breaker,
         } = settings;
@@ -145,6 +149,7 @@ impl KeyspaceConfig {
             lifetimes,
             flights_max,
             replicas,
+            read,
             ..self.spec
         };
         let config = Self {

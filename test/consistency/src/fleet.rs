@@ -38,19 +38,30 @@ pub(crate) struct Fleet {
     folder: TempDir,
 }
 
+/// What is kept of each entry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Copies {
+    /// So many members hold it, its owner included.
+    pub(crate) replicas: u8,
+    /// Which of them answer reads, as the settings call it.
+    pub(crate) read: &'static str,
+}
+
 impl Fleet {
     /// Starts all members, and waits until they are one cluster. Missing values of
-    /// [`LOADED`] come from a source at that address. So many members hold each entry.
+    /// [`LOADED`] come from a source at that address.
     pub(crate) async fn start(
         network: Network,
         program: PathBuf,
         source: SocketAddr,
-        replicas: u8,
+        copies: Copies,
     ) -> Result<Self, Failed> {
         let folder = TempDir::new().map_err(Failed::machine("making a folder for logs"))?;
+        let Copies { replicas, read } = copies;
         let settings = format!(
-            "[keyspaces.{PLAIN}]\nreplicas = {replicas}\n\
-             [keyspaces.{LOADED}]\nreplicas = {replicas}\nload_timeout = \"30s\"\n\
+            "[keyspaces.{PLAIN}]\nreplicas = {replicas}\nread = \"{read}\"\n\
+             [keyspaces.{LOADED}]\nreplicas = {replicas}\nread = \"{read}\"\n\
+             load_timeout = \"30s\"\n\
              [keyspaces.{LOADED}.source]\nkind = \"http\"\nurl = \"http://{source}/{{key}}\"\n"
         );
         std::fs::write(folder.path().join("settings.toml"), settings)
@@ -196,6 +207,21 @@ impl Fleet {
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// Reads that those who are running have answered with their copies.
+    pub(crate) async fn copy_hits(&self) -> u64 {
+        let mut hits = 0;
+        for at in self.running() {
+            let mut client = Client::new(self.address(at));
+            for keyspace in [PLAIN, LOADED] {
+                let path = format!("/v1/keyspaces/{keyspace}/stats");
+                let told = client.ask(Method::GET, &path, "").await.ok();
+                let stats = told.and_then(|told| serde_json::from_slice::<Value>(&told.body).ok());
+                hits += stats.and_then(|stats| stats["copy_hits"].as_u64()).unwrap_or(0);
+            }
+        }
+        hits
     }
 
     async fn settled_by(&self, running: &[usize]) -> Option<u64> {

@@ -32,7 +32,7 @@ use clap::{Parser, ValueEnum};
 use fastrand::Rng;
 
 use crate::failed::Failed;
-use crate::fleet::Fleet;
+use crate::fleet::{Copies, Fleet};
 use crate::herd::herds;
 use crate::load::Load;
 use crate::network::Network;
@@ -58,6 +58,9 @@ struct Arguments {
     /// Members that hold each entry, its owner included
     #[arg(long, default_value_t = 1)]
     replicas: u8,
+    /// Which of them answer reads
+    #[arg(long, value_enum, default_value_t = Read::Owner)]
+    read: Read,
     /// How long a member stands still in the run `pause`, in seconds
     #[arg(long, default_value_t = 10)]
     pause_s: u64,
@@ -87,6 +90,24 @@ enum Run {
     HerdKill,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Read {
+    /// The owner
+    Owner,
+    /// Any that knows its copy to be the latest value
+    Any,
+}
+
+impl Read {
+    /// As the settings call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Any => "any",
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -114,7 +135,8 @@ async fn run(arguments: &Arguments) -> Result<bool, Failed> {
     };
     let program = arguments.program.clone().unwrap_or_else(beside);
     let source = Source::start(network.outside()).await?;
-    let mut fleet = Fleet::start(network, program, source.address, arguments.replicas).await?;
+    let copies = Copies { replicas: arguments.replicas, read: arguments.read.name() };
+    let mut fleet = Fleet::start(network, program, source.address, copies).await?;
     println!("{} members, run {:?}, seed {}", fleet.count(), arguments.run, arguments.seed);
     let is_good = match arguments.run {
         Run::Herd => herds(&fleet, &source, arguments.rounds, None).await.map(|all| all.report(1)),
@@ -155,10 +177,12 @@ async fn under_load(fleet: Fleet, arguments: &Arguments) -> (Fleet, Result<bool,
     };
     let Scene { fleet, load, .. } = scene;
     let history = load.end().await;
+    let read_from_copies = arguments.read == Read::Any;
     let demands = Demands {
         faults_min: rounds,
         no_failures: arguments.run == Run::Roll,
         recovery_max: (arguments.run == Run::Kill).then_some(RECOVERY_MAX),
+        copy_hits: if read_from_copies { Some(fleet.copy_hits().await) } else { None },
     };
     let is_good = faults.map(|faults| report(&history, &faults, demands));
     (fleet, is_good)

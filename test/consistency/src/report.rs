@@ -69,6 +69,9 @@ pub(crate) struct Demands {
     /// After a fault, each key is answered for again within so long by those it did not
     /// hit.
     pub(crate) recovery_max: Option<Duration>,
+    /// Reads that those who were there in the end have answered with copies: some, if they
+    /// may.
+    pub(crate) copy_hits: Option<u64>,
 }
 
 /// Prints what came of a run. Returns whether it was as it should be.
@@ -92,6 +95,10 @@ pub(crate) fn report(history: &History, faults: &[Fault], demands: Demands) -> b
     demand(WRITES_MIN <= share, format!("only {:.0} % of the calls wrote", share * 100.0));
     tell_failures(&history.failures, &windows, demands, &mut demand);
     tell_recovery(operations, faults, demands, &mut demand);
+    if let Some(hits) = demands.copy_hits {
+        println!("reads answered with copies: {hits}");
+        demand(0 < hits, "no copy was read".to_owned());
+    }
     let violations = check(operations);
     println!("violations: {}", violations.len());
     for violation in violations.iter().take(TOLD_MAX) {

@@ -1,6 +1,6 @@
 //! The shapes of the bodies, each with a name.
 
-use distcache::{EvictionPolicy, FLIGHTS_MAX, KeyspaceStats, REPLICAS_MAX};
+use distcache::{EvictionPolicy, FLIGHTS_MAX, KeyspaceStats, REPLICAS_MAX, ReadFrom};
 use serde_json::{Map, Value, json};
 
 use super::parameters::{CURSOR, TAGS_MAX};
@@ -280,6 +280,7 @@ fn settings() -> Value {
         "batch_max": between(1, WAITING_MAX),
         "flights_max": between(1, FLIGHTS_MAX),
         "replicas": between(1, REPLICAS_MAX),
+        "read": {"type": "string", "examples": ReadFrom::ALL.map(ReadFrom::name)},
         "rate_limit": or_null(rate),
         "circuit_breaker": or_null(circuit),
     })
@@ -296,6 +297,8 @@ fn changes() -> Value {
     let policies = EvictionPolicy::ALL.iter().map(|policy| policy.to_string().into());
     let policies: Vec<Value> = policies.chain([Value::Null]).collect();
     changes["eviction"] = json!({"enum": policies});
+    let [owner, any] = ReadFrom::ALL.map(ReadFrom::name);
+    changes["read"] = json!({"enum": [owner, any, null]});
     changes
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use distcache::{CircuitBreaker, EvictionPolicy, KeyspaceConfig, RateLimit, codes};
+use distcache::{CircuitBreaker, EvictionPolicy, KeyspaceConfig, RateLimit, ReadFrom, codes};
 use distcache_http::ROOT_KEYSPACE;
 
 use crate::config::{Config, saturating};
@@ -151,6 +151,12 @@ fn loads(view: View<'_>, mut config: KeyspaceConfig) -> KeyspaceConfig {
         .batch_max(count("batch_max"))
         .flights_max(count("flights_max"))
         .replicas(u8::try_from(count("replicas")).unwrap_or(u8::MAX))
+        .read(read_from(view))
+}
+
+fn read_from(view: View<'_>) -> ReadFrom {
+    let name = view.text("read").expect("it has a preset");
+    name.parse().expect("a test compares the names")
 }
 
 fn rate_limit(view: View<'_>) -> Option<RateLimit> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use distcache_manager::EvictionPolicy;
+use distcache_manager::{EvictionPolicy, ReadFrom};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -38,6 +38,8 @@ pub(crate) struct SharedKeyspace {
     flights_max: usize,
     #[serde(default = "one")]
     replicas: u8,
+    #[serde(default)]
+    reads_any: bool,
     /// Loads a second, loads at once, and how long one waits, in milliseconds.
     rate_limit: Option<(f64, u32, u64)>,
     /// Failures, and for how long it opens, in milliseconds.
@@ -75,6 +77,7 @@ impl SharedKeyspace {
             batch_max,
             flights_max,
             replicas,
+            read,
             rate_limit,
             circuit_breaker,
         } = settings;
@@ -109,6 +112,7 @@ impl SharedKeyspace {
             batch_max,
             flights_max,
             replicas,
+            reads_any: read == ReadFrom::Any,
             rate_limit: rate_limit.map(of_limit),
             circuit_breaker: circuit_breaker.map(of_breaker),
         }
@@ -141,6 +145,7 @@ impl SharedKeyspace {
             batch_max: self.batch_max,
             flights_max: self.flights_max,
             replicas: self.replicas,
+            read: if self.reads_any { ReadFrom::Any } else { ReadFrom::Owner },
             rate_limit: self.limit(),
             circuit_breaker: self
                 .circuit_breaker
@@ -187,6 +192,7 @@ mod tests {
             .ttl_jitter(0.25)
             .stale_if_error(Duration::from_secs(9))
             .replicas(2)
+            .read(ReadFrom::Any)
             .rate_limit(RateLimit::per_second(2.5).burst(7).wait_max(Duration::from_secs(1)))
             .circuit_breaker(CircuitBreaker::new(19, Duration::from_secs(20)))
             .settings();

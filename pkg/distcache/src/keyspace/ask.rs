@@ -62,9 +62,7 @@ impl Ask<'_> {
             }
         }
     }
-}
 
-impl Ask<'_> {
     /// Whether it comes to the same if it is done again, by whoever owns the key then.
     pub(super) fn is_idempotent(&self) -> bool {
         match self {
@@ -83,7 +81,7 @@ impl Keyspace {
     pub(crate) async fn here_async(&self, ask: Ask<'_>) -> Result<Told, Error> {
         let begun = self.begin_call();
         let here = self.told_here_async(ask).await;
-        if self.is_replicated() { self.committed_async(begun, here, ask).await } else { here }
+        self.committed_async(begun, here, ask).await
     }
 
     async fn told_here_async(&self, ask: Ask<'_>) -> Result<Told, Error> {
@@ -115,7 +113,10 @@ impl Keyspace {
         ask: Ask<'_>,
     ) -> Result<T, Error> {
         match self.committed(begun, here, ask) {
-            Err(error) if error.is_for_owner() => T::from_told(self.afar(ask, error.stored())?),
+            Err(error) if error.is_for_owner() => T::from_told(match self.by_copy(ask) {
+                Some(told) => told,
+                None => self.afar(ask, error.stored())?,
+            }),
             here => here,
         }
     }
@@ -129,16 +130,19 @@ impl Keyspace {
         ask: Ask<'_>,
     ) -> Result<T, Error> {
         // In a box: so a hit's future has no room for it where there are no copies.
-        let here = if self.is_replicated() {
+        let here = if begun.may_wait() {
             Box::pin(self.committed_async(begun, here, ask)).await
         } else {
             here
         };
         match here {
             Err(error) if error.is_for_owner() => {
-                // In a box: else the future of a call that ends here had the room, too,
+                // In boxes: else the future of a call that ends here had the room, too,
                 // that is for what passes between processes.
-                T::from_told(Box::pin(self.afar_async(ask, error.stored())).await?)
+                T::from_told(match Box::pin(self.by_copy_async(ask)).await {
+                    Some(told) => told,
+                    None => Box::pin(self.afar_async(ask, error.stored())).await?,
+                })
             }
             here => here,
         }

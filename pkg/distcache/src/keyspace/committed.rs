@@ -50,6 +50,7 @@ impl Begun {
 /// A call that may have to wait.
 #[derive(Clone, Copy)]
 struct Pending {
+    tenure: u64,
     timeout: Duration,
     ends: Instant,
 }
@@ -69,10 +70,17 @@ impl Keyspace {
         Begun(self.is_replicated().then(|| self.inner.manager.tenure()))
     }
 
-    fn pending(&self, is_read: bool) -> Pending {
+    /// A call that has to wait from now on; `None` if there are no copies.
+    fn pending(&self, Begun(tenure): Begun, is_read: bool) -> Option<Pending> {
+        let tenure = tenure?;
         let setup = self.inner.setup.load();
         let timeout = if is_read { self.timeout(&setup) } else { setup.config.write_timeout };
-        Pending { timeout, ends: Deadline::within(timeout).instant() }
+        Some(Pending { tenure, timeout, ends: Deadline::within(timeout).instant() })
+    }
+
+    /// The same, if something is told that has to wait.
+    fn pending_of<T>(&self, begun: Begun, here: &Result<T>, ask: Ask<'_>) -> Option<Pending> {
+        self.pending(begun, ask.is_read()).filter(|_| tells_of_key(here))
     }
 
     /// What a call came to here, when the key's last change is committed.
@@ -82,13 +90,8 @@ impl Keyspace {
         here: Result<T>,
         ask: Ask<'_>,
     ) -> Result<T> {
-        let Begun(Some(tenure)) = begun else { return here };
-        if !tells_of_key(&here) {
-            return here;
-        }
-        let pending = self.pending(ask.is_read());
-        let number = self.last_change(ask.key());
-        let stands = self.wait_for(pending, number, || self.is_ours(tenure, ask.key()));
+        let Some(pending) = self.pending_of(begun, &here, ask) else { return here };
+        let stands = self.wait_for_key(pending, ask.key());
         told(here, ask, stands, pending.timeout)
     }
 
@@ -99,14 +102,8 @@ impl Keyspace {
         here: Result<T>,
         ask: Ask<'_>,
     ) -> Result<T> {
-        let Begun(Some(tenure)) = begun else { return here };
-        if !tells_of_key(&here) {
-            return here;
-        }
-        let pending = self.pending(ask.is_read());
-        let number = self.last_change(ask.key());
-        let is_ours = || self.is_ours(tenure, ask.key());
-        let stands = self.wait_for_async(pending, number, is_ours).await;
+        let Some(pending) = self.pending_of(begun, &here, ask) else { return here };
+        let stands = self.wait_for_key_async(pending, ask.key()).await;
         told(here, ask, stands, pending.timeout)
     }
 
@@ -118,17 +115,15 @@ impl Keyspace {
         answers: &mut [Result<T>],
         asks: Asks<'_>,
     ) {
-        let Begun(Some(tenure)) = begun else { return };
-        let pending = self.pending(asks.are_reads());
+        let Some(pending) = self.pending(begun, asks.are_reads()) else { return };
         let last = self.last_change_of_many(answers, asks);
-        let are_ours = || self.are_ours(tenure, answers, asks);
+        let are_ours = || self.are_ours(pending.tenure, answers, asks);
         if let Stands::Committed = self.wait_for(pending, last, are_ours) {
             return;
         }
         for (at, answer) in answers.iter_mut().enumerate().filter(|(_, one)| tells_of_key(one)) {
             let ask = asks.one(at);
-            let number = self.last_change(ask.key());
-            let stands = self.wait_for(pending, number, || self.is_ours(tenure, ask.key()));
+            let stands = self.wait_for_key(pending, ask.key());
             tell(answer, ask, stands, pending.timeout);
         }
     }
@@ -140,18 +135,15 @@ impl Keyspace {
         answers: &mut [Result<T>],
         asks: Asks<'_>,
     ) {
-        let Begun(Some(tenure)) = begun else { return };
-        let pending = self.pending(asks.are_reads());
+        let Some(pending) = self.pending(begun, asks.are_reads()) else { return };
         let last = self.last_change_of_many(answers, asks);
-        let are_ours = || self.are_ours(tenure, answers, asks);
+        let are_ours = || self.are_ours(pending.tenure, answers, asks);
         if let Stands::Committed = self.wait_for_async(pending, last, are_ours).await {
             return;
         }
         for (at, answer) in answers.iter_mut().enumerate().filter(|(_, one)| tells_of_key(one)) {
             let ask = asks.one(at);
-            let number = self.last_change(ask.key());
-            let is_ours = || self.is_ours(tenure, ask.key());
-            let stands = self.wait_for_async(pending, number, is_ours).await;
+            let stands = self.wait_for_key_async(pending, ask.key()).await;
             tell(answer, ask, stands, pending.timeout);
         }
     }
@@ -159,10 +151,9 @@ impl Keyspace {
     /// What was done to many keys that nobody has named, when all changes that were made by
     /// now are committed.
     pub(super) async fn all_committed_async<T>(&self, here: Result<T>) -> Result<T> {
-        if !self.is_replicated() || here.is_err() {
-            return here;
-        }
-        let (pending, head) = (self.pending(false), self.inner.manager.journal().head());
+        let pending = self.pending(self.begin_call(), false).filter(|_| here.is_ok());
+        let Some(pending) = pending else { return here };
+        let head = self.inner.manager.journal().head();
         // Whether this process had a lease all the time is asked by who has given the order.
         match self.wait_for_async(pending, head, || true).await {
             Stands::Committed => here,
@@ -213,6 +204,15 @@ impl Keyspace {
     fn are_ours<T>(&self, tenure: u64, answers: &[Result<T>], asks: Asks<'_>) -> bool {
         let mut told = answers.iter().enumerate().filter(|(_, answer)| tells_of_key(answer));
         told.all(|(at, _)| self.is_ours(tenure, asks.key(at)))
+    }
+
+    fn wait_for_key(&self, pending: Pending, key: &[u8]) -> Stands {
+        self.wait_for(pending, self.last_change(key), || self.is_ours(pending.tenure, key))
+    }
+
+    async fn wait_for_key_async(&self, pending: Pending, key: &[u8]) -> Stands {
+        let is_ours = || self.is_ours(pending.tenure, key);
+        self.wait_for_async(pending, self.last_change(key), is_ours).await
     }
 
     fn wait_for(&self, pending: Pending, number: u64, is_ours: impl Fn() -> bool) -> Stands {

@@ -3,6 +3,7 @@
 pub(crate) mod ask;
 mod bounds;
 mod committed;
+mod copies;
 mod forget;
 mod found;
 mod inner;

@@ -27,6 +27,7 @@ pub(crate) struct Counters {
     pub(crate) collapsed: AtomicU64,
     pub(crate) served_stale: AtomicU64,
     pub(crate) absent_hits: AtomicU64,
+    pub(crate) copy_hits: AtomicU64,
     pub(crate) gave_up: AtomicU64,
     pub(crate) stored: AtomicU64,
     pub(crate) store_failures: AtomicU64,
@@ -90,6 +91,9 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Hits that said that there is no value.
     pub absent_hits: u64,
+    /// Reads of other members' keys that were answered with this member's copies; they are
+    /// not among `gets`.
+    pub copy_hits: u64,
     /// Answers that were stale, and marked so.
     pub served_stale: u64,
     /// Misses that waited for somebody else's load.
@@ -171,6 +175,7 @@ impl KeyspaceStats {
             hits,
             misses,
             absent_hits: count(&counters.absent_hits),
+            copy_hits: count(&counters.copy_hits),
             served_stale: count(&counters.served_stale),
             collapsed: count(&counters.collapsed),
             gave_up: count(&counters.gave_up),
@@ -221,6 +226,7 @@ impl KeyspaceStats {
             hits,
             misses,
             absent_hits,
+            copy_hits,
             served_stale,
             collapsed,
             gave_up,
@@ -261,6 +267,7 @@ impl KeyspaceStats {
             ("hits", hits),
             ("misses", misses),
             ("absent_hits", absent_hits),
+            ("copy_hits", copy_hits),
             ("served_stale", served_stale),
             ("collapsed", collapsed),
             ("gave_up", gave_up),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use distcache::{Engine, Item, Keyspace, KeyspaceConfig, Version};
+use distcache::{Engine, Error, Found, Item, Keyspace, KeyspaceConfig, ReadFrom, Version};
 use parking_lot::Mutex;
 
 use crate::fleet::{Fleet, until};
@@ -26,6 +26,18 @@ fn keys() -> Vec<Vec<u8>> {
 
 fn space(engine: &Engine, name: &str) -> Keyspace {
     engine.keyspace(name).expect("it is there")
+}
+
+/// Two keyspaces of which every member of three answers reads of everything.
+fn read_from_any() -> Vec<KeyspaceConfig> {
+    replicated().into_iter().map(|config| config.replicas(3).read(ReadFrom::Any)).collect()
+}
+
+/// How many reads of keys that are not its own each has answered with copies, and how many
+/// reads its own nodes have answered.
+fn reads(fleet: &Fleet, name: &str) -> Vec<(u64, u64)> {
+    let stats = |engine: &Engine| space(engine, name).stats().expect("it is there");
+    fleet.engines.iter().map(stats).map(|stats| (stats.copy_hits, stats.gets)).collect()
 }
 
 /// How many changes each has written down, and how many are with all who keep copies.
@@ -70,6 +82,78 @@ fn every_call_is_answered_when_its_change_is_with_all_who_keep_copies() {
     assert!(named.iter().all(|key| b.get(key).unwrap().is_none()));
     let before: u64 = journals(&fleet).iter().map(|(head, _)| head).sum();
     assert!(200 < before, "they were written down at all: {before}");
+}
+
+#[test]
+fn where_any_may_be_read_each_member_answers_with_its_copy_and_always_with_the_latest() {
+    let fleet = Fleet::of(3, read_from_any);
+    let (keys, spaces) = (keys(), [0, 1, 2].map(|at| space(&fleet.engines[at], "plain")));
+    for (at, key) in keys.iter().enumerate() {
+        spaces[at % 3].put(key, b"old").unwrap();
+    }
+    for (at, key) in keys.iter().enumerate() {
+        spaces[at % 3].put(key, b"new").unwrap();
+        for space in &spaces {
+            assert_eq!(space.get(key).unwrap().as_deref(), Some(&b"new"[..]));
+        }
+    }
+    // So many reads by copies, and by the owners themselves.
+    let told = |read: &dyn Fn(&Keyspace)| {
+        let before = reads(&fleet, "plain");
+        spaces.iter().for_each(read);
+        let pairs = reads(&fleet, "plain").into_iter().zip(before);
+        pairs.fold((0, 0), |sum, (now, was)| (sum.0 + now.0 - was.0, sum.1 + now.1 - was.1))
+    };
+    let is_new = |found: Result<Option<Found>, Error>| {
+        assert_eq!(found.unwrap().as_deref(), Some(&b"new"[..]));
+    };
+    let one_by_one = |space: &Keyspace| keys.iter().for_each(|key| is_new(space.get(key)));
+    let (everywhere, by_owners) = (2 * keys.len() as u64, keys.len() as u64);
+    until("each member knows that all is committed", || {
+        told(&one_by_one) == (everywhere, by_owners)
+    });
+    let named: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    let together = |space: &Keyspace| space.get_many(&named).into_iter().for_each(is_new);
+    assert_eq!(told(&together), (everywhere, by_owners));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let by_tasks = |space: &Keyspace| {
+        keys.iter().for_each(|key| is_new(runtime.block_on(space.get_async(key))));
+    };
+    assert_eq!(told(&by_tasks), (everywhere, by_owners));
+    let of_tasks = |space: &Keyspace| {
+        runtime.block_on(space.get_many_async(&named)).into_iter().for_each(is_new);
+    };
+    assert_eq!(told(&of_tasks), (everywhere, by_owners));
+    for key in &keys {
+        assert!(spaces[0].delete(key).unwrap());
+        assert!(spaces.iter().all(|space| space.get(key).unwrap().is_none()));
+    }
+}
+
+/// The word that there is none, too; and what is missing is loaded once, by its owner.
+#[test]
+fn where_any_may_be_read_a_copy_of_the_word_that_there_is_nothing_is_read_too() {
+    let loads = Arc::new(AtomicU64::new(0));
+    let counting = || {
+        let loads = loads.clone();
+        let source = move |_: &[u8]| -> Result<Option<Vec<u8>>, std::io::Error> {
+            loads.fetch_add(1, Ordering::SeqCst);
+            Ok(None)
+        };
+        let config = KeyspaceConfig::new("sourced").negative_ttl(Duration::from_mins(10));
+        vec![config.replicas(3).read(ReadFrom::Any).source_fn(source)]
+    };
+    let fleet = Fleet::of(3, counting);
+    let (keys, spaces) = (keys(), [0, 1, 2].map(|at| space(&fleet.engines[at], "sourced")));
+    until("each member knows that there is nothing", || {
+        let before: u64 = reads(&fleet, "sourced").iter().map(|(copies, _)| copies).sum();
+        for space in &spaces {
+            assert!(keys.iter().all(|key| space.get(key).unwrap().is_none()));
+        }
+        let after: u64 = reads(&fleet, "sourced").iter().map(|(copies, _)| copies).sum();
+        after - before == 2 * keys.len() as u64
+    });
+    assert_eq!(loads.load(Ordering::SeqCst), keys.len() as u64);
 }
 
 #[test]

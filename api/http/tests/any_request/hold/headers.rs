@@ -251,7 +251,7 @@ fn is_loopback(host: &[u8]) -> bool {
         Some((address, _)) => address,
         None => host.split(':').next().unwrap_or_default(),
     };
-    let is_address = name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    let is_address = name.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback());
     let name = name.strip_suffix('.').unwrap_or(name);
     is_address || name == "localhost" || name.ends_with(".localhost")
 }

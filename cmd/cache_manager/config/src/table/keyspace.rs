@@ -129,6 +129,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     .because("a write waits until all of them have it, and survives the end of all but one")
     .reloads(Reload::Restart),
     setting(
+        "read",
+        Choice(&["owner", "any"]),
+        Fixed("owner"),
+        "Which of those nodes answer reads: the owner alone, or any that knows its copy to be \
+         the latest value",
+    ),
+    setting(
         "rate_limit_per_second",
         Rate,
         Told("as often as needed"),

@@ -139,10 +139,9 @@ impl Owner {
     /// 1. Tenure 8 ends what A owns: nobody follows it. What waits there is given up.
     /// 2. B, who follows A in tenure 7, is told that nothing waits any more, and takes it
     ///    for committed.
-    fn committed(&self, tenure: u64) -> Result<u64, Outcome> {
+    fn committed(&self, tenure: u64) -> Option<u64> {
         let state = self.state.lock();
-        let is_known = state.tenure == tenure;
-        is_known.then(|| self.cache().journal().committed()).ok_or(Outcome::Moved(Moved {}))
+        (state.tenure == tenure).then(|| self.cache().journal().committed())
     }
 
     /// Answers the member that is reached at an address.
@@ -185,14 +184,13 @@ impl Owner {
         if head < after || !self.note(&asker, after) {
             return Outcome::Moved(Moved {});
         }
-        let told = self.told(&asker, after, ask.from, began + QUIET_MAX).await;
-        told.map_or_else(
-            |outcome| outcome,
-            |followed| {
-                let waited_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(0);
-                Outcome::Follow(Followed { waited_ms, ..followed })
-            },
-        )
+        let followed = match self.told(&asker, after, ask.from, began + QUIET_MAX).await {
+            Ok(followed) => followed,
+            Err(outcome) => return outcome,
+        };
+        let Some(committed) = self.committed(tenure) else { return Outcome::Moved(Moved {}) };
+        let waited_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(0);
+        Outcome::Follow(Followed { waited_ms, committed, ..followed })
     }
 
     /// What a follower is told that has made all changes up to `after`, as soon as there is
@@ -218,8 +216,7 @@ impl Owner {
                 return Ok(Followed { is_lost: true, ..Followed::default() });
             };
             if !excerpt.records.is_empty() {
-                let page = self.page(&keyspaces, &excerpt, from);
-                return Ok(Followed { committed: self.committed(asker.tenure)?, ..page });
+                return Ok(self.page(&keyspaces, &excerpt, from));
             }
             // What does not concern it, it has done.
             after = excerpt.up_to;
@@ -227,13 +224,12 @@ impl Owner {
                 return Err(Outcome::Moved(Moved {}));
             }
             if let Some(from) = from {
-                let page = self.read_off(asker, after, from).await?;
-                return Ok(Followed { committed: self.committed(asker.tenure)?, ..page });
+                return self.read_off(asker, after, from).await;
             }
-            let committed = self.committed(asker.tenure)?;
+            let committed = self.cache().journal().committed();
             let is_news = asker.wants_committed && asker.committed < committed;
             if is_news || timeout_at(until, news).await.is_err() {
-                return Ok(Followed { up_to: after, committed, ..Followed::default() });
+                return Ok(Followed { up_to: after, ..Followed::default() });
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use distcache::{CircuitBreaker, EvictionPolicy, KeyspaceSettings, RateLimit, codes};
+use distcache::{CircuitBreaker, EvictionPolicy, KeyspaceSettings, RateLimit, ReadFrom, codes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -46,6 +46,7 @@ pub(super) struct Settings {
     batch_max: usize,
     flights_max: usize,
     replicas: u8,
+    read: String,
     #[serde(deserialize_with = "object::or_null")]
     rate_limit: Option<Rate>,
     #[serde(deserialize_with = "object::or_null")]
@@ -98,6 +99,7 @@ impl Settings {
             batch_max,
             flights_max,
             replicas,
+            read,
             rate_limit,
             circuit_breaker,
         } = settings;
@@ -123,6 +125,7 @@ impl Settings {
             batch_max: *batch_max,
             flights_max: *flights_max,
             replicas: *replicas,
+            read: read.to_string(),
             rate_limit: rate_limit.as_ref().map(Rate::of),
             circuit_breaker: circuit_breaker.as_ref().map(Circuit::of),
         }
@@ -167,6 +170,8 @@ impl Settings {
             let named: Result<EvictionPolicy, _> = self.eviction.parse();
             named.map_err(|error| invalid(format!("`eviction`: {error}")))?
         };
+        let read: Result<ReadFrom, _> = self.read.parse();
+        let read = read.map_err(|error| invalid(format!("`read`: {error}")))?;
         Ok(KeyspaceSettings {
             bytes_max: self.bytes_max,
             entries_max: self.entries_max,
@@ -189,6 +194,7 @@ impl Settings {
             batch_max: self.batch_max,
             flights_max: self.flights_max,
             replicas: self.replicas,
+            read,
             rate_limit: self.rate_limit.map(Rate::to_engine),
             circuit_breaker: self.circuit_breaker.map(Circuit::to_engine),
         })
