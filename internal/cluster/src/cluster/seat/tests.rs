@@ -131,10 +131,10 @@ fn who_missed_that_its_keys_were_another_s_keeps_nothing() {
     }
 }
 
-const THIRD: MemberId = MemberId::from_number(3);
+pub(in crate::cluster) const THIRD: MemberId = MemberId::from_number(3);
 
 /// The other comes, and a third; then they go, one after the other.
-fn views_of_three() -> Vec<Arc<View>> {
+pub(in crate::cluster) fn views_of_three() -> Vec<Arc<View>> {
     views_by(vec![
         Change::Join(member(OTHER)),
         Change::Activate(OTHER),

@@ -3,9 +3,10 @@
 use distcache_manager::{KeyspaceSpec, Write};
 use futures_util::FutureExt;
 
-use super::super::super::seat::tests::{ME, OTHER, seat, views};
+use super::super::super::seat::tests::{ME, OTHER, THIRD, seat, views, views_of_three};
 use super::*;
 use crate::agreement::Seat;
+use crate::view::View;
 
 fn address(id: MemberId) -> wire::Address {
     format!("{id}:1").parse().expect("an address")
@@ -13,12 +14,17 @@ fn address(id: MemberId) -> wire::Address {
 
 /// One with a change that the other has not made.
 fn owner() -> Arc<Owner> {
-    let (views, spec) = (views(), KeyspaceSpec { replicas: 2, ..KeyspaceSpec::default() });
-    let seat = Arc::new(seat(&views));
+    owner_by(&views()[..3], 2)
+}
+
+/// One with a change that nobody else has made, by the last of these views.
+fn owner_by(views: &[Arc<View>], replicas: u8) -> Arc<Owner> {
+    let spec = KeyspaceSpec { replicas, ..KeyspaceSpec::default() };
+    let seat = Arc::new(seat(views));
     let things = seat.cache().add_keyspace("things", &spec).expect("it is new");
     let owner = Arc::new(Owner::new(seat.clone()));
     seat.tell_of_tenures(owner.clone());
-    for view in &views[1..3] {
+    for view in &views[1..] {
         seat.take(view).expect("it follows");
     }
     let is_ours = |key: &Vec<u8>| seat.cache().answers_for(&things, key).is_ok();
@@ -68,4 +74,53 @@ async fn that_a_change_is_made_counts_as_the_word_of_who_follows_and_of_nobody_i
     // There is nothing after that to tell: it is left waiting.
     assert!(says(&owner, &address(OTHER), made(1)).now_or_never().is_none());
     assert_eq!(journal.committed(), 1);
+}
+
+/// 1. The other has made a change, and asks for more. There is none.
+/// 2. A third has made it, too: it is committed.
+/// 3. Whoever reads the other's copy asks the owner, until that has something to tell.
+#[tokio::test]
+async fn who_wants_to_know_is_told_at_once_that_a_change_is_committed_and_nobody_else_is() {
+    let owner = owner_by(&views_of_three()[..5], 3);
+    let made = |follower: MemberId, wants_committed, committed| Follow {
+        follower: follower.number(),
+        tenure: 5,
+        after: Some(1),
+        committed,
+        wants_committed,
+        ..Follow::default()
+    };
+    let (other, third) = (address(OTHER), address(THIRD));
+    let mut wants = Box::pin(says(&owner, &other, made(OTHER, true, 0)));
+    assert!(wants.as_mut().now_or_never().is_none(), "the third has not made it");
+    let mut knows = Box::pin(says(&owner, &third, made(THIRD, false, 0)));
+    assert!(knows.as_mut().now_or_never().is_none(), "it does not want to know");
+    let Outcome::Follow(told) = wants.await else { panic!("it follows") };
+    assert_eq!((told.up_to, told.committed, told.changes.len()), (1, 1, 0));
+    let mut again = Box::pin(says(&owner, &other, made(OTHER, true, 1)));
+    assert!(again.as_mut().now_or_never().is_none(), "it knows that");
+    assert!(knows.as_mut().now_or_never().is_none());
+}
+
+/// In the next tenure nobody follows it, and what waits is given up: that is no word for
+/// those who still follow it in the one before.
+#[tokio::test]
+async fn what_was_given_up_is_not_told_as_committed() {
+    let views = views_of_three();
+    let owner = owner_by(&views[..5], 3);
+    let wants = Follow {
+        follower: OTHER.number(),
+        tenure: 5,
+        after: Some(1),
+        wants_committed: true,
+        ..Follow::default()
+    };
+    let other = address(OTHER);
+    let mut asked = Box::pin(says(&owner, &other, wants));
+    assert!(asked.as_mut().now_or_never().is_none());
+    views[5..].iter().for_each(|view| owner.seat.take(view).expect("it follows"));
+    let journal = owner.cache().journal();
+    assert_eq!((journal.head(), journal.committed()), (1, 1));
+    let outcome = asked.await;
+    assert!(matches!(outcome, Outcome::Moved(_)), "{outcome:?}");
 }
