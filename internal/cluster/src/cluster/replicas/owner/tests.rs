@@ -121,6 +121,7 @@ async fn what_was_given_up_is_not_told_as_committed() {
     views[5..].iter().for_each(|view| owner.seat.take(view).expect("it follows"));
     let journal = owner.cache().journal();
     assert_eq!((journal.head(), journal.committed()), (1, 1));
+    assert_eq!(owner.committed(5), None, "also if it looks when it has an answer already");
     let outcome = asked.await;
     assert!(matches!(outcome, Outcome::Moved(_)), "{outcome:?}");
 }
