@@ -190,15 +190,20 @@ fn tests_named_in(text: &str) -> impl Iterator<Item = (&str, &str)> {
     quoted.filter_map(|name| name.split_once(".rs::"))
 }
 
+/// The pages that say which test shows what.
+const MAPS: [&str; 2] = ["test/PROOFS.md", "test/INVARIANTS.md"];
+
 #[test]
-fn every_test_that_the_map_of_proofs_names_is_there() {
-    let map = text_of("test/PROOFS.md");
-    let mut named = 0;
-    for (file, function) in tests_named_in(&map) {
-        let text = text_of(format!("{file}.rs"));
-        let is_there = text.contains(&format!("fn {function}("));
-        assert!(is_there, "{file}.rs has no fn {function}");
-        named += 1;
+fn every_test_that_a_map_names_is_there() {
+    for map in MAPS {
+        let map_text = text_of(map);
+        let mut named = 0;
+        for (file, function) in tests_named_in(&map_text) {
+            let text = text_of(format!("{file}.rs"));
+            let is_there = text.contains(&format!("fn {function}("));
+            assert!(is_there, "{map} names {function}, and {file}.rs has no such fn");
+            named += 1;
+        }
+        assert!(100 < named, "{map} names {named} tests");
     }
-    assert!(100 < named, "{named} tests are named");
 }
