@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use distcache_bus::mutants::{Mutant, is_planted};
 use parking_lot::Mutex;
 
 /// Keys are told apart by so many bits of their hash: two that are not are tentative
@@ -186,7 +187,8 @@ impl Tentative {
     /// 3. The reader finds that it is none.
     #[inline]
     pub(crate) fn has(&self, hash: u64) -> bool {
-        self.places[place(hash)].load(Ordering::Acquire) != 0 || self.is_overflown()
+        let is_noted = self.places[place(hash)].load(Ordering::Acquire) != 0;
+        (is_noted || self.is_overflown()) && !is_planted(Mutant::TentativeRead)
     }
 
     /// Up to which number an owner's changes are known to be committed; and whether readers

@@ -62,6 +62,9 @@ pub use mailbox::{CallError, Dispatch, Mailbox, MailboxSettings, PostError};
 mod worker;
 pub use worker::{Worker, WorkerSettings, join_by};
 
+#[doc(hidden)]
+pub mod mutants;
+
 mod topic;
 pub use topic::{Lag, Received, Subscription, Topic};
 

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use distcache_bus::mutants::{Mutant, is_planted};
 use distcache_node::{Change, DataNode, Entry, KeyspaceId, Parcel, Seeding, Selection};
 
 use super::passage::ENTRIES_A_LOCK;
@@ -162,6 +163,9 @@ impl Membership {
         change: Change,
     ) {
         let Some(copies) = keyspace.copies() else { return };
+        if told.number.is_multiple_of(16) && is_planted(Mutant::CopiesLost) {
+            return;
+        }
         let tentative = &shared.tentative;
         let hash = change.key().map(|key| shared.hash(keyspace, key));
         // Where nobody else keeps copies, what this process has is what the owner has.
@@ -198,6 +202,7 @@ impl Membership {
                     self.on(routing.owner(hash), |node| node.copy(id, hash, entry));
                 }
             }
+            Change::Forget(_) if is_planted(Mutant::ForgetUntold) => {}
             Change::Forget(key) => {
                 let hash = hash(&key);
                 self.on(routing.owner(hash), |node| node.drop_copy(id, hash, &key));

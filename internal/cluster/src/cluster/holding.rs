@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use distcache_bus::mutants::{Mutant, is_planted};
 use distcache_manager::{Claim, Keyspace, Territory};
 use distcache_ring::KeyHasher;
 
@@ -24,6 +26,8 @@ pub struct Holding {
     before: Vec<Arc<View>>,
     standing: Arc<Standing>,
     uptime: Arc<dyn Uptime>,
+    /// How often somebody was chosen to be read from.
+    readings: AtomicUsize,
 }
 
 /// Who is to be asked about a key.
@@ -52,7 +56,8 @@ impl Holding {
         let hasher = KeyHasher::new(view.hash_key());
         let address = |member: &Member| member.address.as_str().parse().ok();
         let addresses = view.members().iter().map(address).collect();
-        Self { view, me, addresses, hasher, before: Vec::new(), standing, uptime }
+        let (before, readings) = (Vec::new(), AtomicUsize::new(0));
+        Self { view, me, addresses, hasher, before, standing, uptime, readings }
     }
 
     /// By a later view of the same cluster.
@@ -109,6 +114,23 @@ impl Holding {
         self.view.owner(self.place(keyspace, key)).is_some_and(|owner| owner.id == member)
     }
 
+    /// Whom to ask to read a key of which others keep copies, if this member keeps none: one
+    /// of those in its own zone, if there are any, else of all; another one each time.
+    pub fn reader(&self, keyspace: &Keyspace, key: &[u8]) -> Whose {
+        let count = usize::from(keyspace.replicas());
+        let mut holders = self.view.holders(self.place(keyspace, key), count);
+        if holders.iter().any(|holder| holder.id == self.me) {
+            return Whose::Ours;
+        }
+        let own = self.view.member(self.me).and_then(|me| me.zone.as_deref());
+        let is_near = |holder: &&Member| own.is_some() && holder.zone.as_deref() == own;
+        if holders.iter().any(is_near) {
+            holders.retain(is_near);
+        }
+        let turn = self.readings.fetch_add(1, Ordering::Relaxed);
+        self.whose(holders.get(turn % holders.len().max(1)).copied())
+    }
+
     /// Who would own it if the owner were gone.
     pub fn successor(&self, keyspace: &Keyspace, key: &[u8]) -> Whose {
         self.whose(self.view.successor(self.place(keyspace, key)))
@@ -161,7 +183,8 @@ impl Holding {
     }
 
     fn is_ours(&self, view: &View, place: u64) -> bool {
-        view.owner(place).is_some_and(|owner| owner.id == self.me)
+        let is_ours = view.owner(place).is_some_and(|owner| owner.id == self.me);
+        is_ours || is_planted(Mutant::OwnersUnchecked)
     }
 
     /// Whether nobody else can answer for a key of ours any more.
@@ -174,7 +197,7 @@ impl Holding {
     /// B's all along, it need not wait for.
     fn is_alone(&self, place: u64) -> bool {
         let settled = self.standing.settled();
-        if self.view.epoch() <= settled {
+        if self.view.epoch() <= settled || is_planted(Mutant::UnsettledViews) {
             return true;
         }
         for view in &self.before {
@@ -205,7 +228,7 @@ impl Territory for Holding {
         let holds = || !self.standing.is_over(until_ns, self.uptime.now());
         let place = self.place(keyspace, key);
         let is_ours = if keyspace.is_of_copies() {
-            self.has_copy(keyspace, key) && holds()
+            self.has_copy(keyspace, key) && (holds() || is_planted(Mutant::CopiesUnleased))
         } else {
             self.is_ours(&self.view, place) && holds() && self.is_alone(place)
         };

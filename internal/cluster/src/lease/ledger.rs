@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use distcache_bus::mutants::{Mutant, is_planted};
 use serde::{Deserialize, Serialize};
 
 use super::over_after;
@@ -282,7 +283,7 @@ impl Ledger {
         for (id, record) in &mut self.records {
             let silent = record.in_touch + silent_after <= now;
             let over = record.leased_from + over_after(lease) <= now;
-            if silent && over {
+            if silent && (over || is_planted(Mutant::RemovedTooSoon)) {
                 record.condemned = true;
             }
             if record.condemned {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use distcache_bus::Deadline;
+use distcache_bus::mutants::{Mutant, is_planted};
 use distcache_cluster::Whose;
 use distcache_cluster::links::{CallFailed, NotSent};
 use distcache_cluster::proto::request::Operation;
@@ -29,6 +30,10 @@ const PAUSE_MAX: Duration = Duration::from_millis(25);
 /// before it passes through to the source.
 const PASS_AFTER: Duration = Duration::from_millis(200);
 
+/// So long another holder of the key is waited for before its owner is asked: longer than
+/// one that is well takes, and shorter than it takes to be missed.
+const COPY_WAIT: Duration = Duration::from_millis(100);
+
 impl Keyspace {
     /// Asks whoever owns the key, and looks for them again until the call's time is over.
     /// `stored` is the version under which a put was made here that they may have got.
@@ -48,7 +53,11 @@ impl Keyspace {
         let part = self.inner.away.open_part()?;
         let ends_at = Deadline::within(self.patience(ask.is_read())).instant();
         let (began, pause) = (Stopwatch::start(), PAUSE_MIN);
-        Trip { keyspace: self, part, ask, stored, ends_at, began, pause }.run().await
+        let trip = Trip { keyspace: self, part, ask, stored, ends_at, began, pause };
+        match trip.by_another_s_copy().await {
+            Some(told) => Ok(told),
+            None => trip.run().await,
+        }
     }
 
     /// How long a call may take that leaves this process.
@@ -112,9 +121,31 @@ impl Trip<'_> {
         }
     }
 
+    /// What a read comes to by the copy of another member, where any may be read. Whatever
+    /// stands against that, the owner can be asked.
+    async fn by_another_s_copy(&self) -> Option<Told> {
+        let cache = &self.keyspace.inner.cache;
+        let Ask::Get { key } = self.ask else { return None };
+        if !cache.reads_copies() {
+            return None;
+        }
+        let reader = self.part.holding()?.reader(cache, key);
+        let Whose::Theirs(holder) = &reader else { return None };
+        if reader == self.whose(false) {
+            return None;
+        }
+        let request = operation(self.ask, self.keyspace.name());
+        let ends_at = self.ends_at.min(Deadline::within(COPY_WAIT).instant());
+        let reply = self.part.call(self.watch(), holder, request, ends_at).await.ok()?;
+        match self.heard(holder, reply) {
+            Step::Over(told) => told.ok(),
+            Step::Again(_) => None,
+        }
+    }
+
     async fn step(&self) -> Step {
         let again = match (self.ask, self.stored) {
-            (Ask::Put(item), Some(version)) => {
+            (Ask::Put(item), Some(version)) if !is_planted(Mutant::PutMadeTwice) => {
                 Some(item.with_value(item.value()).if_before(version))
             }
             _ => None,

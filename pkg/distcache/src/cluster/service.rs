@@ -200,7 +200,11 @@ async fn one(keyspace: Keyspace, question: Question) -> Outcome {
 }
 
 async fn asked(keyspace: &Keyspace, ask: Ask<'_>) -> Outcome {
-    match keyspace.here_async(ask).await {
+    let told = match keyspace.here_async(ask).await {
+        Err(error) if error.is_elsewhere() => keyspace.by_copy_async(ask).await.ok_or(error),
+        told => told,
+    };
+    match told {
         Ok(told) => outcome(&keyspace.inner, ask, told),
         Err(error) => failed(&error),
     }

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use distcache_bus::Deadline;
+use distcache_bus::mutants::{Mutant, is_planted};
 use distcache_manager::{Condition, Error as CacheError, Version};
 
 use super::ask::{Ask, Asks, FromTold};
@@ -80,7 +81,10 @@ impl Keyspace {
 
     /// The same, if something is told that has to wait.
     fn pending_of<T>(&self, begun: Begun, here: &Result<T>, ask: Ask<'_>) -> Option<Pending> {
-        self.pending(begun, ask.is_read()).filter(|_| tells_of_key(here))
+        let mutant =
+            if ask.is_read() { Mutant::ReadBeforeCopies } else { Mutant::AckedBeforeCopies };
+        let waits = !is_planted(mutant) && tells_of_key(here);
+        self.pending(begun, ask.is_read()).filter(|_| waits)
     }
 
     /// What a call came to here, when the key's last change is committed.
@@ -262,7 +266,11 @@ impl Keyspace {
 ///    it makes the change to its copy.
 /// 4. Who has changed the key is told that all is well; who asks B is told otherwise.
 fn committed_by(is_ours: impl Fn() -> bool) -> Stands {
-    if is_ours() { Stands::Committed } else { Stands::Gone }
+    if is_ours() || is_planted(Mutant::AckedByFormerOwner) {
+        Stands::Committed
+    } else {
+        Stands::Gone
+    }
 }
 
 /// Whether something is told of what a key has: also by what stood against a call.

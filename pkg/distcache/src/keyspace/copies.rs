@@ -15,7 +15,7 @@ impl Keyspace {
     }
 
     /// As [`by_copy`](Self::by_copy), for a task.
-    pub(super) async fn by_copy_async(&self, ask: Ask<'_>) -> Option<Told> {
+    pub(crate) async fn by_copy_async(&self, ask: Ask<'_>) -> Option<Told> {
         let key = self.key_of_copy(ask)?;
         self.told_by_copy(self.inner.manager.get_copy_async(&self.inner.cache, key).await)
     }

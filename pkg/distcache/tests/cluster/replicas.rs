@@ -117,7 +117,9 @@ fn where_any_may_be_read_each_member_answers_with_its_copy_and_always_with_the_l
     assert_eq!(told(&together), (everywhere, by_owners));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let by_tasks = |space: &Keyspace| {
-        keys.iter().for_each(|key| is_new(runtime.block_on(space.get_async(key))));
+        for key in &keys {
+            is_new(runtime.block_on(space.get_async(key)));
+        }
     };
     assert_eq!(told(&by_tasks), (everywhere, by_owners));
     let of_tasks = |space: &Keyspace| {
@@ -128,6 +130,24 @@ fn where_any_may_be_read_each_member_answers_with_its_copy_and_always_with_the_l
         assert!(spaces[0].delete(key).unwrap());
         assert!(spaces.iter().all(|space| space.get(key).unwrap().is_none()));
     }
+}
+
+/// Of four members three hold each entry: the fourth asks each of them in turn.
+#[test]
+fn who_keeps_no_copy_reads_from_all_who_do() {
+    let fleet = Fleet::of(4, read_from_any);
+    let (keys, spaces) = (keys(), [0, 1, 2, 3].map(|at| space(&fleet.engines[at], "plain")));
+    for key in &keys {
+        spaces[0].put(key, key).unwrap();
+    }
+    // A reader that holds a quarter of the keys, and copies of half of them, asks others for
+    // the last quarter: two of three times one that has a copy.
+    until("others answer with their copies what is asked of them", || {
+        let before = reads(&fleet, "plain");
+        assert!(keys.iter().all(|key| spaces[0].get(key).unwrap().as_deref() == Some(key)));
+        let after = reads(&fleet, "plain");
+        (1..4).map(|at| after[at].0 - before[at].0).sum::<u64>() > 0
+    });
 }
 
 /// The word that there is none, too; and what is missing is loaded once, by its owner.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use distcache_bus::mutants::{Mutant, is_planted};
 use distcache_manager::{CacheManager, Error, Excerpt, Keyspace, Record};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -111,9 +112,9 @@ impl Owner {
     fn commit(&self, state: &State) {
         let journal = self.cache().journal();
         let before = journal.committed();
-        let Some(least) = state.followers.values().map(|follower| follower.done).min() else {
-            return;
-        };
+        let done = || state.followers.values().map(|follower| follower.done);
+        let quickest = done().max().filter(|_| is_planted(Mutant::CommittedByQuickest));
+        let Some(least) = quickest.or_else(|| done().min()) else { return };
         journal.commit(least);
         let wants_committed = |follower: &Progress| follower.wants_committed;
         if before < least && state.followers.values().any(wants_committed) {

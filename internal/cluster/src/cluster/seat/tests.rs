@@ -1,5 +1,6 @@
 //! What a cache keeps from view to view.
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use distcache_manager::{
 use tokio::runtime::Builder;
 
 use super::*;
+use crate::cluster::Whose;
 use crate::lease::BootTime;
 use crate::links::{Serve, Serving};
 use crate::proto::Request;
@@ -293,6 +295,40 @@ fn a_copy_is_read_when_it_is_known_to_be_committed_and_under_a_lease() {
     seat.standing.get().unwrap().end();
     assert_eq!(readable(), [0_u32; 0]);
     assert_eq!(copy_of(1).map(drop), Err(Error::Elsewhere));
+}
+
+/// The other is in zone `b`, a third and a fourth in `a`, as this one is: of two that hold
+/// an entry one is there.
+#[test]
+fn a_key_of_which_others_keep_copies_is_read_from_one_of_them_in_the_own_zone() {
+    const FOURTH: MemberId = MemberId::from_number(4);
+    let zoned = |id, zone: &str| Member { zone: Some(zone.into()), ..member(id) };
+    let (cluster, members) = (ClusterId::from_number(7), vec![zoned(ME, "a")]);
+    let comers = [zoned(OTHER, "b"), zoned(THIRD, "a"), zoned(FOURTH, "a")];
+    let founded = Change::Found { cluster, hash_key: [1; 16], members, complete: true };
+    let come = |member: Member| [Change::Join(member.clone()), Change::Activate(member.id)];
+    let changes = std::iter::once(founded).chain(comers.into_iter().flat_map(come));
+    let mut roster = Roster::default();
+    let views = (1..).zip(changes).map(|(index, change)| {
+        roster.apply(index, 1, change);
+        Arc::new(View::new(roster.clone()).unwrap())
+    });
+    let views: Vec<_> = views.collect();
+    let seat = seat(&views);
+    views[1..].iter().for_each(|view| seat.take(view).unwrap());
+    let spec = KeyspaceSpec { replicas: 2, ..KeyspaceSpec::default() };
+    let things = seat.cache.add_keyspace("things", &spec).unwrap();
+    let holding = seat.holding().unwrap();
+    let (mut own, mut near) = (0, HashSet::new());
+    for n in 0..KEYS {
+        match holding.reader(&things, &key(n)) {
+            Whose::Ours => own += 1,
+            Whose::Theirs(address) => _ = near.insert(address.to_string()),
+            Whose::Nobody => panic!("{n} has holders"),
+        }
+    }
+    assert!(0 < own, "what it keeps itself it asks nobody for");
+    assert_eq!(near, HashSet::from([format!("{THIRD}:1"), format!("{FOURTH}:1")]));
 }
 
 /// How many keys it answers for that have been its own since a tenure.
