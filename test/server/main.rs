@@ -4,6 +4,7 @@
 mod bulk;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod coming_from;
 mod config;
 mod defects;
 mod deploy;

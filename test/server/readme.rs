@@ -1,5 +1,5 @@
-//! The README, and the page of the REST interface, show what happens: their
-//! commands are run, their answers compared.
+//! The README, the page of the REST interface, and that for those who come from another
+//! cache, show what happens: their commands are run, their answers compared.
 
 use serde_json::Value;
 
@@ -30,7 +30,9 @@ pub(crate) fn examples(readme: &str) -> Vec<Example<'_>> {
 }
 
 fn the_curl_lines_answer_as_shown(door: Door) {
-    for (page, least) in [("README.md", 4), ("api/REST.md", 15)] {
+    for (page, least) in
+        [("README.md", 4), ("api/REST.md", 15), ("pkg/distcache/COMING_FROM.md", 12)]
+    {
         let text = text_of(page);
         let curls: Vec<_> =
             examples(&text).into_iter().filter(|one| one.command.starts_with("curl ")).collect();

@@ -93,3 +93,9 @@ pub mod doors;
 
 mod serve;
 pub use serve::{DoorConfig, EndError, Serve, ServeError, Served};
+
+/// The page for those who come from another cache: its code is run as a test here, where
+/// there are both engines and doors, and is no part of the crate.
+#[cfg(all(doctest, feature = "cluster"))]
+#[doc = include_str!("../../../pkg/distcache/COMING_FROM.md")]
+struct ComingFrom;

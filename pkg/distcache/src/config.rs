@@ -366,8 +366,8 @@ impl KeyspaceConfig {
         self
     }
 
-    /// Keys that are loaded as soon as the keyspace is added, in the background.
-    /// Default: none.
+    /// Keys that are loaded as soon as the keyspace is added, in the background; and in a
+    /// cluster those that a lost member had, again, by who owns them then. Default: none.
     #[must_use]
     pub fn warm_keys<K: Into<Vec<u8>>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.warm_keys = keys.into_iter().map(Into::into).collect();

@@ -148,6 +148,12 @@ pub use cluster::{
 #[doc(hidden)]
 pub use cluster::in_place;
 
+/// For who tells others himself what `ClusterConfig::advertise` says: in a list of NATS,
+/// say.
+#[cfg(feature = "cluster")]
+#[doc(hidden)]
+pub use cluster::{NoAddress, address_of_interface};
+
 mod otel;
 /// Whose types the engine's builder takes.
 #[cfg(feature = "otel")]

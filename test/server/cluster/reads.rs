@@ -50,6 +50,11 @@ fn each_tells_of_three(fleet: &Fleet) {
         let all = one["members"].as_array().expect("a list");
         let is_there = all.iter().any(|member| member["id"] == one["me"]);
         assert!(is_there && all.len() == 3, "{one}");
+        let peers = server.ask("GET", "/_distcache/admin/peers", "", b"").json();
+        let peers = peers.as_array().expect("a list").iter();
+        let (this, others): (Vec<_>, Vec<_>) = peers.partition(|peer| peer["is_self"] == true);
+        assert_eq!((this.len(), others.len()), (1, 2), "{this:?} {others:?}");
+        assert_eq!(address, format!("localhost:{}", this[0]["bind_port"]));
         let page = server.ask("GET", "/metrics", "", b"");
         for line in ["distcache_cluster_members 3.0", "distcache_cluster_has_lease 1.0"] {
             assert!(page.text().contains(line), "no {line} in\n{}", page.text());

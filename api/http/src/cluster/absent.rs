@@ -3,7 +3,7 @@
 
 #[path = "view.rs"]
 mod view;
-pub(crate) use view::Members;
+pub(crate) use view::{Member, Members};
 
 use distcache::Engine;
 

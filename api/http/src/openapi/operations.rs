@@ -492,7 +492,10 @@ fn peers() -> Vec<Described> {
         (
             "/_distcache/admin/peers",
             Get,
-            new("listPeers").answers(200, json_of("This process: there is no other yet.", "Peers")),
+            new("listPeers").answers(
+                200,
+                json_of("The members of the cluster; a process that is alone, itself.", "Peers"),
+            ),
         ),
         (
             "/_distcache/admin/keyspaces",

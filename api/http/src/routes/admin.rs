@@ -1,8 +1,8 @@
 //! `/_distcache/admin/...`: the admin routes of Tochemey/distcache.
 //!
 //! Members, units and layout are those that it has: durations are nanoseconds, the
-//! JSON is indented. What we do not have is 0: there is one peer, and no cache of
-//! what others own. Keys are not shown, not even those that are to be warm.
+//! JSON is indented. What we do not have is 0: there is no port of discovery, and no cache
+//! of what others own. Keys are not shown, not even those that are to be warm.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use distcache::{Engine, Keyspace, KeyspaceStats};
 use serde::Serialize;
 
 use super::{failure, ready};
+use crate::cluster::{self, Member};
 use crate::{Problem, Readiness, Response};
 
 /// What may be asked.
@@ -22,15 +23,17 @@ pub(super) enum OfAdmin {
     Readyz,
 }
 
-/// The process, at the address where its door listens.
-pub(super) fn peers(address: Option<SocketAddr>) -> Response {
-    let peers = address.map(|address| Peer {
-        bind_addr: address.ip().to_string(),
-        bind_port: address.port(),
-        discovery_port: 0,
-        is_self: true,
-    });
-    indented(&peers.into_iter().collect::<Vec<_>>())
+/// The members, where they reach each other; a process that is alone, at the address where
+/// its door listens.
+pub(super) fn peers(engine: &Engine, address: Option<SocketAddr>) -> Response {
+    let peers: Vec<_> = match cluster::members(engine) {
+        Some(members) => {
+            let is_me = |member: &Member| Some(&member.id) == members.me.as_ref();
+            members.all.iter().map(|member| Peer::at(&member.address, is_me(member))).collect()
+        }
+        None => address.map(|address| Peer::at(&address.to_string(), true)).into_iter().collect(),
+    };
+    indented(&peers)
 }
 
 /// Every keyspace, and what has happened in it.
@@ -71,6 +74,16 @@ struct Peer {
     bind_port: u16,
     discovery_port: u16,
     is_self: bool,
+}
+
+impl Peer {
+    /// At `HOST:PORT`. An IPv6 address is told without its brackets.
+    fn at(address: &str, is_self: bool) -> Self {
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+        let bind_addr = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let bind_port = port.parse().unwrap_or(0);
+        Self { bind_addr, bind_port, discovery_port: 0, is_self }
+    }
 }
 
 #[derive(Serialize)]

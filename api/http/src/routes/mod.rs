@@ -227,7 +227,7 @@ impl Routes {
                 v1::open_events(&self.events, &self.engine, request)
             }
             Place::Peer(keyspace, key) => peer::get(&self.keyspace(keyspace)?, key, request).await,
-            Place::Admin(OfAdmin::Peers) => Ok(admin::peers(self.origins.address())),
+            Place::Admin(OfAdmin::Peers) => Ok(admin::peers(&self.engine, self.origins.address())),
             Place::Admin(OfAdmin::Keyspaces) => admin::keyspaces(&self.engine).await,
             Place::Admin(OfAdmin::Healthz) => Ok(admin::healthz()),
             Place::Admin(OfAdmin::Readyz) => Ok(admin::readyz(&self.engine, &self.readiness)),

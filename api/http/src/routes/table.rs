@@ -121,7 +121,7 @@ routes! {
         reads(Get, "The value as a protobuf message, or as bytes");
     CACHE_GET = "/cache/get", reads(Get, "The value of `?key=`, as a JSON string");
     CACHE_SET = "/cache/set", writes(Post, "Stores `?value=` under `?key=` for `?ttl=` seconds");
-    ADMIN_PEERS = "/_distcache/admin/peers", reads(Get, "This process");
+    ADMIN_PEERS = "/_distcache/admin/peers", reads(Get, "The members of the cluster, or this process alone");
     ADMIN_KEYSPACES = "/_distcache/admin/keyspaces", reads(Get, "The keyspaces and their counts");
     ADMIN_HEALTHZ = "/_distcache/admin/healthz", open("Whether the process runs");
     ADMIN_READYZ = "/_distcache/admin/readyz", open("Whether the server takes requests");

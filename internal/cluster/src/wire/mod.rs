@@ -6,6 +6,7 @@
 mod address;
 mod error;
 mod identity;
+pub mod interface;
 mod memory;
 mod stream;
 mod tcp;

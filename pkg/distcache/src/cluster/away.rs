@@ -31,6 +31,18 @@ impl Away {
         }
     }
 
+    /// Waits until no view older than the present one can be answered by any more, it has
+    /// left, or the time is over.
+    pub(crate) fn wait_until_settled(&self, within: Duration) {
+        if let Some(part) = self.part() {
+            let is_settled = || {
+                let holding = part.holding();
+                holding.is_some_and(|holding| holding.view().epoch() <= holding.settled())
+            };
+            part.wait_until(within, || is_settled() || !self.is_open());
+        }
+    }
+
     /// The bounds of its links; none of an engine that is alone.
     pub(crate) fn bounds(&self) -> Vec<Bound> {
         self.part().map(|part| part.cluster.bounds()).unwrap_or_default()

@@ -54,7 +54,8 @@ impl ClusterConfig {
         self
     }
 
-    /// Where the others reach it, if that is not where it listens: `HOST:PORT`.
+    /// Where the others reach it, if that is not where it listens: `HOST:PORT`; or
+    /// `%INTERFACE:PORT`, for the one address that an interface of this machine has.
     pub fn advertise(mut self, address: impl Into<String>) -> Self {
         self.advertise = Some(address.into());
         self

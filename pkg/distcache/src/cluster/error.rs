@@ -3,6 +3,7 @@
 use std::io;
 
 use distcache_cluster::NotStarted;
+use distcache_cluster::wire::interface::NoAddress;
 use distcache_cluster::wire::{ListenFailed, NotAnAddress};
 use distcache_manager::codes::{self, Code};
 
@@ -22,6 +23,9 @@ pub enum ClusterError {
         /// Where it listens.
         address: String,
     },
+    /// The interface that was named has no one address.
+    #[error(transparent)]
+    NoAddress(#[from] NoAddress),
     /// Others could read and change everything.
     #[error(
         "{address} is no loopback address, and the members have no TLS: give them some, or say \

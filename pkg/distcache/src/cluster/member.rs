@@ -77,6 +77,11 @@ pub(super) fn changes(before: &[Member], now: &[Member]) -> Vec<Event> {
     left.chain(there).collect()
 }
 
+/// Whether a member has gone with what it held: one that drains hands that over.
+pub(super) fn is_loss(change: &Event) -> bool {
+    matches!(change, Event::MemberLeft { member } if member.state == MemberState::Active)
+}
+
 impl Away {
     /// Who the members are; `None` of an engine that is none.
     pub(crate) fn members(&self) -> Option<Members> {

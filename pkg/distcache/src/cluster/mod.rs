@@ -40,6 +40,8 @@ pub(crate) use shared_keyspace::SharedKeyspace;
 
 pub use distcache_cluster::in_place;
 
+pub use distcache_cluster::wire::interface::{NoAddress, resolve as address_of_interface};
+
 pub use distcache_cluster::agreement::OnMinority;
 pub use distcache_cluster::wire::{Certificates, Tls, TlsError};
 pub use distcache_cluster::{ClusterId, Discovery, MemberId};

@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 
 use super::everywhere::{Order, Scan};
 use super::many::KEYS_A_REQUEST;
-use super::member::{Member, changes};
+use super::member::{Member, changes, is_loss};
 use super::words::{OwnItem, Question, failure, found_to, name_of, outcome};
 use crate::engine::Shared;
 use crate::keyspace::ask::{Ask, Asks};
@@ -162,7 +162,11 @@ impl Tenant for Service {
         engine.end_writes_of_before();
         let members: Vec<_> = view.members().iter().map(Member::from).collect();
         let mut known = self.known.lock();
-        for change in changes(&known, &members) {
+        let changes = changes(&known, &members);
+        if changes.iter().any(is_loss) {
+            engine.warm_up_again();
+        }
+        for change in changes {
             engine.tell(change);
         }
         *known = members;

@@ -13,7 +13,7 @@ use distcache_cluster::links::{self, CallFailed};
 use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{Reply, Request};
 use distcache_cluster::view::Outcome;
-use distcache_cluster::wire::{Address, Listener, Tcp, Wire};
+use distcache_cluster::wire::{Address, Listener, Tcp, Wire, interface};
 use distcache_cluster::{Cluster, Holding, Parts, discovery};
 use distcache_manager::CacheManager;
 use futures_util::future::{BoxFuture, join_all};
@@ -214,7 +214,7 @@ fn is_loopback(address: &Address) -> bool {
 fn advertised(said: Option<String>, listener: &dyn Listener) -> Result<Address, ClusterError> {
     let listens = listener.address();
     match said {
-        Some(said) => Ok(said.parse()?),
+        Some(said) => Ok(interface::resolve(&said)?.parse()?),
         None if listens.host().parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) => {
             Err(ClusterError::NotReachable { address: listens.to_string() })
         }

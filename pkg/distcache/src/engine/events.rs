@@ -22,7 +22,8 @@ pub enum Event {
         /// Its name.
         name: String,
     },
-    /// Its warm keys were loaded.
+    /// Its warm keys were loaded; after a member of the cluster was lost, those of them that
+    /// this process owns.
     KeyspaceWarmed {
         /// Its name.
         name: String,

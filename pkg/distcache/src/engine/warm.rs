@@ -1,4 +1,4 @@
-//! Loads keys before anybody asks for them.
+//! Loads keys before anybody asks for them, and again those that a lost member had.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::{Event, Shared};
 use crate::Keyspace;
+#[cfg(feature = "cluster")]
+use crate::cluster::Away;
 
 /// How far a keyspace's warm-up is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +33,10 @@ pub(crate) struct Progress {
     keys: AtomicU64,
     loaded: AtomicU64,
     failed: AtomicU64,
+    /// Losses of members after which its keys are still to be looked at. Whoever raises it
+    /// from 0 sees to all that come meanwhile: one thread, however many are lost.
+    #[cfg(feature = "cluster")]
+    losses: AtomicU64,
 }
 
 impl Progress {
@@ -111,6 +117,39 @@ impl Keyspace {
     }
 }
 
+#[cfg(feature = "cluster")]
+impl Keyspace {
+    /// Loads the warm keys that this process owns, until no member was lost meanwhile.
+    fn warm_own(&self, away: &Away) -> Warming {
+        let losses = &self.inner.warming.losses;
+        loop {
+            let seen = losses.load(Ordering::Acquire);
+            // Before that nobody answers for what was the lost one's.
+            away.wait_until_settled(LEASE_WAIT);
+            let setup = self.inner.setup.load_full();
+            let keys = setup.config.warm_keys.iter().map(Vec::as_slice);
+            let own: Vec<&[u8]> = keys.filter(|key| self.is_own(key)).collect();
+            let mut warming = Warming::default();
+            for batch in own.chunks(setup.config.batch_max) {
+                if self.inner.under_way.is_called_off() {
+                    break;
+                }
+                let Warming { keys, loaded, failed } = self.warm(batch);
+                warming.keys += keys;
+                warming.loaded += loaded;
+                warming.failed += failed;
+            }
+            if losses.compare_exchange(seen, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                return warming;
+            }
+        }
+    }
+
+    fn is_own(&self, key: &[u8]) -> bool {
+        self.inner.manager.answers_for(&self.inner.cache, key).is_ok()
+    }
+}
+
 impl Shared {
     /// Loads the warm keys of a keyspace, on a thread of its own.
     pub(super) fn warm_up(&self, keyspace: &Keyspace) {
@@ -128,14 +167,48 @@ impl Shared {
             let name = of_thread.name().to_owned();
             events.publish(|| Event::KeyspaceWarmed { name, loaded, failed });
         };
-        let name = format!("distcache-warm-{}", keyspace.name());
+        self.on_warmer(keyspace.name(), warm);
+    }
+
+    /// Loads those warm keys of all keyspaces again that this process owns: a member was
+    /// lost, and what it held with it. Copies of other members are hits.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn warm_up_again(&self) {
+        for keyspace in self.keyspaces.load().iter() {
+            let losses = &keyspace.inner.warming.losses;
+            let is_cold = keyspace.inner.setup.load().config.warm_keys.is_empty();
+            if is_cold || 0 < losses.fetch_add(1, Ordering::AcqRel) {
+                continue;
+            }
+            let (of_thread, events) = (keyspace.clone(), self.events.clone());
+            let away = self.away.clone();
+            let warm = move || {
+                let Warming { keys, loaded, failed } = of_thread.warm_own(&away);
+                if 0 < keys {
+                    let name = of_thread.name().to_owned();
+                    events.publish(|| Event::KeyspaceWarmed { name, loaded, failed });
+                }
+            };
+            if !self.on_warmer(keyspace.name(), warm) {
+                losses.store(0, Ordering::Release);
+            }
+        }
+    }
+
+    /// Returns whether there is a thread for it.
+    fn on_warmer(&self, keyspace: &str, warm: impl FnOnce() + Send + 'static) -> bool {
+        let name = format!("distcache-warm-{keyspace}");
         match thread::Builder::new().name(name).spawn(warm) {
             Ok(thread) => {
                 let mut warmers = self.warmers.lock();
                 warmers.retain(|warmer| !warmer.is_finished());
                 warmers.push(thread);
+                true
             }
-            Err(error) => log::warn!("no thread could be started to warm a keyspace: {error}"),
+            Err(error) => {
+                log::warn!("no thread could be started to warm a keyspace: {error}");
+                false
+            }
         }
     }
 }

@@ -15,3 +15,4 @@ mod stores;
 #[cfg(feature = "otel")]
 mod traces;
 mod walks;
+mod warm;

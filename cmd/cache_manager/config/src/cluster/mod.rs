@@ -114,7 +114,7 @@ impl Config {
     pub(crate) fn advertised(&self, listen: SocketAddr) -> Result<Option<Place>, Fault> {
         let view = self.common(Section::Cluster);
         if let Some(said) = view.text("advertise") {
-            return self.place("advertise", &said).map(Some);
+            return self.place("advertise", &self.on_interface(&said)?).map(Some);
         }
         let listed = match self.others()? {
             Others::Listed(places) => places.into_iter().find(|place| place.is_at(listen)),
@@ -126,6 +126,30 @@ impl Config {
             return Err(conflict(&view.origin("peer_listen"), what, right));
         }
         Ok(listed)
+    }
+
+    /// What names an interface, with the address that this has.
+    #[cfg(feature = "cluster")]
+    fn on_interface(&self, said: &str) -> Result<String, Fault> {
+        match distcache::address_of_interface(said) {
+            Ok(address) => Ok(address.into_owned()),
+            Err(error) => {
+                let origin = self.common(Section::Cluster).origin("advertise");
+                let right = "give HOST:PORT, or an interface that has one address";
+                Err(Fault::new(&origin, codes::CLUSTER_REFUSED, error.to_string(), right))
+            }
+        }
+    }
+
+    /// There is nobody to reach it.
+    #[cfg(not(feature = "cluster"))]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "where there is a cluster it may fail"
+    )]
+    fn on_interface(&self, said: &str) -> Result<String, Fault> {
+        Ok(said.to_owned())
     }
 
     fn place(&self, name: &str, text: &str) -> Result<Place, Fault> {

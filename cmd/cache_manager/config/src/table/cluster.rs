@@ -156,7 +156,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "advertise",
         Text,
         Told("as nodes or peers name this server, or else --peer-listen"),
-        "Where other nodes reach this one, HOST:PORT",
+        "Where other nodes reach this one, HOST:PORT; or %INTERFACE:PORT, for the one address of \
+         an interface",
     )
     .flag("advertise", "ADDRESS"),
     setting(

@@ -165,9 +165,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         Fixed("1s"),
         "How long it is left alone then, before one load is tried",
     ),
-    setting("warm_keys", List, Told("none"), "Keys that are loaded when the keyspace is added")
-        .reloads(Reload::Restart)
-        .group(WARM),
+    setting(
+        "warm_keys",
+        List,
+        Told("none"),
+        "Keys that are loaded when the keyspace is added; those that a lost node had, again",
+    )
+    .reloads(Reload::Restart)
+    .group(WARM),
     setting(
         "warm_keys_file",
         Path,

@@ -71,6 +71,8 @@ mod built {
         let srv = of("srv = '_distcache._tcp.cache.example'");
         assert!(srv.contains(r#"Srv { name: "_distcache._tcp.cache.example""#), "{srv}");
         assert!(srv.contains("advertise: None") && srv.contains("expect: None"), "{srv}");
+        #[cfg(target_os = "linux")]
+        assert!(of("advertise = '%lo:7'").contains(r#"advertise: Some("127.0.0.1:7")"#));
         let said = of("advertise = 'a.example:7'");
         assert!(said.contains(r#"advertise: Some("a.example:7")"#), "{said}");
     }
@@ -106,6 +108,7 @@ mod built {
             ("mode = 'node'\nnats_subject = 'x'", "give nats too"),
             ("mode = 'node'\nnats_user = 'x'", "give nats too"),
             ("mode = 'node'\nnats_cert = 'x'", "give nats_key too"),
+            ("mode = 'node'\nadvertise = '%nowhere0:1'", "an interface that has one address"),
             ("mode = 'node'\nlease = '1ms'", "200ms"),
             ("mode = 'node'\n[server]\nport = 60000", "--peer-listen"),
             ("mode = 'node'\n[server]\nlisten = '192.0.2.7:8081'", "--insecure"),
