@@ -29,7 +29,6 @@ declare -A shown_by=(
     [arrivals-unchecked]='roll --rounds 2'
     [acked-before-copies]='cut --rounds 2 --replicas 2'
     [read-before-copies]='cut --rounds 2 --replicas 2'
-    [acked-by-former-owner]='cut --rounds 2 --replicas 2'
     [forget-untold]='kill --rounds 2 --replicas 2'
     [copies-lost]='kill --rounds 2 --replicas 2'
     [put-made-twice]='roll --rounds 2 --replicas 2'

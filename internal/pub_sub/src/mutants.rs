@@ -23,8 +23,6 @@ pub enum Mutant {
     ReadBeforeCopies,
     /// A write is committed when the quickest of those who keep copies has it.
     CommittedByQuickest,
-    /// Who is not a key's owner any more acknowledges what it has done as its owner.
-    AckedByFormerOwner,
     /// Copies of what was deleted stay.
     ForgetUntold,
     /// One change of sixteen is not made to the copies.
@@ -39,7 +37,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Each of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::LeaseUnchecked,
         Self::UnsettledViews,
         Self::OwnersUnchecked,
@@ -48,7 +46,6 @@ impl Mutant {
         Self::AckedBeforeCopies,
         Self::ReadBeforeCopies,
         Self::CommittedByQuickest,
-        Self::AckedByFormerOwner,
         Self::ForgetUntold,
         Self::CopiesLost,
         Self::TentativeRead,
@@ -67,7 +64,6 @@ impl Mutant {
             Self::AckedBeforeCopies => "acked-before-copies",
             Self::ReadBeforeCopies => "read-before-copies",
             Self::CommittedByQuickest => "committed-by-quickest",
-            Self::AckedByFormerOwner => "acked-by-former-owner",
             Self::ForgetUntold => "forget-untold",
             Self::CopiesLost => "copies-lost",
             Self::TentativeRead => "tentative-read",

@@ -266,11 +266,7 @@ impl Keyspace {
 ///    it makes the change to its copy.
 /// 4. Who has changed the key is told that all is well; who asks B is told otherwise.
 fn committed_by(is_ours: impl Fn() -> bool) -> Stands {
-    if is_ours() || is_planted(Mutant::AckedByFormerOwner) {
-        Stands::Committed
-    } else {
-        Stands::Gone
-    }
+    if is_ours() { Stands::Committed } else { Stands::Gone }
 }
 
 /// Whether something is told of what a key has: also by what stood against a call.
