@@ -159,7 +159,9 @@ mod tests {
     #[test]
     fn only_what_nobody_else_can_read_or_be_is_guarded() {
         let at = |url: &str| Account::at([url]);
-        for here in ["nats://127.0.0.1:4222", "nats://localhost", "nats://[::1]:4222", "tls://127.1.2.3"] {
+        for here in
+            ["nats://127.0.0.1:4222", "nats://localhost", "nats://[::1]:4222", "tls://127.1.2.3"]
+        {
             assert!(at(here).is_guarded(), "{here}");
         }
         let elsewhere = "nats://nats.example:4222";
