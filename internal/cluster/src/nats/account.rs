@@ -24,14 +24,14 @@ const SUBJECT_BYTES_MAX: usize = 256;
 /// What stands in files is read for each connection anew.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct Account {
+pub struct NatsAccount {
     given: Vec<String>,
     proof: Proof,
     authority: Option<PathBuf>,
     certificate: Option<(PathBuf, PathBuf)>,
 }
 
-impl Account {
+impl NatsAccount {
     /// At one of these servers: `nats://HOST:PORT`, or `tls://HOST:PORT`. Of several the
     /// first that answers is taken.
     pub fn at<S: Into<String>>(servers: impl IntoIterator<Item = S>) -> Self {
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn only_what_nobody_else_can_read_or_be_is_guarded() {
-        let at = |url: &str| Account::at([url]);
+        let at = |url: &str| NatsAccount::at([url]);
         for here in
             ["nats://127.0.0.1:4222", "nats://localhost", "nats://[::1]:4222", "tls://127.1.2.3"]
         {
@@ -173,13 +173,13 @@ mod tests {
         assert!(at(elsewhere).authority("a").token_file("t").is_guarded());
         assert!(at(elsewhere).certificate("a", "b").is_guarded());
         let mixed = ["tls://nats.example", "nats://other.example"];
-        assert!(!Account::at(mixed).token_file("t").is_guarded());
+        assert!(!NatsAccount::at(mixed).token_file("t").is_guarded());
         assert!(!at("nonsense").is_guarded());
     }
 
     #[test]
     fn what_is_shown_of_one_has_no_file_of_secrets() {
-        let account = Account::at(["nats://a:4222"]).password_file("me", "/secret");
+        let account = NatsAccount::at(["nats://a:4222"]).password_file("me", "/secret");
         assert!(!format!("{account:?}").contains("secret"));
     }
 }

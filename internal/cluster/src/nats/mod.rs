@@ -4,7 +4,7 @@
 mod account;
 mod proof;
 
-pub use account::{Account, is_subject};
+pub use account::{NatsAccount, is_subject};
 pub use async_nats::{Event, ServerError};
 
 use crate::excerpt::excerpt;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 #[cfg(feature = "nats")]
-use distcache_cluster::nats::Account;
+use distcache_cluster::nats::NatsAccount;
 #[cfg(feature = "nats")]
 use distcache_cluster::wire::Nats;
 use distcache_cluster::wire::{
@@ -63,7 +63,7 @@ pub(crate) fn tls() -> Rig {
 #[cfg(feature = "nats")]
 pub(crate) fn nats() -> Option<Rig> {
     let server = NatsServer::start()?;
-    let wire = Nats::by(Account::at([server.url()])).expect("a good address");
+    let wire = Nats::by(NatsAccount::at([server.url()])).expect("a good address");
     let rig = Rig::new(Arc::new(wire.frame_bytes_max(BOUND)), address("member.example:0"));
     Some(Rig { _server: Some(server), ..rig })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::ServerAddr;
 use distcache::{Discovery, DiscoveryFailed};
 use distcache_cluster::ConfigError;
-use distcache_cluster::nats::{Account, is_subject};
+use distcache_cluster::nats::{NatsAccount, is_subject};
 
 use crate::background::{Background, FIRST_WORD_WITHIN};
 
@@ -77,7 +77,7 @@ struct Settings {
     subject: String,
     announce_every: Duration,
     silent_for: u32,
-    account: Account,
+    account: NatsAccount,
 }
 
 impl fmt::Debug for Settings {
@@ -113,7 +113,7 @@ impl Nats {
             subject: SUBJECT.to_owned(),
             announce_every: ANNOUNCE_EVERY,
             silent_for: SILENT_FOR,
-            account: Account::at(servers),
+            account: NatsAccount::at(servers),
         };
         NatsBuilder { settings }
     }

@@ -53,7 +53,7 @@ use tokio::sync::Mutex;
 use super::timely::in_time;
 use super::{Address, ConnectFailed, FRAME_BYTES_MAX, ListenFailed, Listener, Pipe, Wire};
 use crate::ConfigError;
-use crate::nats::{Account, is_subject};
+use crate::nats::{NatsAccount, is_subject};
 use session::Session;
 use subjects::Subjects;
 
@@ -68,10 +68,10 @@ const PREFIX: &str = "distcache.wire";
 /// stands in files is read anew then. Clones share the connection.
 ///
 /// ```no_run
-/// use distcache_cluster::nats::Account;
+/// use distcache_cluster::nats::NatsAccount;
 /// use distcache_cluster::wire::Nats;
 ///
-/// let account = Account::at(["tls://nats.example:4222"]).credentials_file("cache.creds");
+/// let account = NatsAccount::at(["tls://nats.example:4222"]).credentials_file("cache.creds");
 /// let wire = Nats::by(account)?.prefix("shop.cache")?;
 /// # Ok::<(), distcache_cluster::ConfigError>(())
 /// ```
@@ -82,7 +82,7 @@ pub struct Nats {
 
 /// What the pipes and listeners of one wire share.
 struct Inner {
-    account: Account,
+    account: NatsAccount,
     prefix: String,
     subjects: Subjects,
     frame_bytes_max: usize,
@@ -92,7 +92,7 @@ struct Inner {
 }
 
 impl Inner {
-    fn new(account: Account, prefix: String, frame_bytes_max: usize) -> Arc<Self> {
+    fn new(account: NatsAccount, prefix: String, frame_bytes_max: usize) -> Arc<Self> {
         let subjects = Subjects::under(prefix.clone());
         Arc::new(Self { account, prefix, subjects, frame_bytes_max, session: Mutex::new(None) })
     }
@@ -116,7 +116,7 @@ impl Nats {
     ///
     /// # Errors
     /// What cannot be a server.
-    pub fn by(account: Account) -> Result<Self, ConfigError> {
+    pub fn by(account: NatsAccount) -> Result<Self, ConfigError> {
         account.servers()?;
         Ok(Self { inner: Inner::new(account, PREFIX.to_owned(), FRAME_BYTES_MAX) })
     }
@@ -144,7 +144,7 @@ impl Nats {
     }
 
     /// Whether nobody between here and a server can read or change what members say, or be
-    /// let in as one: see [`Account::is_guarded`].
+    /// let in as one: see [`NatsAccount::is_guarded`].
     pub fn is_guarded(&self) -> bool {
         self.inner.account.is_guarded()
     }
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused_by_name_and_without_a_password() {
-        let by = |url: &str| Nats::by(Account::at([url]));
+        let by = |url: &str| Nats::by(NatsAccount::at([url]));
         for wrong in ["", "127.0.0.1:4222", "http://a", "nats://"] {
             let told = by(wrong).unwrap_err().to_string();
             assert!(told.contains("give nats://HOST:PORT"), "{wrong}: {told}");

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::message::HEAD_BYTES;
 use super::window::{MESSAGES_MAX, OTHERS_MAX, PIECE_BYTES_MAX};
 use crate::excerpt::{excerpt, told};
-use crate::nats::{Account, Event, ServerError, ended};
+use crate::nats::{Event, NatsAccount, ServerError, ended};
 
 /// What waits to be written to the server, in messages of at most [`PIECE_BYTES_MAX`]: 4 MiB.
 const COMMANDS_MAX: usize = 64;
@@ -52,7 +52,7 @@ pub(super) struct LastWords {
 }
 
 impl Session {
-    pub(super) async fn open(account: &Account) -> io::Result<Self> {
+    pub(super) async fn open(account: &NatsAccount) -> io::Result<Self> {
         let servers = account.servers().map_err(io::Error::other)?;
         let over = CancellationToken::new();
         let (complaints, _) = broadcast::channel(COMPLAINTS_MAX);

@@ -34,7 +34,7 @@ struct Killable {
 impl Killable {
     /// One that accepts a pipe, reads a frame, and does nothing more.
     fn start(wire: impl Wire) -> Self {
-        let (tell, told) = mpsc::channel();
+        let (tell, told) = mpsc::sync_channel(1);
         let (kill, killed) = oneshot::channel();
         let life = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -7,7 +7,7 @@ mod outages;
 mod rights;
 
 use async_nats::{Client, Subscriber};
-use distcache_cluster::nats::Account;
+use distcache_cluster::nats::NatsAccount;
 use distcache_cluster::wire::{Address, Nats, Wire};
 use tokio::time::timeout;
 
@@ -16,10 +16,10 @@ use crate::support::{BOUND, PATIENCE, Rig, address};
 
 /// A wire at that server.
 fn wire(server: &NatsServer) -> Nats {
-    wire_by(Account::at([server.url()]))
+    wire_by(NatsAccount::at([server.url()]))
 }
 
-fn wire_by(account: Account) -> Nats {
+fn wire_by(account: NatsAccount) -> Nats {
     Nats::by(account).expect("a good address").frame_bytes_max(BOUND)
 }
 

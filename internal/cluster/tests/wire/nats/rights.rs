@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use distcache_cluster::nats::Account;
+use distcache_cluster::nats::NatsAccount;
 use distcache_cluster::wire::{ConnectFailed, Wire};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
@@ -18,7 +18,7 @@ async fn works(rig: &Rig) {
     assert_eq!(receive(far.incoming.as_mut()).await.expect("it arrives"), vec![5; 1_000]);
 }
 
-fn rig_by(account: Account) -> Rig {
+fn rig_by(account: NatsAccount) -> Rig {
     Rig::new(std::sync::Arc::new(wire_by(account)), address("member.example:0"))
 }
 
@@ -40,8 +40,8 @@ async fn who_is_not_let_in_is_told_so_and_no_secret_is() {
     let users = "authorization { users: [ { user: cache, password: open-sesame } ] }";
     let Some(server) = NatsServer::start_with(users) else { return };
     let file = server.folder().join("password");
-    let with_file = || Account::at([server.url()]).password_file("cache", &file);
-    for account in [Account::at([server.url()]), with_file()] {
+    let with_file = || NatsAccount::at([server.url()]).password_file("cache", &file);
+    for account in [NatsAccount::at([server.url()]), with_file()] {
         fs::write(&file, "wrong-sesame\n").expect("written");
         let failed = wire_by(account).connect(&address("a:1"), PATIENCE).await;
         let failed = failed.expect_err("it is not let in");
@@ -64,7 +64,7 @@ async fn who_may_not_say_or_hear_there_is_told_so() {
         let Some(server) = NatsServer::start_with(&users) else { return };
         let file = server.folder().join("password");
         fs::write(&file, "b").expect("written");
-        let wire = wire_by(Account::at([server.url()]).password_file("a", file));
+        let wire = wire_by(NatsAccount::at([server.url()]).password_file("a", file));
         let Err(failed) = wire.listen(&address("a:1")).await else {
             panic!("{denied}: it listens")
         };
@@ -118,14 +118,14 @@ async fn a_server_and_its_members_prove_to_each_other_who_they_are() {
     let tls = certified(&folder);
     let Some(server) = NatsServer::start_in(folder, &tls) else { return };
     let file = |name: &str| server.folder().join(name);
-    let account = Account::at([server.url()])
+    let account = NatsAccount::at([server.url()])
         .authority(file("ca.pem"))
         .certificate(file("member.pem"), file("member-key.pem"));
     works(&rig_by(account)).await;
-    let stranger = wire_by(Account::at([server.url()]));
+    let stranger = wire_by(NatsAccount::at([server.url()]));
     let failed = stranger.connect(&address("a:1"), PATIENCE).await.expect_err("it is unknown");
     assert!(failed.to_string().contains("UnknownIssuer"), "{failed}");
-    let nobody = wire_by(Account::at([server.url()]).authority(file("ca.pem")));
+    let nobody = wire_by(NatsAccount::at([server.url()]).authority(file("ca.pem")));
     nobody.connect(&address("a:1"), PATIENCE).await.expect_err("it proves nothing");
 }
 
@@ -133,7 +133,7 @@ async fn a_server_and_its_members_prove_to_each_other_who_they_are() {
 async fn a_server_without_tls_is_not_spoken_to_where_it_is_asked_for() {
     let Some(server) = NatsServer::start() else { return };
     let secured = server.url().replace("nats://", "tls://");
-    let wire = wire_by(Account::at([secured]));
+    let wire = wire_by(NatsAccount::at([secured]));
     wire.connect(&address("a:1"), Duration::from_secs(10)).await.expect_err("it is in the clear");
     works(&rig(&server)).await;
 }
