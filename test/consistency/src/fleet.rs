@@ -36,16 +36,20 @@ pub(crate) struct Fleet {
     program: PathBuf,
     members: Vec<Mutex<Option<Child>>>,
     folder: TempDir,
+    /// The server over which they reach each other, if not over TCP.
+    nats: Option<String>,
 }
 
 impl Fleet {
     /// Starts all members, and waits until they are one cluster. Missing values of
-    /// [`LOADED`] come from a source at that address. So many members hold each entry.
+    /// [`LOADED`] come from a source at that address. So many members hold each entry. They
+    /// reach each other over TCP, or over that server of NATS.
     pub(crate) async fn start(
         network: Network,
         program: PathBuf,
         source: SocketAddr,
         replicas: u8,
+        nats: Option<String>,
     ) -> Result<Self, Failed> {
         let folder = TempDir::new().map_err(Failed::machine("making a folder for logs"))?;
         let settings = format!(
@@ -56,7 +60,7 @@ impl Fleet {
         std::fs::write(folder.path().join("settings.toml"), settings)
             .map_err(Failed::machine("writing the settings"))?;
         let members = network.addresses.iter().map(|_| Mutex::new(None)).collect();
-        let fleet = Self { network, program, members, folder };
+        let fleet = Self { network, program, members, folder, nats };
         for at in 0..fleet.count() {
             fleet.begin(at)?;
         }
@@ -101,6 +105,9 @@ impl Fleet {
             .args(["--nodes", &nodes.join(",")])
             .arg("--config")
             .arg(self.folder.path().join("settings.toml"));
+        if let Some(nats) = &self.nats {
+            command.args(["--transport", nats]);
+        }
         if !self.network.is_loopback() {
             command.arg("--insecure");
         }

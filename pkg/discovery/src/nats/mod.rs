@@ -106,6 +106,11 @@ impl Nats {
         servers: impl IntoIterator<Item = S>,
         address: impl Into<String>,
     ) -> NatsBuilder {
+        Self::by(NatsAccount::at(servers), address)
+    }
+
+    /// The same at the servers of an account, let in there as it says.
+    pub fn by(account: NatsAccount, address: impl Into<String>) -> NatsBuilder {
         let settings = Settings {
             servers: Vec::new(),
             address: address.into(),
@@ -113,7 +118,7 @@ impl Nats {
             subject: SUBJECT.to_owned(),
             announce_every: ANNOUNCE_EVERY,
             silent_for: SILENT_FOR,
-            account: NatsAccount::at(servers),
+            account,
         };
         NatsBuilder { settings }
     }
