@@ -48,7 +48,7 @@ fn nodes_over_nats_serve_every_key_and_outlive_a_node_and_the_server_of_nats() {
     put(fleet.server(0), "city", 7);
     for server in fleet.servers() {
         assert_eq!(server.ask("GET", &path("city"), "", b"").text(), "7");
-        server.stderr.wait_for("over NATS, known to others as localhost:");
+        server.stdout.wait_for("over NATS, known to others as localhost:");
     }
     put_all(&fleet, 1);
     // One is killed: the others answer for its keys.
