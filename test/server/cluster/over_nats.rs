@@ -31,7 +31,7 @@ fn put_all(fleet: &Fleet, number: u64) {
         }
         for server in fleet.servers() {
             let found = read_at_last(server, &key(n));
-            assert!(matches!(found, None) || found == Some(number), "{}: {found:?}", key(n));
+            assert!(found.is_none() || found == Some(number), "{}: {found:?}", key(n));
         }
     }
 }
