@@ -85,7 +85,7 @@ done
 
 say 'building the server with what can be planted'
 (cd "$repository" && CARGO_TARGET_DIR=$TARGET DISTCACHE_MUTANTS=1 \
-    CARGO_PROFILE_DEV_DEBUG=0 cargo build -q -p distcache-server -p distcache-consistency --bins)
+    cargo build -q -p distcache-server -p distcache-consistency --bins)
 
 sane=$(violations calm --rounds 3 --replicas 3 --read any)
 if [ "$sane" != 0 ]; then

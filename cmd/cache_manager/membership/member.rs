@@ -37,6 +37,9 @@ impl Membership {
         let address = engine.members()?.address;
         let how = if member.tls.is_some() { "over TLS" } else { "in the clear" };
         let (listen, name) = (member.listen, &member.name);
+        if member.is_over_nats {
+            return Some(format!("{name}: over NATS, known to others as {address}"));
+        }
         Some(format!("{name}: listening on {listen} {how}, reached by others at {address}"))
     }
 

@@ -166,7 +166,7 @@ codes! {
 
     CERTIFICATE_INVALID = 309, "The certificate of the server, its key, or that of the authority cannot be used.", "Give a certificate and its own private key, each in PEM; `cache_manager certs` makes some to try.";
     CLUSTER_NOT_BUILT = 310, "This program was built without clusters.", "Build it with `--features cluster`, or leave `[cluster]` out.";
-    DISCOVERY_NOT_BUILT = 311, "This program was built without that way to find other nodes.", "Build it with `--features kubernetes` or `--features nats`, as the message says, or tell otherwise where the nodes are.";
+    DISCOVERY_NOT_BUILT = 311, "This program was built without that way to find or reach other nodes.", "Build it with `--features kubernetes` or `--features nats`, as the message says, or say otherwise where the nodes are, and reach them over TCP.";
 
     // 32x: the configuration.
     CONFIG_UNREADABLE = 320, "The configuration file cannot be read.", "Give a file of UTF-8 text, at most 1 MiB, that the server's user may read.";

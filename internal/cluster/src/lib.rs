@@ -5,7 +5,7 @@
 //!                              │    ▲
 //!                  Change, by  │    │ Post: questions and answers between members
 //!                  a majority  ▼    ▼
-//!                        openraft  links ──frames──► wire (TCP, TLS, memory)
+//!                        openraft  links ──frames──► wire (TCP, TLS, NATS, memory)
 //!         (one log for each
 //!          cluster, in memory)
 //!
@@ -35,6 +35,14 @@ pub mod wire;
 pub mod links;
 
 pub mod proto;
+
+mod config_error;
+pub use config_error::ConfigError;
+
+pub mod excerpt;
+
+#[cfg(feature = "nats")]
+pub mod nats;
 
 mod in_place;
 pub use in_place::in_place;

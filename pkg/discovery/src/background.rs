@@ -17,7 +17,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
-use crate::excerpt::excerpt;
+use distcache_cluster::excerpt::excerpt;
 
 /// Who asks before anything was heard waits so long. Less than a cluster lets an asking
 /// take (5 s), so that the log says what is wrong with the provider.

@@ -48,12 +48,7 @@
 #[cfg(any(feature = "kubernetes", feature = "nats"))]
 mod background;
 #[cfg(any(feature = "kubernetes", feature = "nats"))]
-mod excerpt;
-
-#[cfg(any(feature = "kubernetes", feature = "nats"))]
-mod error;
-#[cfg(any(feature = "kubernetes", feature = "nats"))]
-pub use error::ConfigError;
+pub use distcache_cluster::ConfigError;
 
 #[cfg(feature = "kubernetes")]
 mod kubernetes;

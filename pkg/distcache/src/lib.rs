@@ -67,7 +67,8 @@
 //! its source and keeps nothing; where there is no source, [`Error::NoLease`] says so.
 //! Every member needs the sources and stores of every keyspace: they are code, and do not
 //! travel. Keyspaces that are settings alone are added at all members by one
-//! ([`Engine::add_keyspace`]). All of that runs on two threads of its own, or on the
+//! ([`Engine::add_keyspace`]). They speak over TCP, with TLS or without, or with the feature
+//! `nats` over servers of NATS (`ClusterConfig::nats`). All of that runs on two threads of its own, or on the
 //! runtime of the service (`ClusterConfig::runtime`).
 //!
 //! A write that was asked of another member and of which nothing was heard may have been
@@ -142,6 +143,8 @@ pub use cluster::{
     Certificates, ClusterConfig, ClusterError, ClusterId, Discovery, DiscoveryFailed, Dns, Member,
     MemberId, MemberState, Members, OnMinority, Srv, Standalone, Static, Tls, TlsError,
 };
+#[cfg(feature = "nats")]
+pub use cluster::{Nats, NatsAccount, NatsError};
 
 /// For what parks its thread, where that may be one of the runtime that carries the
 /// cluster's tasks.

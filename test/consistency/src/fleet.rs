@@ -36,6 +36,8 @@ pub(crate) struct Fleet {
     program: PathBuf,
     members: Vec<Mutex<Option<Child>>>,
     folder: TempDir,
+    /// The server over which they reach each other, if not over TCP.
+    nats: Option<String>,
 }
 
 /// What is kept of each entry.
@@ -49,12 +51,14 @@ pub(crate) struct Copies {
 
 impl Fleet {
     /// Starts all members, and waits until they are one cluster. Missing values of
-    /// [`LOADED`] come from a source at that address.
+    /// [`LOADED`] come from a source at that address. They reach each other over TCP, or over
+    /// that server of NATS.
     pub(crate) async fn start(
         network: Network,
         program: PathBuf,
         source: SocketAddr,
         copies: Copies,
+        nats: Option<String>,
     ) -> Result<Self, Failed> {
         let folder = TempDir::new().map_err(Failed::machine("making a folder for logs"))?;
         let Copies { replicas, read } = copies;
@@ -67,7 +71,7 @@ impl Fleet {
         std::fs::write(folder.path().join("settings.toml"), settings)
             .map_err(Failed::machine("writing the settings"))?;
         let members = network.addresses.iter().map(|_| Mutex::new(None)).collect();
-        let fleet = Self { network, program, members, folder };
+        let fleet = Self { network, program, members, folder, nats };
         for at in 0..fleet.count() {
             fleet.begin(at)?;
         }
@@ -112,6 +116,9 @@ impl Fleet {
             .args(["--nodes", &nodes.join(",")])
             .arg("--config")
             .arg(self.folder.path().join("settings.toml"));
+        if let Some(nats) = &self.nats {
+            command.args(["--transport", nats]);
+        }
         if !self.network.is_loopback() {
             command.arg("--insecure");
         }

@@ -18,6 +18,9 @@ mod failed;
 mod fleet;
 mod herd;
 mod load;
+#[expect(dead_code, reason = "the tests of discovery say more")]
+#[path = "../../../pkg/discovery/tests/support/nats_server.rs"]
+mod nats_server;
 mod network;
 mod report;
 mod runs;
@@ -35,6 +38,7 @@ use crate::failed::Failed;
 use crate::fleet::{Copies, Fleet};
 use crate::herd::herds;
 use crate::load::Load;
+use crate::nats_server::NatsServer;
 use crate::network::Network;
 use crate::report::{Demands, report};
 use crate::runs::Scene;
@@ -67,9 +71,19 @@ struct Arguments {
     /// What is drawn at random follows from it
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How members reach each other; over NATS with a server of its own, by a program that
+    /// was built with the feature `nats`
+    #[arg(long, default_value = "tcp")]
+    transport: Transport,
     /// The server; the one that was built beside this program
     #[arg(long)]
     program: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Transport {
+    Tcp,
+    Nats,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -133,10 +147,16 @@ async fn run(arguments: &Arguments) -> Result<bool, Failed> {
         Run::Cut => Network::namespaces(arguments.members)?,
         _ => Network::loopback(arguments.members)?,
     };
+    let nats = match (arguments.transport, arguments.run) {
+        (Transport::Tcp, _) => None,
+        (Transport::Nats, Run::Cut) => return Err(Failed::NotOverNats),
+        (Transport::Nats, _) => Some(NatsServer::start().ok_or(Failed::NoNats)?),
+    };
     let program = arguments.program.clone().unwrap_or_else(beside);
     let source = Source::start(network.outside()).await?;
+    let transport = nats.as_ref().map(NatsServer::url);
     let copies = Copies { replicas: arguments.replicas, read: arguments.read.name() };
-    let mut fleet = Fleet::start(network, program, source.address, copies).await?;
+    let mut fleet = Fleet::start(network, program, source.address, copies, transport).await?;
     println!("{} members, run {:?}, seed {}", fleet.count(), arguments.run, arguments.seed);
     let is_good = match arguments.run {
         Run::Herd => herds(&fleet, &source, arguments.rounds, None).await.map(|all| all.report(1)),

@@ -1,12 +1,7 @@
 //! Nodes that know nothing of each other but a subject of NATS.
 
-#[expect(dead_code, reason = "the tests of discovery say more")]
-#[path = "../../../pkg/discovery/tests/support/nats_server.rs"]
-mod nats_server;
-
-use nats_server::NatsServer;
-
 use super::fleet::{Fleet, free_ports, path, put};
+use super::nats_server::NatsServer;
 use crate::support::Process;
 
 #[test]

@@ -6,6 +6,12 @@ mod announced;
 mod balancer;
 mod ends;
 mod fleet;
+#[cfg(feature = "nats")]
+#[expect(dead_code, reason = "the tests of discovery say more")]
+#[path = "../../../pkg/discovery/tests/support/nats_server.rs"]
+mod nats_server;
+#[cfg(feature = "nats")]
+mod over_nats;
 mod page;
 mod reads;
 mod refusals;

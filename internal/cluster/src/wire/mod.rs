@@ -1,21 +1,26 @@
 //! Carries frames between two members, and knows nothing of what is in them.
 //!
-//! There are two: [`Memory`] within a process, with faults to order, and [`Tcp`],
-//! with TLS or without. One suite, `tests/wire`, runs on each.
+//! There are three: [`Memory`] within a process, with faults to order; [`Tcp`], with TLS
+//! or without; and, with the feature `nats`, `Nats`. One suite, `tests/wire`, runs on each.
 
 mod address;
 mod error;
 mod identity;
 pub mod interface;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 mod stream;
 mod tcp;
+mod timely;
 mod tls;
 
 pub use address::{Address, NotAnAddress};
 pub use error::{ConnectFailed, FrameTooLong, ListenFailed, PipeBroken};
 pub use identity::Identity;
 pub use memory::{Memory, Network, Weather};
+#[cfg(feature = "nats")]
+pub use nats::Nats;
 pub use tcp::Tcp;
 pub use tls::{Certificates, Tls, TlsError};
 

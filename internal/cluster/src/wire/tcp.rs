@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
 
+use super::timely::in_time;
 use super::{
     Address, ConnectFailed, FRAME_BYTES_MAX, Identity, ListenFailed, Listener, Opening, Pipe, Tls,
     Wire, stream,
@@ -119,17 +119,5 @@ impl Listener for Door {
             };
             Ok(Box::pin(opening) as Opening)
         })
-    }
-}
-
-async fn in_time(
-    address: Address,
-    within: Duration,
-    work: impl Future<Output = io::Result<Pipe>>,
-) -> Result<Pipe, ConnectFailed> {
-    match timeout(within, work).await {
-        Ok(Ok(pipe)) => Ok(pipe),
-        Ok(Err(error)) => Err(ConnectFailed::refused(&address, error)),
-        Err(_elapsed) => Err(ConnectFailed::TimedOut { address, within }),
     }
 }

@@ -5,11 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+#[cfg(feature = "nats")]
+use distcache_cluster::nats::NatsAccount;
+#[cfg(feature = "nats")]
+use distcache_cluster::wire::Nats;
 use distcache_cluster::wire::{
     Address, Incoming, Listener, Network, Outgoing, Pipe, PipeBroken, Tcp, Tls, Wire,
 };
 
 use crate::authority::Authority;
+#[cfg(feature = "nats")]
+use crate::nats_server::NatsServer;
 
 /// Long enough for any machine; what is right comes sooner.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -21,23 +27,45 @@ pub(crate) const BOUND: usize = 70_000;
 pub(crate) struct Rig {
     pub(crate) wire: Arc<dyn Wire>,
     pub(crate) at: Address,
+    #[cfg(feature = "nats")]
+    _server: Option<NatsServer>,
+}
+
+impl Rig {
+    pub(crate) fn new(wire: Arc<dyn Wire>, at: Address) -> Self {
+        Self {
+            wire,
+            at,
+            #[cfg(feature = "nats")]
+            _server: None,
+        }
+    }
 }
 
 pub(crate) fn memory() -> Rig {
     let at = address("member:0");
     let wire = Network::new(1).member(&at).frame_bytes_max(BOUND);
-    Rig { wire: Arc::new(wire), at }
+    Rig::new(Arc::new(wire), at)
 }
 
 pub(crate) fn tcp() -> Rig {
     let wire = Arc::new(Tcp::clear().frame_bytes_max(BOUND));
-    Rig { wire, at: address("127.0.0.1:0") }
+    Rig::new(wire, address("127.0.0.1:0"))
 }
 
 pub(crate) fn tls() -> Rig {
     let tls = Tls::new(Authority::new().certify("127.0.0.1")).expect("good certificates");
     let wire = Arc::new(Tcp::secured(Arc::new(tls)).frame_bytes_max(BOUND));
-    Rig { wire, at: address("127.0.0.1:0") }
+    Rig::new(wire, address("127.0.0.1:0"))
+}
+
+/// A server of its own for each; none where there is no such program.
+#[cfg(feature = "nats")]
+pub(crate) fn nats() -> Option<Rig> {
+    let server = NatsServer::start()?;
+    let wire = Nats::by(NatsAccount::at([server.url()])).expect("a good address");
+    let rig = Rig::new(Arc::new(wire.frame_bytes_max(BOUND)), address("member.example:0"));
+    Some(Rig { _server: Some(server), ..rig })
 }
 
 impl Rig {

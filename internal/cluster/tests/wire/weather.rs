@@ -14,7 +14,7 @@ async fn pipe() -> (Arc<Network>, Pipe, Pipe) {
     let network = Network::new(7);
     let (a, b) = (address("a:1"), address("b:1"));
     let mut listener = network.member(&b).listen(&b).await.expect("it works");
-    let rig = Rig { wire: Arc::new(network.member(&a)), at: a };
+    let rig = Rig::new(Arc::new(network.member(&a)), a);
     let (near, far) = rig.pipe_by(listener.as_mut()).await;
     (network, near, far)
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::Wanted;
 use super::lines::{Broken, Lines, whole};
 use super::slices::SLICES_MAX;
-use crate::excerpt::{excerpt, told};
+use distcache_cluster::excerpt::{excerpt, told};
 
 /// The longest list. That of as many slices as are kept, with the most endpoints that
 /// there may be, is less.

@@ -3,7 +3,7 @@
 use http_body_util::BodyExt;
 use kube::client::Body;
 
-use crate::excerpt::told;
+use distcache_cluster::excerpt::told;
 
 /// The longest line: one event, and so one slice. That of a slice with the most endpoints
 /// that it may have (1,000) is some 400 KB.

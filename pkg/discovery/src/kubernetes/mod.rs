@@ -5,7 +5,7 @@ use std::time::Duration;
 use distcache::{Discovery, DiscoveryFailed};
 
 use crate::background::{Background, FIRST_WORD_WITHIN};
-use crate::error::ConfigError;
+use distcache_cluster::ConfigError;
 
 mod api;
 mod lines;

@@ -1,6 +1,6 @@
 //! What can be a name in Kubernetes, so that none changes what is asked.
 
-use crate::error::ConfigError;
+use distcache_cluster::ConfigError;
 
 /// The longest name of a service, a namespace or a host.
 const LABEL_BYTES_MAX: usize = 63;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_nats::ServerAddr;
 use distcache::{Discovery, DiscoveryFailed};
+use distcache_cluster::ConfigError;
+use distcache_cluster::nats::{NatsAccount, is_subject};
 
 use crate::background::{Background, FIRST_WORD_WITHIN};
-use crate::error::ConfigError;
 
 mod heard;
 mod link;
@@ -29,10 +30,6 @@ const SILENT_FOR_MAX: u32 = 1_000;
 
 /// The subject on which members announce themselves.
 const SUBJECT: &str = "distcache.members";
-const SUBJECT_BYTES_MAX: usize = 256;
-
-/// More servers than this are not tried.
-const SERVERS_MAX: usize = 16;
 
 /// Members are all who announce themselves on a subject of NATS. Each does so once a second,
 /// and when another one asks who is there, as one does that has just come.
@@ -80,18 +77,7 @@ struct Settings {
     subject: String,
     announce_every: Duration,
     silent_for: u32,
-    proof: Proof,
-    authority: Option<PathBuf>,
-    certificate: Option<(PathBuf, PathBuf)>,
-}
-
-/// Who to be.
-#[derive(Clone)]
-enum Proof {
-    Nobody,
-    Credentials(PathBuf),
-    Password { user: String, file: PathBuf },
-    Token(PathBuf),
+    account: NatsAccount,
 }
 
 impl fmt::Debug for Settings {
@@ -110,7 +96,6 @@ impl fmt::Debug for Settings {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct NatsBuilder {
-    servers: Vec<String>,
     settings: Settings,
 }
 
@@ -121,6 +106,11 @@ impl Nats {
         servers: impl IntoIterator<Item = S>,
         address: impl Into<String>,
     ) -> NatsBuilder {
+        Self::by(NatsAccount::at(servers), address)
+    }
+
+    /// The same at the servers of an account, let in there as it says.
+    pub fn by(account: NatsAccount, address: impl Into<String>) -> NatsBuilder {
         let settings = Settings {
             servers: Vec::new(),
             address: address.into(),
@@ -128,11 +118,9 @@ impl Nats {
             subject: SUBJECT.to_owned(),
             announce_every: ANNOUNCE_EVERY,
             silent_for: SILENT_FOR,
-            proof: Proof::Nobody,
-            authority: None,
-            certificate: None,
+            account,
         };
-        NatsBuilder { servers: servers.into_iter().map(Into::into).collect(), settings }
+        NatsBuilder { settings }
     }
 }
 
@@ -168,33 +156,33 @@ impl NatsBuilder {
     /// A file of credentials (a JWT and its key), as `nsc` writes them. Default: none. Of
     /// this, a password and a token the last that was said holds.
     pub fn credentials_file(mut self, file: impl Into<PathBuf>) -> Self {
-        self.settings.proof = Proof::Credentials(file.into());
+        self.settings.account = self.settings.account.credentials_file(file);
         self
     }
 
     /// A user, and the file that its password stands in. Default: none.
     pub fn password_file(mut self, user: impl Into<String>, file: impl Into<PathBuf>) -> Self {
-        self.settings.proof = Proof::Password { user: user.into(), file: file.into() };
+        self.settings.account = self.settings.account.password_file(user, file);
         self
     }
 
     /// The file that a token stands in. Default: none.
     pub fn token_file(mut self, file: impl Into<PathBuf>) -> Self {
-        self.settings.proof = Proof::Token(file.into());
+        self.settings.account = self.settings.account.token_file(file);
         self
     }
 
     /// The certificates of the authority that the server has its own from, in PEM; the
     /// server is to speak TLS then. Default: those of the system, if it speaks TLS.
     pub fn authority(mut self, file: impl Into<PathBuf>) -> Self {
-        self.settings.authority = Some(file.into());
+        self.settings.account = self.settings.account.authority(file);
         self
     }
 
     /// The certificate of this process and its key, in PEM; the server is to speak TLS
     /// then. Default: none.
     pub fn certificate(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.settings.certificate = Some((chain.into(), key.into()));
+        self.settings.account = self.settings.account.certificate(chain, key);
         self
     }
 
@@ -203,11 +191,8 @@ impl NatsBuilder {
     /// # Errors
     /// [`ConfigError`] names what cannot be a server, an address or a subject.
     pub fn build(self) -> Result<Nats, ConfigError> {
-        let Self { servers, mut settings } = self;
-        settings.servers = servers.iter().map(|one| server(one)).collect::<Result<_, _>>()?;
-        if !(1..=SERVERS_MAX).contains(&settings.servers.len()) {
-            return Err(ConfigError::of(&servers.join(","), "list of servers", "give 1 to 16"));
-        }
+        let Self { mut settings } = self;
+        settings.servers = settings.account.servers()?;
         if !message::is_address(&settings.address) {
             let right = "give HOST:PORT, where others reach this process";
             return Err(ConfigError::of(&settings.address, "address of a member", right));
@@ -219,28 +204,6 @@ impl NatsBuilder {
         let background = Background::new("distcache-nats", FIRST_WORD_WITHIN);
         Ok(Nats { settings, background })
     }
-}
-
-/// One that is connected to over TCP, with or without TLS.
-fn server(url: &str) -> Result<ServerAddr, ConfigError> {
-    // Not what was given: it may have a password in it.
-    if url.contains('@') {
-        let right = "who to be stands in a file, not in the URL";
-        return Err(ConfigError::of("a URL with a user in it", "server of NATS", right));
-    }
-    let right = "give nats://HOST:PORT or tls://HOST:PORT";
-    let wrong = || ConfigError::of(url, "server of NATS", right);
-    let is_known = ["nats://", "tls://"].iter().any(|scheme| url.starts_with(scheme));
-    let address = url.parse::<ServerAddr>().ok().filter(|_| is_known);
-    address.filter(|address| !address.host().is_empty()).ok_or_else(wrong)
-}
-
-fn is_subject(subject: &str) -> bool {
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && word.bytes().all(|byte| byte.is_ascii_graphic() && !b"*>".contains(&byte))
-    };
-    subject.len() <= SUBJECT_BYTES_MAX && subject.split('.').all(is_word)
 }
 
 impl Discovery for Nats {

@@ -1,13 +1,15 @@
 //! What it costs to get a value that another member owns:
-//! `cargo bench -p distcache --features cluster --bench remote [-- CASE...]`, where a CASE
+//! `cargo bench -p distcache --features cluster,nats --bench remote [-- CASE...]`, where a CASE
 //! is the beginning of the name of somebody who is measured: `FACT` lines have them all.
 //!
 //! This process is one of two members, with a runtime of one thread for its tasks, which
 //! also carries its links (`ClusterConfig::runtime`): so a reply is read where it is waited
 //! for. The other member is a process of its own, on the cluster's own threads, and so are
 //! the rivals: one that sends back as many bytes over bare TCP, and a `redis-server`, asked
-//! by the crate `redis` over one connection for all tasks. Keys of 16 bytes, values of 64. All run in turn, nine times; the medians
-//! count. A round in which the host took more than 3 % of the processors' time is made again.
+//! by the crate `redis` over one connection for all tasks. With the feature `nats` there is
+//! another pair of members, that reach each other over a `nats-server`, if that is installed.
+//! Keys of 16 bytes, values of 64. All run in turn, nine times; the medians count. A round
+//! in which the host took more than 3 % of the processors' time is made again.
 //!
 //! `RATIO case rival X`, where the case is a latency: ours takes X times as long. Else we
 //! make X times as many calls a second. `FACT name X`: microseconds and calls a second.
@@ -24,6 +26,11 @@
 mod bare;
 mod helper;
 mod members;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(not(feature = "nats"))]
+#[path = "nats/absent.rs"]
+mod nats;
 mod redis_server;
 mod rounds;
 
@@ -36,6 +43,7 @@ use tokio::runtime::Runtime;
 
 use bare::{BARE, Bare};
 use members::{OWNER, Pair};
+use nats::Nats;
 use redis_server::{REDIS, Redis};
 use rounds::{Caller, Contest, Contestant, asked, round, runtime};
 
@@ -78,16 +86,25 @@ fn measure(arguments: &[String]) -> ExitCode {
     }
     let cases: Vec<String> = arguments.iter().filter(|a| !a.starts_with("--")).cloned().collect();
     let client = runtime("client");
-    let (clear, secured) = (Pair::start(&client, false), Pair::start(&client, true));
+    let (clear, secured) = (Pair::start(&client), Pair::start_secured(&client));
+    let nats = Nats::start(&client);
     let bare = Bare::start(&clear);
     let redis = Redis::start(&client, &clear.keys);
-    let contestants = contestants(&client, [&clear, &secured], &bare, &redis);
+    let mut contestants = contestants(&client, [&clear, &secured], &bare, &redis);
+    if let Some(nats) = &nats {
+        let Pair { things, keys, .. } = nats.pair();
+        let gets = Gets { things: things.clone(), keys: keys.clone() };
+        let one = asked("CALLS", CALLS);
+        contestants.push(contestant(&client, "remote-nats-get-1", &gets, 1, one));
+        contestants.push(contestant(&client, "remote-nats-get-1024", &gets, 1024, one * MANY));
+    }
     let mut contest = Contest::of(contestants, &cases);
     contest.run(asked("ROUNDS", ROUNDS));
     let (request_bytes, reply_bytes) = bare.bytes();
     eprintln!("a request of {request_bytes} bytes, a reply of {reply_bytes}");
     tell(&contest);
-    if !clear.is_as_before() || !secured.is_as_before() {
+    let over_nats = nats.as_ref().is_none_or(|nats| nats.pair().is_as_before());
+    if !clear.is_as_before() || !secured.is_as_before() || !over_nats {
         eprintln!("a member was lost meanwhile: these are no figures");
         return ExitCode::FAILURE;
     }
@@ -159,6 +176,8 @@ fn tell(contest: &Contest<'_>) {
     ratio("remote-get-many-100-latency", "remote-get-1", many, "remote-get-1", true);
     ratio("remote-tls-get-latency", "clear", "remote-tls-get-1", "remote-get-1", true);
     ratio("remote-tls-get-1024", "clear", "remote-tls-get-1024", "remote-get-1024", false);
+    ratio("remote-get-nats-1", "tcp", "remote-nats-get-1", "remote-get-1", false);
+    ratio("remote-get-nats-1024", "tcp", "remote-nats-get-1024", "remote-get-1024", false);
 }
 
 /// Gets of keys that the other member owns.

@@ -70,14 +70,35 @@ impl Papers {
     }
 }
 
-fn start(directory: &Directory, papers: Option<&Papers>, runtime: Option<&Runtime>) -> Engine {
+/// How the two reach each other.
+#[derive(Serialize, Deserialize)]
+enum Way {
+    Clear,
+    Tls(Papers),
+    /// Over the server of NATS at this URL.
+    Nats(String),
+}
+
+#[cfg(feature = "nats")]
+fn over_nats(cluster: ClusterConfig, url: &str) -> ClusterConfig {
+    let nats = distcache::Nats::by(distcache::NatsAccount::at([url]));
+    cluster.nats(nats.expect("a good address"))
+}
+
+#[cfg(not(feature = "nats"))]
+fn over_nats(_: ClusterConfig, url: &str) -> ClusterConfig {
+    unreachable!("nobody has started a server at {url}")
+}
+
+fn start(directory: &Directory, way: &Way, runtime: Option<&Runtime>) -> Engine {
     let cluster = ClusterConfig::new("127.0.0.1:0")
         .discovery(directory.clone())
         .discover_every(Duration::from_millis(50))
         .expect(2);
-    let cluster = match papers {
-        Some(papers) => cluster.tls(papers.tls()),
-        None => cluster,
+    let cluster = match way {
+        Way::Clear => cluster,
+        Way::Tls(papers) => cluster.tls(papers.tls()),
+        Way::Nats(url) => over_nats(cluster, url),
     };
     let cluster = match runtime {
         Some(runtime) => cluster.runtime(runtime.handle().clone()),
@@ -93,9 +114,9 @@ fn members(engine: &Engine) -> Members {
 
 /// In a process of its own: owns keys until it is dismissed.
 pub(crate) fn be_the_owner() {
-    let papers: Option<Papers> = order();
+    let way: Way = order();
     let directory = Directory::default();
-    let engine = start(&directory, papers.as_ref(), None);
+    let engine = start(&directory, &way, None);
     say(&members(&engine).address);
     *directory.0.lock() = order();
     until_dismissed();
@@ -112,13 +133,27 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// In the clear, or with TLS. The links of this process are on that runtime.
-    pub(crate) fn start(client: &Runtime, has_tls: bool) -> Self {
-        let [ours, theirs] = if has_tls { Papers::of_two().map(Some) } else { [None, None] };
+    /// In the clear. The links of this process are on that runtime.
+    pub(crate) fn start(client: &Runtime) -> Self {
+        Self::by(client, [Way::Clear, Way::Clear])
+    }
+
+    /// With TLS.
+    pub(crate) fn start_secured(client: &Runtime) -> Self {
+        Self::by(client, Papers::of_two().map(Way::Tls))
+    }
+
+    /// Over the server of NATS at this URL.
+    #[cfg(feature = "nats")]
+    pub(crate) fn start_over(client: &Runtime, url: &str) -> Self {
+        Self::by(client, [(); 2].map(|()| Way::Nats(url.to_owned())))
+    }
+
+    fn by(client: &Runtime, [ours, theirs]: [Way; 2]) -> Self {
         let mut owner = Helper::start(&[OWNER]);
         owner.tell(&theirs);
         let directory = Directory::default();
-        let engine = start(&directory, ours.as_ref(), Some(client));
+        let engine = start(&directory, &ours, Some(client));
         let addresses = vec![members(&engine).address, owner.hear()];
         owner.tell(&addresses);
         *directory.0.lock() = addresses;

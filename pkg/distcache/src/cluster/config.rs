@@ -8,6 +8,8 @@ use distcache_cluster::Discovery;
 use distcache_cluster::agreement::{OnMinority, Settings};
 use distcache_cluster::discovery::Pace;
 pub use distcache_cluster::discovery::{DiscoveryFailed, Dns, Srv, Standalone, Static};
+#[cfg(feature = "nats")]
+use distcache_cluster::wire::Nats;
 use distcache_cluster::wire::Tls;
 use tokio::runtime::Handle;
 
@@ -26,6 +28,8 @@ pub struct ClusterConfig {
     pub(super) advertise: Option<String>,
     pub(super) discovery: Arc<dyn Discovery>,
     pub(super) tls: Option<Arc<Tls>>,
+    #[cfg(feature = "nats")]
+    pub(super) nats: Option<Nats>,
     pub(super) is_insecure: bool,
     pub(super) pace: Pace,
     pub(super) runtime: Option<Handle>,
@@ -41,6 +45,8 @@ impl ClusterConfig {
             advertise: None,
             discovery: Arc::new(Standalone),
             tls: None,
+            #[cfg(feature = "nats")]
+            nats: None,
             is_insecure: false,
             pace: Pace::default(),
             runtime: None,
@@ -128,8 +134,33 @@ impl ClusterConfig {
         self
     }
 
-    /// Lets it listen elsewhere than on loopback without TLS: whoever reaches it is
-    /// believed.
+    /// Has the members speak over servers of NATS instead of TCP. Where each listens and is
+    /// reached is a name then, and no more: others must know it by exactly that one. No
+    /// port is opened.
+    ///
+    /// Whoever may publish and subscribe under the prefix is believed to be a member: let
+    /// the server's rights keep others from it. With a server elsewhere than on loopback
+    /// it starts only if the server is spoken to over TLS and this process proves who it
+    /// is, or with [`insecure`](Self::insecure). [`tls`](Self::tls) is for TCP alone.
+    ///
+    /// ```no_run
+    /// use distcache::{ClusterConfig, Nats, NatsAccount};
+    ///
+    /// let account = NatsAccount::at(["tls://nats.example.com:4222"])
+    ///     .credentials_file("/etc/distcache/cache.creds");
+    /// let cluster = ClusterConfig::new("a.cache:1")
+    ///     .nats(Nats::by(account)?)
+    ///     .members(["a.cache:1", "b.cache:1", "c.cache:1"]);
+    /// # Ok::<(), distcache::NatsError>(())
+    /// ```
+    #[cfg(feature = "nats")]
+    pub fn nats(mut self, nats: Nats) -> Self {
+        self.nats = Some(nats);
+        self
+    }
+
+    /// Lets it listen elsewhere than on loopback without TLS, or speak over a NATS server
+    /// elsewhere in the clear: whoever reaches it is believed.
     pub fn insecure(mut self) -> Self {
         self.is_insecure = true;
         self

@@ -35,6 +35,19 @@ pub enum ClusterError {
         /// Where it listens.
         address: String,
     },
+    /// The same, by way of a NATS server.
+    #[error(
+        "a server of NATS is elsewhere than on this machine, and is not spoken to over TLS by one \
+         that proves who it is: use tls:// and credentials, a password, a token or a certificate, \
+         or say ClusterConfig::insecure"
+    )]
+    InsecureNats,
+    /// TLS between members is spoken over TCP only.
+    #[error(
+        "members that speak over NATS have no TLS of their own: leave ClusterConfig::tls out, and \
+         speak TLS with the server"
+    )]
+    TlsOverNats,
     /// The cluster's tasks cannot run on the runtime that was given.
     #[error(
         "the runtime of ClusterConfig::runtime {why}: give it one of several threads \

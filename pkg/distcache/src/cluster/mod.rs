@@ -16,6 +16,7 @@
 
 mod afar;
 mod away;
+mod carrier;
 mod config;
 mod error;
 mod everywhere;
@@ -42,6 +43,13 @@ pub use distcache_cluster::in_place;
 
 pub use distcache_cluster::wire::interface::{NoAddress, resolve as address_of_interface};
 
+/// What servers of NATS, or subjects there, cannot be.
+#[cfg(feature = "nats")]
+pub use distcache_cluster::ConfigError as NatsError;
 pub use distcache_cluster::agreement::OnMinority;
+#[cfg(feature = "nats")]
+pub use distcache_cluster::nats::NatsAccount;
+#[cfg(feature = "nats")]
+pub use distcache_cluster::wire::Nats;
 pub use distcache_cluster::wire::{Certificates, Tls, TlsError};
 pub use distcache_cluster::{ClusterId, Discovery, MemberId};

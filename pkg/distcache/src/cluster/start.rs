@@ -13,12 +13,13 @@ use distcache_cluster::links::{self, CallFailed};
 use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{Reply, Request};
 use distcache_cluster::view::Outcome;
-use distcache_cluster::wire::{Address, Listener, Tcp, Wire, interface};
+use distcache_cluster::wire::{Address, Listener, interface};
 use distcache_cluster::{Cluster, Holding, Parts, discovery};
 use distcache_manager::CacheManager;
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::Value;
 
+use super::carrier::Carrier;
 use super::service::Service;
 use super::tasks::{PATIENCE, Tasks, wait_for};
 use super::words::name_of;
@@ -71,13 +72,8 @@ impl Part {
         service: Arc<Service>,
         config: ClusterConfig,
     ) -> Result<Self, ClusterError> {
-        let listen: Address = config.listen.parse()?;
-        if config.tls.is_none() && !config.is_insecure && !is_loopback(&listen) {
-            return Err(ClusterError::Insecure { address: config.listen });
-        }
+        let Carrier { wire, listen } = Carrier::of(&config)?;
         let tasks = Tasks::on(config.runtime)?;
-        let tcp = config.tls.map_or_else(Tcp::clear, Tcp::secured);
-        let wire: Arc<dyn Wire> = Arc::new(tcp);
         let listener = {
             let (wire, at) = (wire.clone(), listen.clone());
             tasks.begin(async move { wire.listen(&at).await })??
@@ -202,12 +198,6 @@ impl Part {
         self.tasks.end();
         left.is_ok_and(|left| left.is_ok())
     }
-}
-
-/// A name is that of this machine, or of another one: only `localhost` says which.
-fn is_loopback(address: &Address) -> bool {
-    let host = address.host();
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Where others reach who listens there.

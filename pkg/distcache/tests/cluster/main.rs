@@ -9,6 +9,8 @@ mod keyspaces;
 mod members;
 mod named;
 mod outages;
+#[cfg(feature = "nats")]
+mod over_nats;
 mod replicas;
 mod runtimes;
 mod stores;

@@ -83,6 +83,14 @@ fn of_a_node(config: &Config, faults: &mut Faults) {
     }
     let Some(listen) = faults.take(config.peer_listen(http)) else { return };
     let is_hidden = listen.ip().to_canonical().is_loopback();
+    let is_carried = faults.take(config.is_carried()).is_some();
+    if config.is_over_nats() {
+        if is_carried && faults.is_empty() {
+            faults.take(config.advertised(listen));
+            faults.take(config.teller(listen));
+        }
+        return;
+    }
     if !is_hidden && !config.has_proofs() && !config.is_insecure() {
         faults.add(|| {
             let origin = config.common(Section::Cluster).origin("peer_listen");

@@ -27,6 +27,8 @@ pub struct Membership {
     pub name: String,
     /// How the nodes prove who they are; none for links in the clear.
     pub tls: Option<Arc<Tls>>,
+    /// Whether nodes reach each other over NATS: it listens at no port then.
+    pub is_over_nats: bool,
     /// All of it, for the engine.
     pub config: ClusterConfig,
 }
@@ -134,12 +136,18 @@ impl Loaded {
         if config.is_insecure() {
             cluster = cluster.insecure();
         }
+        #[cfg(feature = "nats")]
+        if config.is_over_nats() {
+            config.nats_files()?;
+            cluster = cluster.nats(config.wire()?);
+        }
         let tls = self.proofs.as_ref().map(Proofs::tls).transpose();
         let tls = tls.map_err(|error| config.unusable("tls_ca", &error))?.map(Arc::new);
         if let Some(tls) = &tls {
             cluster = cluster.tls(tls.clone());
         }
-        Ok(Some(Membership { listen, name, tls, config: cluster }))
+        let is_over_nats = config.is_over_nats();
+        Ok(Some(Membership { listen, name, tls, is_over_nats, config: cluster }))
     }
 
     /// How this node proves who it is; none for links in the clear.

@@ -1,5 +1,7 @@
 //! This server's part in a cluster, as `[cluster]` says.
 
+#[cfg(feature = "nats")]
+mod account;
 #[cfg(feature = "cluster")]
 mod balancer;
 #[cfg(feature = "cluster")]
@@ -9,6 +11,7 @@ pub use membership::{Membership, Proofs};
 mod place;
 pub(crate) use place::Place;
 mod told;
+mod transport;
 #[cfg(any(feature = "kubernetes", feature = "nats"))]
 use told::Teller;
 

@@ -10,12 +10,6 @@ use distcache_discovery::Nats;
 
 use crate::config::{Config, conflict};
 use crate::fault::Fault;
-#[cfg(feature = "nats")]
-use crate::file::read_within;
-#[cfg(feature = "nats")]
-use crate::recipe::unreadable;
-#[cfg(feature = "nats")]
-use crate::setting::Kind;
 use crate::setting::Section;
 use crate::table;
 use crate::tables::default_of;
@@ -32,10 +26,11 @@ pub(crate) enum Teller {
 }
 
 /// A setting, and what it is a part of: it means nothing without that.
-const PARTS: [(&str, &str); 11] = [
+pub(super) const PARTS: [(&str, &str); 12] = [
     ("kubernetes_namespace", "kubernetes"),
     ("kubernetes_names", "kubernetes"),
     ("nats_subject", "nats"),
+    ("nats_prefix", "transport"),
     ("nats_credentials", "nats"),
     ("nats_token_file", "nats"),
     ("nats_user", "nats"),
@@ -45,10 +40,6 @@ const PARTS: [(&str, &str); 11] = [
     ("nats_cert", "nats_key"),
     ("nats_key", "nats_cert"),
 ];
-
-/// The longest file that is shown to the servers of NATS.
-#[cfg(feature = "nats")]
-const PROOF_BYTES_MAX: u64 = 64 << 10;
 
 impl Config {
     /// What is said of who tells has what it needs, and is about somebody.
@@ -60,7 +51,14 @@ impl Config {
             view.is_given(name) && view.value(name) != setting.and_then(default_of)
         };
         for (part, whole) in PARTS {
-            if says_something(part) && !view.is_given(whole) {
+            let is_there = match (part, whole) {
+                ("nats_prefix", _) => self.is_over_nats(),
+                ("nats_subject", _) => view.is_given(whole),
+                // Who this node is to NATS, it is in both.
+                (_, "nats") => view.is_given(whole) || self.is_over_nats(),
+                _ => view.is_given(whole),
+            };
+            if says_something(part) && !is_there {
                 let what = format!("{part} is given, and {whole} is not");
                 let right = format!("give {whole} too, or leave this out");
                 return Err(conflict(&view.origin(part), what, &right));
@@ -115,7 +113,7 @@ impl Config {
 
     #[cfg(not(feature = "kubernetes"))]
     fn kubernetes(&self) -> Result<Teller, Fault> {
-        Err(self.without("kubernetes"))
+        Err(self.without("kubernetes", "kubernetes", "say otherwise where nodes are"))
     }
 
     #[cfg(feature = "nats")]
@@ -123,24 +121,9 @@ impl Config {
         let view = self.common(Section::Cluster);
         let address = self.advertised(listen)?.map_or(listen.to_string(), |at| at.to_string());
         let servers = view.list("nats").unwrap_or_default();
-        let mut announced = Nats::at(servers, address)
+        let announced = Nats::by(self.nats_account(servers), address)
             .cluster(view.fixed_text("name"))
             .subject(view.fixed_text("nats_subject"));
-        if let Some(file) = view.path("nats_credentials") {
-            announced = announced.credentials_file(file);
-        }
-        if let Some(file) = view.path("nats_token_file") {
-            announced = announced.token_file(file);
-        }
-        if let Some((user, file)) = view.text("nats_user").zip(view.path("nats_password_file")) {
-            announced = announced.password_file(user, file);
-        }
-        if let Some(file) = view.path("nats_ca") {
-            announced = announced.authority(file);
-        }
-        if let Some((chain, key)) = view.path("nats_cert").zip(view.path("nats_key")) {
-            announced = announced.certificate(chain, key);
-        }
         announced
             .build()
             .map(Teller::Nats)
@@ -149,21 +132,7 @@ impl Config {
 
     #[cfg(not(feature = "nats"))]
     fn nats(&self, _: SocketAddr) -> Result<Teller, Fault> {
-        Err(self.without("nats"))
-    }
-
-    /// Whether the files that are shown to the servers of NATS can be read.
-    #[cfg(feature = "nats")]
-    pub(crate) fn nats_files(&self) -> Result<(), Fault> {
-        let view = self.common(Section::Cluster);
-        let named = PARTS.iter().map(|(part, _)| *part).filter(|part| is_path(part));
-        for name in named {
-            if let Some(path) = view.path(name) {
-                read_within(&path, PROOF_BYTES_MAX)
-                    .map_err(|what| unreadable(&view.origin(name), name, &what))?;
-            }
-        }
-        Ok(())
+        Err(self.without("nats", "nats", "say otherwise where nodes are"))
     }
 
     #[cfg(any(feature = "kubernetes", feature = "nats"))]
@@ -172,17 +141,12 @@ impl Config {
         Fault::new(&origin, codes::SETTING_INVALID, what, right)
     }
 
-    /// This program cannot ask whom `name` names.
+    /// This program cannot do what `name` says: it has not that feature.
     #[cfg(not(all(feature = "kubernetes", feature = "nats")))]
-    fn without(&self, name: &str) -> Fault {
+    pub(super) fn without(&self, name: &str, feature: &str, or: &str) -> Fault {
         let origin = self.common(Section::Cluster).origin(name);
-        let what = format!("this program was built without the feature `{name}`");
-        let right = format!("build it with `--features {name}`, or say otherwise where nodes are");
+        let what = format!("this program was built without the feature `{feature}`");
+        let right = format!("build it with `--features {feature}`, or {or}");
         Fault::new(&origin, codes::DISCOVERY_NOT_BUILT, what, right)
     }
-}
-
-#[cfg(feature = "nats")]
-fn is_path(name: &str) -> bool {
-    table::find(Section::Cluster, name).is_some_and(|setting| setting.kind == Kind::Path)
 }

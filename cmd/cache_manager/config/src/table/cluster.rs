@@ -20,6 +20,9 @@ const PASS_THROUGH: &str = "pass-through";
 /// The members, if nobody says who they are: those of a machine where one tries it.
 pub(crate) const NODES: &str = "localhost:8081,localhost:8082,localhost:8083";
 
+/// What `transport` says of nodes that reach each other without NATS.
+pub(crate) const TCP: &str = "tcp";
+
 /// The shortest lease that members agree upon.
 const LEASE_MIN: Duration = Duration::from_millis(200);
 
@@ -145,6 +148,23 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The certificate for the servers of NATS, in PEM; they are to speak TLS then",
     ),
     setting("nats_key", Path, Told("none"), "The private key of nats_cert, in PEM"),
+    setting(
+        "transport",
+        List,
+        Told(TCP),
+        "How nodes reach each other: tcp, or servers of NATS, nats://HOST:PORT or tls://HOST:PORT \
+         each with commas between; over NATS --peer-listen and --advertise are names, and no port \
+         is opened",
+    )
+    .because("of several servers the first that answers is taken")
+    .flag("transport", "HOW"),
+    setting(
+        "nats_prefix",
+        Text,
+        Fixed("distcache.wire"),
+        "What the subjects begin with on which nodes reach each other over NATS; only the nodes \
+         ought to be allowed to speak and listen there",
+    ),
     setting(
         "peer_listen",
         Address,

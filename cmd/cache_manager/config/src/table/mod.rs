@@ -14,7 +14,7 @@ mod source;
 pub(crate) use balancer::RING;
 #[cfg(feature = "cluster")]
 pub(crate) use cluster::SERVE;
-pub(crate) use cluster::{BALANCER, NODE, NODES};
+pub(crate) use cluster::{BALANCER, NODE, NODES, TCP};
 pub(crate) use engine::WORKER;
 pub(crate) use server::TINY_HTTP;
 pub(crate) use source::{BEHIND, CACHE_ONLY, ROWS, THROUGH, URL};

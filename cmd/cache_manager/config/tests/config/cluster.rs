@@ -109,6 +109,10 @@ mod built {
             ("mode = 'node'\nnats_user = 'x'", "give nats too"),
             ("mode = 'node'\nnats_cert = 'x'", "give nats_key too"),
             ("mode = 'node'\nadvertise = '%nowhere0:1'", "an interface that has one address"),
+            ("mode = 'node'\nnats_prefix = 'x'", "give transport too"),
+            ("mode = 'node'\ntransport = ['tcp']\nnats_prefix = 'x'", "give transport too"),
+            ("mode = 'node'\ntransport = ['tcp']\nnats_user = 'x'", "give nats too"),
+            ("transport = ['nats://a:4222']", "give --mode node"),
             ("mode = 'node'\nlease = '1ms'", "200ms"),
             ("mode = 'node'\n[server]\nport = 60000", "--peer-listen"),
             ("mode = 'node'\n[server]\nlisten = '192.0.2.7:8081'", "--insecure"),
@@ -181,6 +185,53 @@ mod built {
 
     #[cfg(feature = "nats")]
     #[test]
+    fn nodes_reach_each_other_over_nats_if_they_are_told_to() {
+        let of = |lines: &str| membership(&format!("{DEFAULT}{lines}"));
+        assert!(!of("transport = ['tcp']").is_over_nats);
+        let here = of("transport = ['nats://127.0.0.1:4222', 'nats://localhost:4223']");
+        assert!(here.is_over_nats);
+        let told = format!("{:?}", here.config);
+        for part in ["nats: Some", r#"prefix: "distcache.wire""#, "127.0.0.1:4222", "tls: None"] {
+            assert!(told.contains(part), "no {part} in {told}");
+        }
+        // No port of another machine's is opened: so it asks for no TLS of the nodes' own.
+        let text = "transport = ['tls://nats.example:4222']\nnats_prefix = 'shop.cache'\n\
+                    nats_user = 'cache'\nnats_password_file = '/etc/hostname'\n\
+                    peers = ['a.example:1', 'b.example:1']\nadvertise = 'a.example:1'\n\
+                    [server]\nlisten = '0.0.0.0:8081'\n";
+        let told = format!("{:?}", of(text).config);
+        for part in ["shop.cache", "Password", r#"advertise: Some("a.example:1")"#] {
+            assert!(told.contains(part), "no {part} in {told}");
+        }
+        assert!(!told.contains("hostname"), "{told}");
+    }
+
+    #[cfg(feature = "nats")]
+    #[test]
+    fn what_is_wrong_with_a_transport_is_told_without_a_password() {
+        for (wrong, right) in [
+            ("['udp']", "nats://HOST:PORT"),
+            ("['tcp', 'nats://a:4222']", "nats://HOST:PORT"),
+            ("['nats://me:sesame@a:4222']", "stands in a file"),
+            ("['nats://127.0.0.1:1']\nnats_prefix = 'a.>'", "no wildcard"),
+            ("['nats://nats.example:4222']", "--insecure"),
+            ("['nats://nats.example:4222']\nnats_token_file = 'x'", "nats_credentials"),
+            ("['tls://nats.example:4222']", "nats_credentials"),
+            (
+                "['nats://127.0.0.1:1']\n[server]\ntls_cert = 'a'\ntls_key = 'b'\ntls_ca = 'c'",
+                "tls_ca",
+            ),
+        ] {
+            let told = mistakes(&format!("{DEFAULT}transport = {wrong}\n"));
+            assert!(told.iter().any(|one| one.contains(right)), "{wrong}: {told:?}");
+            assert!(!told.iter().any(|one| one.contains("sesame")), "{told:?}");
+        }
+        let insecure = "transport = ['nats://nats.example:1']\n[server]\ninsecure = true\n";
+        assert!(membership(&format!("{DEFAULT}{insecure}")).is_over_nats);
+    }
+
+    #[cfg(feature = "nats")]
+    #[test]
     fn a_file_for_nats_that_is_not_there_is_told_before_the_server_starts() {
         let folder = Folder::new();
         let text = "expect = 3\nnats = ['nats://a:4222']\nnats_credentials = 'cache.creds'\n";
@@ -188,6 +239,15 @@ mod built {
         let loaded = folder.load().expect("it is right");
         let told = loaded.membership(loaded.config().address()).unwrap_err().to_string();
         assert!(told.contains("DC-325") && told.contains("nats_credentials"), "{told}");
+    }
+
+    #[cfg(not(feature = "nats"))]
+    #[test]
+    fn a_program_that_cannot_speak_over_nats_says_by_which_feature_it_could() {
+        let told = mistakes(&format!("{DEFAULT}transport = ['nats://127.0.0.1:4222']\n"));
+        let [told] = &told[..] else { panic!("one: {told:?}") };
+        assert!(told.contains("DC-311") && told.contains("--features nats"), "{told}");
+        assert!(told.contains("reach nodes over tcp"), "{told}");
     }
 
     #[cfg(not(any(feature = "kubernetes", feature = "nats")))]

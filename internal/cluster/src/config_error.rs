@@ -1,6 +1,6 @@
-//! What is wrong with the settings of a discovery.
+//! What is wrong with the settings of a discovery or of a wire.
 
-/// A setting that it cannot have. Nothing was started.
+/// A setting that cannot be. Nothing was started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{given:?} is no {what}: {right}")]
 pub struct ConfigError {
@@ -11,7 +11,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// `given` was to be a `what`; what would be right.
-    pub(crate) fn of(given: &str, what: &'static str, right: &'static str) -> Self {
+    pub fn of(given: &str, what: &'static str, right: &'static str) -> Self {
         Self { given: crate::excerpt::excerpt(given), what, right }
     }
 }

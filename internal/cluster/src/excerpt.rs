@@ -1,10 +1,10 @@
-//! What a provider said, short enough to be shown.
+//! What others said, short enough to be shown.
 
 /// The longest text of others that stands in an error of ours, in characters.
-pub(crate) const EXCERPT_CHARS_MAX: usize = 200;
+pub const EXCERPT_CHARS_MAX: usize = 200;
 
 /// Its beginning, on one line.
-pub(crate) fn excerpt(text: &str) -> String {
+pub fn excerpt(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     let mut rest = text.trim().chars();
     let mut told: String = rest.by_ref().take(EXCERPT_CHARS_MAX).map(plain).collect();
@@ -15,7 +15,7 @@ pub(crate) fn excerpt(text: &str) -> String {
 }
 
 /// An error with its causes, as far as they say more than it does itself.
-pub(crate) fn told(error: &dyn std::error::Error) -> String {
+pub fn told(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
