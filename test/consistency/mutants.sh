@@ -33,10 +33,10 @@ declare -A shown_by=(
     [copies-lost]='kill --rounds 2 --replicas 2'
     [put-made-twice]='roll --rounds 2 --replicas 2'
     [committed-by-quickest]='cut --rounds 2 --replicas 3 --read any'
-    [tentative-read]='calm --rounds 3 --replicas 3 --read any'
+    [tentative-read]='cut --rounds 2 --replicas 3 --read any'
     [copies-unleased]='pause --rounds 2 --pause-s 6 --replicas 3 --read any'
 )
-SHORT=(owners-unchecked tentative-read forget-untold)
+SHORT=(owners-unchecked forget-untold lease-unchecked)
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -283,7 +283,8 @@ impl Ledger {
         for (id, record) in &mut self.records {
             let silent = record.in_touch + silent_after <= now;
             let over = record.leased_from + over_after(lease) <= now;
-            if silent && (over || is_planted(Mutant::RemovedTooSoon)) {
+            let too_soon = record.in_touch + silent_after / 4 <= now;
+            if (silent && over) || (too_soon && is_planted(Mutant::RemovedTooSoon)) {
                 record.condemned = true;
             }
             if record.condemned {
