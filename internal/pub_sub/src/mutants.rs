@@ -98,6 +98,13 @@ pub fn is_planted(mutant: Mutant) -> bool {
     *chosen == Some(mutant)
 }
 
+/// Where a fault shows in a moment only, makes that moment long.
+pub fn linger(mutant: Mutant, is_slow: bool) {
+    if is_planted(mutant) && is_slow {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
+use distcache_bus::mutants::{Mutant, linger};
 use distcache_manager::{CacheManager, Error, Nowhere};
 use tokio::sync::watch;
 
@@ -157,7 +158,11 @@ impl CacheSeat {
 /// other tasks go on meanwhile, the one among them that keeps the lease.
 impl Seat for CacheSeat {
     fn take(&self, view: &Arc<View>) -> Result<(), NotTaken> {
-        in_place(|| self.turn_to(view))
+        in_place(|| {
+            let me = self.holding().map_or(0, |holding| holding.me().number());
+            linger(Mutant::UnsettledViews, me.is_multiple_of(2));
+            self.turn_to(view)
+        })
     }
 
     fn begin_anew(&self, view: &Arc<View>, me: MemberId) -> Result<(), NotTaken> {
