@@ -27,6 +27,10 @@
 //! both ends. Whatever is silent besides is found by the keep-alives, and a server that
 //! hangs by its own pings, too.
 //!
+//! Somebody else who listens to all under the prefix, to watch it, is somebody to the
+//! server: then nobody is told that nobody is there, and the time and the keep-alives end
+//! what that would have ended.
+//!
 //! **Who is believed:** whoever the server lets in. It is its rights that keep others from
 //! the subjects under the prefix; nothing of a pipe proves more (`Identity::Unproved`).
 //! Who may speak there without being a member can do what a stranger can do over TCP in
