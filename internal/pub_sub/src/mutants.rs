@@ -13,8 +13,8 @@ pub enum Mutant {
     UnsettledViews,
     /// Every member answers for every key.
     OwnersUnchecked,
-    /// A member that falls silent is removed although its lease is not over.
-    RemovedTooSoon,
+    /// A member counts on its lease for longer than it was granted.
+    LeaseTooLong,
     /// What is handed over takes the place of what was put meanwhile.
     ArrivalsUnchecked,
     /// A write is acknowledged before others have their copies.
@@ -41,7 +41,7 @@ impl Mutant {
         Self::LeaseUnchecked,
         Self::UnsettledViews,
         Self::OwnersUnchecked,
-        Self::RemovedTooSoon,
+        Self::LeaseTooLong,
         Self::ArrivalsUnchecked,
         Self::AckedBeforeCopies,
         Self::ReadBeforeCopies,
@@ -59,7 +59,7 @@ impl Mutant {
             Self::LeaseUnchecked => "lease-unchecked",
             Self::UnsettledViews => "unsettled-views",
             Self::OwnersUnchecked => "owners-unchecked",
-            Self::RemovedTooSoon => "removed-too-soon",
+            Self::LeaseTooLong => "lease-too-long",
             Self::ArrivalsUnchecked => "arrivals-unchecked",
             Self::AckedBeforeCopies => "acked-before-copies",
             Self::ReadBeforeCopies => "read-before-copies",

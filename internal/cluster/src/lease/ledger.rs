@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use distcache_bus::mutants::{Mutant, is_planted};
 use serde::{Deserialize, Serialize};
 
 use super::over_after;
@@ -283,8 +282,7 @@ impl Ledger {
         for (id, record) in &mut self.records {
             let silent = record.in_touch + silent_after <= now;
             let over = record.leased_from + over_after(lease) <= now;
-            let too_soon = record.in_touch + silent_after / 4 <= now;
-            if (silent && over) || (too_soon && is_planted(Mutant::RemovedTooSoon)) {
+            if silent && over {
                 record.condemned = true;
             }
             if record.condemned {

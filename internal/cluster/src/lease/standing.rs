@@ -75,6 +75,7 @@ impl Standing {
     ///    does not know of, it still waits for, but this member would stop serving.
     pub(crate) fn extend(&self, until: Duration, settled: u64) {
         self.settled.fetch_max(settled, Ordering::AcqRel);
+        let until = if is_planted(Mutant::LeaseTooLong) { until + TOO_LONG } else { until };
         self.until_ns.fetch_max(nanoseconds(until), Ordering::AcqRel);
     }
 
@@ -88,6 +89,9 @@ impl Standing {
         self.settled.store(0, Ordering::Release);
     }
 }
+
+/// By so much a fault that is planted lengthens a lease.
+const TOO_LONG: Duration = Duration::from_secs(4);
 
 /// In 64 bits: a machine's uptime of 584 years.
 fn nanoseconds(time: Duration) -> u64 {
