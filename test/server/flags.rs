@@ -66,6 +66,7 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
         ("peers-srv", "NAME", ""),
         ("peers-kubernetes", "SERVICE:PORT_NAME", ""),
         ("peers-nats", "URLS", ""),
+        ("transport", "HOW", "tcp"),
         ("peer-listen", "ADDRESS", "the address of the HTTP server, its port + 10000"),
         ("advertise", "ADDRESS", "as nodes or peers name this server"),
         ("cluster-name", "NAME", "distcache"),
