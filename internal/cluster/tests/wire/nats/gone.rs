@@ -2,7 +2,9 @@
 
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
+use bytes::Bytes;
 use distcache_cluster::wire::{Address, Pipe, PipeBroken, Wire};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -10,6 +12,9 @@ use tokio::time::timeout;
 use super::{rig, wire};
 use crate::nats_server::NatsServer;
 use crate::support::{PATIENCE, address, close, flush, next, receive, send};
+
+/// Between two that are sent to one who may be gone.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Sends until that fails.
 pub(super) async fn until_broken(pipe: &mut Pipe) -> PipeBroken {
@@ -29,6 +34,7 @@ pub(super) async fn until_broken(pipe: &mut Pipe) -> PipeBroken {
 struct Killable {
     address: Address,
     kill: oneshot::Sender<()>,
+    life: thread::JoinHandle<()>,
 }
 
 impl Killable {
@@ -52,9 +58,29 @@ impl Killable {
             drop(runtime);
             drop(pipe);
         };
-        thread::Builder::new().spawn(life).expect("a thread");
-        Self { address: told.recv().expect("it listens"), kill }
+        let life = thread::Builder::new().spawn(life).expect("a thread");
+        Self { address: told.recv().expect("it listens"), kill, life }
     }
+
+    /// Returns when its connection is closed.
+    fn kill(self) {
+        self.kill.send(()).expect("it lives");
+        self.life.join().expect("it ends");
+    }
+}
+
+/// Sends now and then, until the other end is heard of. Not as much as the window takes:
+/// the server may see that the connection is closed when all of that is sent to it.
+async fn until_heard(pipe: &mut Pipe) -> Option<Result<Bytes, PipeBroken>> {
+    let heard = async {
+        loop {
+            drop(send(pipe.outgoing.as_mut(), vec![7; 10].into()).await);
+            if let Ok(heard) = timeout(PAUSE, next(pipe.incoming.as_mut())).await {
+                return heard;
+            }
+        }
+    };
+    timeout(PATIENCE, heard).await.expect("it is heard of")
 }
 
 #[tokio::test]
@@ -63,11 +89,11 @@ async fn of_one_that_vanished_the_server_tells_as_soon_as_something_is_sent() {
     let other = Killable::start(wire(&server));
     let mut pipe = wire(&server).connect(&other.address, PATIENCE).await.expect("it is there");
     send(pipe.outgoing.as_mut(), vec![1; 10].into()).await.expect("it is there");
-    other.kill.send(()).expect("it lives");
+    other.kill();
+    let heard = until_heard(&mut pipe).await;
+    assert!(matches!(heard, Some(Err(PipeBroken::Lost(_)))), "{heard:?}");
     let broken = until_broken(&mut pipe).await.to_string();
     assert!(broken.contains("nobody at the other end any more"), "{broken}");
-    let heard = timeout(PATIENCE, next(pipe.incoming.as_mut())).await.expect("both halves know");
-    assert!(matches!(heard, Some(Err(PipeBroken::Lost(_)))), "{heard:?}");
 }
 
 #[tokio::test]
