@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use distcache_cluster::wire::{Address, Pipe, PipeBroken, Wire};
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{rig, wire};
@@ -62,10 +63,11 @@ impl Killable {
         Self { address: told.recv().expect("it listens"), kill, life }
     }
 
-    /// Returns when its connection is closed.
-    fn kill(self) {
+    /// Returns when its connection is closed. What is on its way to it goes on meanwhile.
+    async fn kill(self) {
         self.kill.send(()).expect("it lives");
-        self.life.join().expect("it ends");
+        let ended = spawn_blocking(move || self.life.join());
+        timeout(PATIENCE, ended).await.expect("in time").expect("it runs").expect("it ends");
     }
 }
 
@@ -89,7 +91,7 @@ async fn of_one_that_vanished_the_server_tells_as_soon_as_something_is_sent() {
     let other = Killable::start(wire(&server));
     let mut pipe = wire(&server).connect(&other.address, PATIENCE).await.expect("it is there");
     send(pipe.outgoing.as_mut(), vec![1; 10].into()).await.expect("it is there");
-    other.kill();
+    other.kill().await;
     let heard = until_heard(&mut pipe).await;
     assert!(matches!(heard, Some(Err(PipeBroken::Lost(_)))), "{heard:?}");
     let broken = until_broken(&mut pipe).await.to_string();
