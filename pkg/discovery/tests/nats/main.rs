@@ -3,6 +3,8 @@
 mod announcing;
 mod credentials;
 mod hostile;
+#[path = "../support/nats_certificates.rs"]
+mod nats_certificates;
 #[path = "../support/nats_server.rs"]
 mod nats_server;
 mod outages;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use distcache_cluster::nats::NatsAccount;
 use distcache_cluster::wire::{ConnectFailed, Wire};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
 use super::{rig, wire, wire_by};
+use crate::nats_certificates::certified;
 use crate::nats_server::NatsServer;
 use crate::support::{PATIENCE, Rig, address, receive, send};
 
@@ -86,30 +86,6 @@ async fn who_listens_and_says_nothing_holds_nobody_off() {
     let rig = Rig::new(std::sync::Arc::new(wire(&server)), at);
     works(&rig).await;
     drop(silent);
-}
-
-/// An authority, and files of what it vouches for.
-fn certified(folder: &TempDir) -> String {
-    let mut params = CertificateParams::new(Vec::new()).expect("no names");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("a key");
-    let authority = params.self_signed(&key).expect("a certificate").pem();
-    let issuer = Issuer::new(params, key);
-    let file = |name: &str, text: &str| {
-        fs::write(folder.path().join(name), text).expect("written");
-        folder.path().join(name).display().to_string()
-    };
-    let ca = file("ca.pem", &authority);
-    let pair = |name: &str| {
-        let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a good name");
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &issuer).expect("a certificate").pem();
-        let key_file = file(&format!("{name}-key.pem"), &key.serialize_pem());
-        (file(&format!("{name}.pem"), &certificate), key_file)
-    };
-    let (cert, key) = pair("server");
-    pair("member");
-    format!("tls {{ cert_file: \"{cert}\", key_file: \"{key}\", ca_file: \"{ca}\", verify: true }}")
 }
 
 #[tokio::test]
