@@ -83,6 +83,8 @@ impl CacheManager {
         let memory = Bound::new("memory", "bytes", sum(|node| node.capacity_bytes))
             .filled(sum(|node| node.bytes), sum(|node| node.peaks.bytes))
             .reached(sum(|node| node.reached.memory));
+        let (near_max, near, near_mark) = self.shared.near.fill();
+        let near = Bound::new("near_copies", "bytes", near_max).marked(near, near_mark);
         let nodes = statuses.len() as u64;
         let nodes = Bound::new("data_nodes", "nodes", DATA_NODES_MAX as u64).filled(nodes, nodes);
         let keyspaces = self.keyspaces().len() as u64;
@@ -94,7 +96,7 @@ impl CacheManager {
         let journal = self.journal();
         let journal = Bound::new("journal", "bytes", JOURNAL_BYTES_MAX)
             .marked(journal.bytes(), journal.mark());
-        vec![memory, nodes, keyspaces, waits, self.inboxes(), journal]
+        vec![memory, nodes, keyspaces, waits, self.inboxes(), journal, near]
     }
 
     /// The bound of each node's inbox, as far as the fullest was filled.

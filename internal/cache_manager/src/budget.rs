@@ -16,7 +16,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) fn of(config: &Config) -> Self {
-        Self { bytes: config.capacity_bytes }
+        Self { bytes: config.capacity_bytes.saturating_sub(config.near_bytes) }
     }
 
     /// What all keyspaces together may take on each node.

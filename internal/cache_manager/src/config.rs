@@ -19,6 +19,9 @@ pub struct Config {
     /// Bytes that the whole cache may hold, overhead included. Default 256 MiB.
     /// Divided over the nodes by their share of the ring.
     pub capacity_bytes: u64,
+    /// Bytes of these that near copies of what other processes own may take: the nodes get
+    /// the rest. Default 0: there are none.
+    pub near_bytes: u64,
     /// Entries that the whole cache may hold. Default: no such limit.
     pub entries_max: Option<u64>,
     /// Bytes of one value. Default: 8 MiB, or a quarter of the smallest node's
@@ -63,6 +66,7 @@ impl Default for Config {
         Self {
             data_nodes: cores.clamp(DATA_NODES_MIN, DATA_NODES_MAX),
             capacity_bytes: CAPACITY_BYTES,
+            near_bytes: 0,
             entries_max: None,
             value_bytes_max: None,
             eviction: EvictionPolicy::default(),

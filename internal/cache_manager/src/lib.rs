@@ -49,7 +49,7 @@ mod manager;
 pub use manager::{CacheManager, DEFAULT_KEYSPACE};
 
 mod calls;
-pub use calls::{Cursor, Hit, NoCursor, Page, Peeked, Stored, Write};
+pub use calls::{Cursor, Hit, NEAR_LASTS, NoCursor, Page, Peeked, Stored, Write};
 
 mod batch;
 pub use batch::PutItem;
@@ -62,6 +62,9 @@ pub use bounds::Bound;
 
 mod membership;
 pub use membership::{Copied, Passage, Seeds};
+
+mod near;
+pub use near::NearAsk;
 
 mod tentative;
 pub use tentative::Told;

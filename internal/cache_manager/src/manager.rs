@@ -14,6 +14,7 @@ use crate::error::{Verdict, judge};
 use crate::handle::NodeHandle;
 use crate::keyspace::Directory;
 use crate::membership::{Membership, Passage};
+use crate::near::Near;
 use crate::routing::RoutingCell;
 use crate::supervisor::{Alarms, Supervisor};
 use crate::tentative::Tentative;
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Arc<Journal>,
     /// Which copies of what others own may be of changes that are not committed.
     pub(crate) tentative: Tentative,
+    /// What this process may read of other processes' keys without asking them.
+    pub(crate) near: Near,
 }
 
 impl CacheManager {
@@ -81,7 +84,7 @@ impl CacheManager {
         let topics = Topics::new();
         let directory = Arc::new(Directory::default());
         let hasher = KeyHasher::new(config.hash_key.map_or_else(random_key, Ok)?);
-        let journal = Arc::new(Journal::default());
+        let journal = Arc::new(Journal::new(config.clock.clone()));
         let membership = Membership::new(
             &config,
             directory.clone(),
@@ -105,6 +108,7 @@ impl CacheManager {
             membership: Mutex::new(membership),
             journal,
             tentative: Tentative::default(),
+            near: Near::new(config.near_bytes),
         });
         let supervisor = Supervisor::start(&config, shared.clone(), alarms, alarm_inbox)?;
         Ok(Self { shared, supervisor: Mutex::new(Some(supervisor)) })
@@ -201,7 +205,16 @@ impl CacheManager {
     /// `NodeRefused` if the view is not later than the last one, or too late to be
     /// numbered; `Closed`.
     pub fn settle(&self, view: u64, territory: Option<Arc<dyn Territory>>) -> Result<(), Error> {
-        self.shared.change(|membership, routing| membership.settle_in(routing, view, territory))
+        let tenure = territory.as_ref().map_or(0, |territory| territory.tenure());
+        self.shared.change(|membership, routing| {
+            membership.settle_in(routing, view, territory)?;
+            // 1. A near copy was granted in the tenure before.
+            // 2. In this one its key has another owner, which has granted nothing, and is
+            //    told that this process has taken the view.
+            // 3. The key is put there. A reader here gets the near copy.
+            self.shared.near.begin(tenure);
+            Ok(())
+        })
     }
 
     /// Answers for no key from now on, until it [settles](Self::settle): for a process

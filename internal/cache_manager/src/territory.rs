@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::routing::Routing;
 use crate::{Error, Keyspace};
@@ -26,6 +27,12 @@ pub trait Territory: fmt::Debug + Send + Sync + 'static {
 
     /// Whether the time of a claim is over, now.
     fn is_over(&self, claim: Claim) -> bool;
+
+    /// The lease under which near copies are read, and the time by a clock that goes on while
+    /// the machine sleeps; `None` if there is no lease. Default: none is read.
+    fn lease(&self) -> Option<(Claim, Duration)> {
+        None
+    }
 
     /// The number of the tenure: it changes when keys get other owners.
     fn tenure(&self) -> u64;

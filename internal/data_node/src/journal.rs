@@ -11,16 +11,25 @@
 //!
 //! So neither who writes nor who reads is answered before the last change of the key is
 //! committed: [`Journal::latest`] says which one that is, [`Journal::wait`] waits for it.
+//!
+//! Beside copies there are **near copies** of single keys, which whoever reads them often is
+//! [granted](Journal::grant) for some time. A change of such a key is written down, too,
+//! and is committed when all have dropped theirs, or the time is over.
+
+mod grants;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
+use distcache_bus::mutants::{Mutant, is_planted};
 use distcache_bus::sync::Mutex;
 use distcache_bus::{Replier, Waiter, Watermark, reply_slot};
 
-use crate::{Entry, KeyspaceId, Selection, Version};
+use self::grants::Grants;
+use crate::{Clock, Entry, KeyspaceId, Selection, SystemClock, Tick, Version};
 
 /// Bytes of keys and values that wait for those who follow; what is on its way when there
 /// are so many is written down all the same.
@@ -57,6 +66,26 @@ pub struct Record {
     pub keyspace: KeyspaceId,
     /// What was done.
     pub change: Change,
+    /// Others may have near copies of what was changed until then; `None` if not.
+    pub near_until: Option<Tick>,
+    /// Whether others keep copies of the keyspace.
+    pub is_copied: bool,
+}
+
+/// Who follows the changes of a keyspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Followed {
+    /// Others may have near copies until then.
+    pub near_until: Option<Tick>,
+    /// Others keep copies.
+    pub is_copied: bool,
+}
+
+impl Followed {
+    /// What is written down of a key that was given this entry: near copies are dropped.
+    pub(crate) fn told(self, entry: Entry) -> Change {
+        if self.is_copied { Change::Put(entry) } else { Change::Forget(entry.key().into()) }
+    }
 }
 
 /// Changes that come after each other.
@@ -88,6 +117,10 @@ pub struct Journal {
     latest: Box<[AtomicU64]>,
     /// How many bytes there were.
     mark: Watermark,
+    /// The tenure in which near copies are granted.
+    tenure: AtomicU64,
+    grants: Grants,
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
@@ -105,15 +138,21 @@ struct State {
 
 impl Default for Journal {
     fn default() -> Self {
-        let latest = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
-        let (head, committed) = (AtomicU64::new(0), AtomicU64::new(0));
-        let is_kept = AtomicBool::new(false);
-        let (mark, state) = (Watermark::default(), Mutex::new(State::default()));
-        Self { is_kept, head, committed, latest, mark, state }
+        Self::new(Arc::new(SystemClock::new()))
     }
 }
 
 impl Journal {
+    /// One in which nothing is written down yet. By the clock near copies end.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let latest = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
+        let (head, committed) = (AtomicU64::new(0), AtomicU64::new(0));
+        let is_kept = AtomicBool::new(false);
+        let (mark, state) = (Watermark::default(), Mutex::new(State::default()));
+        let (tenure, grants) = (AtomicU64::new(0), Grants::default());
+        Self { is_kept, head, committed, latest, mark, tenure, grants, clock, state }
+    }
+
     /// Begins to write changes down, and tells `listener` of each: it MUST be quick and
     /// MUST NOT look into a node or the journal.
     pub fn begin(&self, listener: Arc<dyn Fn() + Send + Sync>) {
@@ -150,9 +189,13 @@ impl Journal {
 
     /// Whether as much waits as may.
     pub fn is_full(&self) -> bool {
-        let is_full = self.is_kept() && {
+        let has_too_many = || {
             let state = self.state.lock();
             JOURNAL_BYTES_MAX <= state.bytes || JOURNAL_RECORDS_MAX <= state.records.len()
+        };
+        let is_full = self.is_kept() && has_too_many() && {
+            self.lapse();
+            has_too_many()
         };
         if is_full {
             self.mark.reach();
@@ -170,18 +213,88 @@ impl Journal {
         self.state.lock().bytes
     }
 
+    /// Near copies are granted in this tenure from now on. In the one before others may
+    /// have been granted some of keys that are this process's now; until it is said that
+    /// they have [dropped](Self::drop_near) them, every key counts as granted.
+    ///
+    /// 1. A owns a key, and grants C a near copy. A is gone; B owns the key.
+    /// 2. It is put at B, and that is acknowledged. B has granted nothing.
+    /// 3. C has not heard of B's view, and answers with its near copy.
+    pub fn begin_near(&self, tenure: u64, lasts: Duration) {
+        self.grants.grant_every(self.clock.now().after(lasts));
+        self.tenure.store(tenure, Ordering::Release);
+    }
+
+    /// All others have dropped the near copies that they were granted in earlier tenures.
+    pub fn drop_near(&self) {
+        self.grants.grant_every(Tick::ZERO);
+    }
+
+    /// Lets somebody have a near copy of the key of this hash, for so long; not in another
+    /// tenure. MUST be called before the value is read that is copied:
+    ///
+    /// 1. The value is read, to be copied.
+    /// 2. It is changed: nobody has a near copy, so nobody is told.
+    /// 3. The near copy is granted.
+    pub fn grant(&self, tenure: u64, hash: u64, lasts: Duration) -> bool {
+        if !self.is_kept() || self.tenure.load(Ordering::Acquire) != tenure {
+            return false;
+        }
+        if !is_planted(Mutant::NearUncounted) {
+            self.grants.grant(hash, self.clock.now().after(lasts));
+        }
+        true
+    }
+
+    /// Until when others may have near copies of the key of this hash, or of any key without
+    /// one; `None` if nobody may have.
+    #[inline]
+    pub(crate) fn near_until(&self, hash: Option<u64>) -> Option<Tick> {
+        let until = self.grants.until(hash);
+        (until != Tick::ZERO && self.clock.now() < until).then_some(until)
+    }
+
+    /// Whether all that was written down is committed.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        self.head() <= self.committed()
+    }
+
+    /// Commits those first changes that were written down for near copies alone, whose time
+    /// is over. Who has not heard of them finds that they are [forgotten](Forgotten).
+    fn lapse(&self) {
+        let last = {
+            let state = self.state.lock();
+            let now = self.clock.now();
+            let has_lapsed = |record: &&Record| {
+                !record.is_copied && record.near_until.is_none_or(|until| until <= now)
+            };
+            state.records.iter().take_while(has_lapsed).last().map(|record| record.number)
+        };
+        if let Some(last) = last {
+            self.commit(last);
+        }
+    }
+
     /// Writes down what was done to the key of this hash; to all keys without one.
     ///
     /// MUST be called with the lock of the node held that makes the change.
-    pub(crate) fn note(&self, keyspace: KeyspaceId, hash: Option<u64>, change: Change) {
+    pub(crate) fn note(
+        &self,
+        keyspace: KeyspaceId,
+        hash: Option<u64>,
+        change: Change,
+        followed: Followed,
+    ) {
         if !self.is_kept() {
             return;
         }
+        let Followed { near_until, is_copied } = followed;
         let mut state = self.state.lock();
         let number = self.head.load(Ordering::Relaxed) + 1;
         state.bytes += change.bytes();
         self.mark.note(state.bytes);
-        state.records.push_back(Record { number, keyspace, change });
+        state.records.push_back(Record { number, keyspace, change, near_until, is_copied });
         match hash {
             Some(hash) => self.latest[place(hash)].store(number, Ordering::Release),
             None => self.latest.iter().for_each(|latest| latest.store(number, Ordering::Release)),
@@ -209,11 +322,13 @@ impl Journal {
         self.latest[place(hash)].load(Ordering::Acquire)
     }
 
-    /// Where to wait until a change is committed; nowhere if it is.
+    /// Where to wait until a change is committed; nowhere if it is. Who waits SHOULD look
+    /// here again every so often: what is over by time alone nobody is told of.
     pub fn wait(&self, number: u64) -> Option<Waiter<()>> {
         if number <= self.committed() {
             return None;
         }
+        self.lapse();
         // 1. A waiter finds number 7 not committed.
         // 2. It is committed; nobody waits for it yet.
         // 3. The waiter is written down, and waits for ever.

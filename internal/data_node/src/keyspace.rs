@@ -7,6 +7,7 @@ use distcache_bus::Replier;
 use crate::any_store::{AnyStore, on_store};
 use crate::departed::Departed;
 use crate::flight::{Boarded, Departure, Flight, Flights, flight_bytes};
+use crate::journal::Followed;
 use crate::removals::{Removal, RemovalLog, Removals};
 use crate::store::{Age, Lifetimes, Limits};
 use crate::{
@@ -37,8 +38,11 @@ pub struct KeyspaceSettings {
     pub listens: bool,
     /// Loads on their way at once, on this node.
     pub flights_max: usize,
-    /// Where changes are written down, if others keep copies.
+    /// Where changes are written down, if others may have copies.
     pub journal: Option<Arc<Journal>>,
+    /// Whether others keep copies of all of it, and not only of keys of which they were
+    /// granted near copies.
+    pub is_copied: bool,
 }
 
 /// When a put is made.
@@ -132,6 +136,7 @@ pub(crate) struct Keyspace {
     pub(crate) flights: Flights,
     flights_max: usize,
     journal: Option<Arc<Journal>>,
+    is_copied: bool,
     /// What the node leaves to this keyspace; at most its own limit.
     ceiling_bytes: u64,
     peaks: Peaks,
@@ -149,8 +154,9 @@ impl Keyspace {
         let flights_max = settings.flights_max;
         let (flights, ceiling_bytes) = (Flights::default(), settings.limits.bytes);
         let peaks = Peaks::default();
-        let journal = settings.journal.clone();
-        let mut keyspace = Self { id, store, flights, flights_max, journal, ceiling_bytes, peaks };
+        let (journal, is_copied) = (settings.journal.clone(), settings.is_copied);
+        let mut keyspace =
+            Self { id, store, flights, flights_max, journal, is_copied, ceiling_bytes, peaks };
         on_store!(&mut keyspace.store, store => {
             store.set_lifetimes(settings.lifetimes, now);
             store.listen(settings.listens);
@@ -170,6 +176,7 @@ impl Keyspace {
         }
         self.flights_max = settings.flights_max;
         self.journal.clone_from(&settings.journal);
+        self.is_copied = settings.is_copied;
         on_store!(&mut self.store, store => {
             store.listen(settings.listens);
             // What this takes counts when the limits are looked at.
@@ -186,27 +193,43 @@ impl Keyspace {
         self.shrink_to(limits.bytes, now);
     }
 
-    /// Writes down what was done to the key of this hash, or to all, if others keep copies.
+    /// Writes down what was done to all keys, if others have copies.
     #[inline]
-    pub(crate) fn jot(&self, hash: Option<u64>, change: impl FnOnce() -> Change) {
-        if let Some(journal) = self.journal.as_ref().filter(|journal| journal.is_kept()) {
-            journal.note(self.id, hash, change());
+    pub(crate) fn jot(&self, change: impl FnOnce() -> Change) {
+        if let Some((journal, followed)) = self.followed(None) {
+            journal.note(self.id, None, change(), followed);
         }
     }
 
-    /// Whether changes are written down.
+    /// Who follows what is done to the key of this hash, or to all; `None` if nobody does.
     #[inline]
-    pub(crate) fn is_followed(&self) -> bool {
-        self.journal.as_ref().is_some_and(|journal| journal.is_kept())
+    fn followed(&self, hash: Option<u64>) -> Option<(&Journal, Followed)> {
+        let journal = self.journal.as_ref().filter(|journal| journal.is_kept())?;
+        let followed = Followed { near_until: journal.near_until(hash), is_copied: self.is_copied };
+        (followed.is_copied || followed.near_until.is_some()).then_some((journal, followed))
     }
 
-    /// Writes down what a key has now: what it has had is nothing to anybody.
+    /// Writes down what a key has now: what it has had is nothing to anybody. Who has a near
+    /// copy drops it, whatever that is.
     #[inline]
     pub(crate) fn jot_state(&self, hash: u64, key: &[u8]) {
-        self.jot(Some(hash), || {
-            let held = on_store!(&self.store, store => store.held(hash, key));
-            held.map_or_else(|| Change::Forget(key.into()), |entry| Change::Put(entry.clone()))
-        });
+        let Some((journal, followed)) = self.followed(Some(hash)) else { return };
+        let held = on_store!(&self.store, store => store.held(hash, key));
+        let change =
+            held.map_or_else(|| Change::Forget(key.into()), |entry| followed.told(entry.clone()));
+        journal.note(self.id, Some(hash), change, followed);
+    }
+
+    /// Whether somebody follows what is done to the key of this hash.
+    #[inline]
+    pub(crate) fn is_followed(&self, hash: u64) -> bool {
+        self.followed(Some(hash)).is_some()
+    }
+
+    /// Writes down that a key was given an entry.
+    pub(crate) fn jot_put(&self, hash: u64, entry: Entry) {
+        let Some((journal, followed)) = self.followed(Some(hash)) else { return };
+        journal.note(self.id, Some(hash), followed.told(entry), followed);
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -80,6 +80,7 @@ fn settings() -> KeyspaceSettings {
         listens: false,
         flights_max: 4,
         journal: None,
+        is_copied: false,
     }
 }
 

@@ -52,6 +52,11 @@ impl Value {
         self.to_vec()
     }
 
+    /// Bytes that it takes from memory, with its key.
+    pub fn heap_bytes(&self) -> u64 {
+        self.0.heap_bytes()
+    }
+
     /// The entry.
     pub fn entry(&self) -> &Entry {
         &self.0

@@ -79,6 +79,7 @@ impl Bench {
             listens: false,
             flights_max: 16,
             journal: None,
+            is_copied: false,
         };
         node.add_keyspace(KEYSPACE, &keyspace);
         Self {

@@ -33,11 +33,15 @@ pub enum Mutant {
     CopiesUnleased,
     /// A put whose owner has changed is made again, whatever came after it.
     PutMadeTwice,
+    /// Near copies of what was changed stay.
+    NearKept,
+    /// Who grants a near copy does not count on it.
+    NearUncounted,
 }
 
 impl Mutant {
     /// Each of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::LeaseUnchecked,
         Self::UnsettledViews,
         Self::OwnersUnchecked,
@@ -51,6 +55,8 @@ impl Mutant {
         Self::TentativeRead,
         Self::CopiesUnleased,
         Self::PutMadeTwice,
+        Self::NearKept,
+        Self::NearUncounted,
     ];
 
     /// Its name, as `DISTCACHE_MUTANT` has it.
@@ -69,6 +75,8 @@ impl Mutant {
             Self::TentativeRead => "tentative-read",
             Self::CopiesUnleased => "copies-unleased",
             Self::PutMadeTwice => "put-made-twice",
+            Self::NearKept => "near-kept",
+            Self::NearUncounted => "near-uncounted",
         }
     }
 }

@@ -4,6 +4,7 @@ mod copies;
 mod count;
 mod cursor;
 mod loads;
+mod near;
 mod reads;
 mod scan;
 mod tour;
@@ -11,6 +12,7 @@ mod walks;
 mod writes;
 
 pub use cursor::{Cursor, NoCursor, Page};
+pub use near::NEAR_LASTS;
 pub use reads::{Hit, Peeked};
 pub use writes::{Stored, Write};
 

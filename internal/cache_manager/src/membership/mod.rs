@@ -306,7 +306,8 @@ impl Membership {
             lifetimes: spec.lifetimes,
             listens: spec.listener.is_some(),
             flights_max: spec.flights_max,
-            journal: (1 < spec.replicas).then(|| self.journal.clone()),
+            journal: Some(self.journal.clone()),
+            is_copied: 1 < spec.replicas,
         }
     }
 

@@ -162,6 +162,7 @@ impl Membership {
         keyspace: &Keyspace,
         change: Change,
     ) {
+        shared.change_near(keyspace, &change);
         let Some(copies) = keyspace.copies() else { return };
         if told.number.is_multiple_of(16) && is_planted(Mutant::CopiesLost) {
             return;

@@ -17,6 +17,8 @@ use crate::wire;
 pub struct Holding {
     view: Arc<View>,
     me: MemberId,
+    /// Whether this process owns keys, and so hears from others what they change.
+    is_owner: bool,
     /// Where the view's members are reached, in its order; none of one whose address is
     /// none.
     addresses: Vec<Option<wire::Address>>,
@@ -57,7 +59,8 @@ impl Holding {
         let address = |member: &Member| member.address.as_str().parse().ok();
         let addresses = view.members().iter().map(address).collect();
         let (before, readings) = (Vec::new(), AtomicUsize::new(0));
-        Self { view, me, addresses, hasher, before, standing, uptime, readings }
+        let is_owner = view.member(me).is_some_and(|me| me.state.owns());
+        Self { view, me, is_owner, addresses, hasher, before, standing, uptime, readings }
     }
 
     /// By a later view of the same cluster.
@@ -237,6 +240,18 @@ impl Territory for Holding {
 
     fn is_over(&self, Claim(until_ns): Claim) -> bool {
         self.standing.is_over(until_ns, self.uptime.now())
+    }
+
+    /// 1. A grants a near copy to B, who leaves, and owns nothing any more.
+    /// 2. The key is changed. A waits for other owners alone, of whom B is none.
+    ///
+    /// So who owns nothing reads no near copies.
+    fn lease(&self) -> Option<(Claim, Duration)> {
+        if !self.is_owner {
+            return None;
+        }
+        let (until_ns, now) = (self.standing.until_ns(), self.uptime.now());
+        (!self.standing.is_over(until_ns, now)).then_some((Claim(until_ns), now))
     }
 
     fn tenure(&self) -> u64 {

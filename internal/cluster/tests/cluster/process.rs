@@ -39,7 +39,7 @@ impl Serve for Shelf {
                     version: hit.value.version().get(),
                     ..Found::default()
                 });
-                Outcome::Get(Read { found })
+                Outcome::Get(Read { found, near_ms: None })
             }
             Err(Error::Elsewhere) => Outcome::Moved(Moved {}),
             Err(error) => panic!("{error}"),
@@ -118,7 +118,7 @@ impl Process {
         let request = Request { operation: Some(Operation::Get(get)), ..Request::default() };
         let reply = self.cluster.call(&owner, request, Duration::from_secs(1)).await.ok()?;
         match reply.outcome? {
-            Outcome::Get(Read { found }) => Some(found.map(|found| found.value.to_vec())),
+            Outcome::Get(Read { found, .. }) => Some(found.map(|found| found.value.to_vec())),
             _ => None,
         }
     }

@@ -37,7 +37,12 @@ fn honest() -> Vec<Bytes> {
         get(b"some-key").operation.expect("a get"),
         Operation::Put(Put { keyspace: keyspace(), item: Some(item()) }),
         Operation::PutMany(PutMany { keyspace: keyspace(), items: vec![item(), item()] }),
-        Operation::GetMany(GetMany { keyspace: keyspace(), keys }),
+        Operation::GetMany(GetMany {
+            keyspace: keyspace(),
+            keys,
+            near_tenure: Some(u64::MAX),
+            near: vec![0, u32::MAX],
+        }),
         Operation::Scan(Scan { keyspace: keyspace(), entries: 9, ..Scan::default() }),
         Operation::Agreement(Bytes::from_static(b"opaque")),
     ];

@@ -34,13 +34,13 @@ pub(crate) fn get(key: &[u8]) -> Request {
 }
 
 pub(crate) fn found(value: Bytes) -> Reply {
-    let read = Read { found: Some(Found { value, ..Found::default() }) };
+    let read = Read { found: Some(Found { value, ..Found::default() }), ..Read::default() };
     Reply { outcome: Some(Outcome::Get(read)), ..Reply::default() }
 }
 
 /// The value of a reply; anything else is a panic.
 pub(crate) fn value(reply: Reply) -> Bytes {
-    let Some(Outcome::Get(Read { found: Some(found) })) = reply.outcome else {
+    let Some(Outcome::Get(Read { found: Some(found), .. })) = reply.outcome else {
         panic!("no value: {reply:?}")
     };
     found.value

@@ -6,8 +6,11 @@ use std::time::Duration;
 use distcache_bus::Deadline;
 
 use super::*;
+use crate::ManualClock;
 
 const THINGS: KeyspaceId = KeyspaceId { index: 0, generation: 0 };
+
+const COPIED: Followed = Followed { near_until: None, is_copied: true };
 
 fn kept() -> Journal {
     let journal = Journal::default();
@@ -16,7 +19,7 @@ fn kept() -> Journal {
 }
 
 fn forget(journal: &Journal, hash: u64) {
-    journal.note(THINGS, Some(hash), Change::Forget(Box::new([7; 4])));
+    journal.note(THINGS, Some(hash), Change::Forget(Box::new([7; 4])), COPIED);
 }
 
 fn numbers(excerpt: &Excerpt) -> Vec<u64> {
@@ -43,7 +46,7 @@ fn each_key_waits_for_its_last_change_alone_and_all_for_one_of_all() {
     forget(&journal, 5);
     forget(&journal, 6);
     assert_eq!((journal.latest(5), journal.latest(6), journal.latest(7)), (1, 2, 0));
-    journal.note(THINGS, None, Change::Clear);
+    journal.note(THINGS, None, Change::Clear, COPIED);
     assert_eq!((journal.latest(5), journal.latest(7)), (3, 3));
 }
 
@@ -105,4 +108,92 @@ fn who_listens_is_told_of_each_change() {
     journal.begin(Arc::new(move || _ = counts.fetch_add(1, Ordering::Relaxed)));
     (0..3).for_each(|hash| forget(&journal, hash));
     assert_eq!(told.load(Ordering::Relaxed), 3);
+}
+
+const TENURE: u64 = 7;
+const LASTS: Duration = Duration::from_secs(2);
+
+/// One in which near copies are granted, by a clock that stands still.
+fn granting() -> (Journal, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new());
+    let journal = Journal::new(clock.clone());
+    journal.begin(Arc::new(|| {}));
+    journal.begin_near(TENURE, LASTS);
+    journal.drop_near();
+    (journal, clock)
+}
+
+/// A change of which only those hear who may have a near copy.
+fn change_of_near(journal: &Journal, hash: u64) -> bool {
+    let near_until = journal.near_until(Some(hash));
+    if near_until.is_some() {
+        let followed = Followed { near_until, is_copied: false };
+        journal.note(THINGS, Some(hash), Change::Forget(Box::new([7; 4])), followed);
+    }
+    near_until.is_some()
+}
+
+#[test]
+fn a_near_copy_counts_until_its_time_is_over() {
+    let (journal, clock) = granting();
+    assert_eq!((journal.near_until(Some(1)), journal.near_until(None)), (None, None));
+    assert!(journal.grant(TENURE, 1, LASTS));
+    let until = Tick::ZERO.after(LASTS);
+    assert_eq!(journal.near_until(Some(1)), Some(until));
+    assert_eq!((journal.near_until(Some(2)), journal.near_until(None)), (None, Some(until)));
+    clock.advance(LASTS);
+    assert_eq!((journal.near_until(Some(1)), journal.near_until(None)), (None, None));
+}
+
+#[test]
+fn near_copies_are_granted_in_the_tenure_alone_and_where_somebody_follows() {
+    let (journal, _) = granting();
+    assert!(!journal.grant(TENURE - 1, 1, LASTS));
+    assert!(!journal.grant(TENURE + 1, 1, LASTS));
+    journal.end();
+    assert!(!journal.grant(TENURE, 1, LASTS));
+    assert_eq!(journal.near_until(None), None);
+}
+
+/// 1. A owns a key, and grants C a near copy. A is gone; B owns the key.
+/// 2. It is put at B, and that is acknowledged. B has granted nothing.
+/// 3. C has not heard of B's view, and answers with its near copy.
+#[test]
+fn in_the_beginning_of_a_tenure_every_key_counts_as_granted() {
+    let (journal, clock) = granting();
+    journal.begin_near(TENURE + 1, LASTS);
+    assert!(change_of_near(&journal, 1));
+    journal.drop_near();
+    assert!(!change_of_near(&journal, 1), "all others have dropped theirs");
+    journal.begin_near(TENURE + 2, LASTS);
+    clock.advance(LASTS);
+    assert!(!change_of_near(&journal, 1), "they are over");
+}
+
+#[test]
+fn a_change_that_waits_for_near_copies_alone_is_committed_when_their_time_is_over() {
+    let (journal, clock) = granting();
+    journal.grant(TENURE, 1, LASTS);
+    assert!(change_of_near(&journal, 1));
+    let waiter = journal.wait(1).expect("it is not committed");
+    assert!(!journal.is_quiet());
+    clock.advance(LASTS);
+    assert!(journal.wait(1).is_none());
+    assert!(journal.is_quiet());
+    assert_eq!(waiter.wait(&Deadline::within(Duration::ZERO)), Some(Ok(())));
+    let lost = journal.after(0, u64::MAX, |_| true).expect_err("it is forgotten");
+    assert_eq!(lost.first, 1, "who has not heard of it finds that");
+}
+
+#[test]
+fn no_time_is_over_for_those_who_keep_copies() {
+    let (journal, clock) = granting();
+    journal.grant(TENURE, 1, LASTS);
+    assert!(change_of_near(&journal, 1));
+    forget(&journal, 2);
+    assert!(change_of_near(&journal, 1));
+    clock.advance(LASTS);
+    assert!(journal.wait(1).is_none());
+    assert!(journal.wait(2).is_some(), "somebody keeps a copy of it");
+    assert!(journal.wait(3).is_some(), "it comes after that");
 }

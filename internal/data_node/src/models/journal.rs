@@ -7,7 +7,7 @@ use distcache_bus::sync::explore;
 use loom::thread;
 
 use super::{HASH, KEYSPACE};
-use crate::journal::{Change, Journal};
+use crate::journal::{Change, Followed, Journal};
 
 /// Watches the second look at `committed` in `Journal::wait`.
 #[test]
@@ -15,7 +15,8 @@ fn who_waits_for_a_change_is_told_whenever_it_is_committed() {
     explore([true, false], || {
         let journal = Arc::new(Journal::default());
         journal.begin(Arc::new(|| ()));
-        journal.note(KEYSPACE, Some(HASH), Change::Clear);
+        let followed = Followed { near_until: None, is_copied: true };
+        journal.note(KEYSPACE, Some(HASH), Change::Clear, followed);
         let follower = thread::spawn({
             let journal = journal.clone();
             move || journal.commit(1)

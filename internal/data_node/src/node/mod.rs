@@ -264,10 +264,10 @@ impl DataNode {
         entry.set_version(version);
         let overtaken = flight.map(|flight| (flight, Value::from(entry.clone())));
         let keyspace = self.keyspace_mut(id).ok_or(PutRefused::Gone)?;
-        let stored = keyspace.is_followed().then(|| entry.clone());
+        let stored = keyspace.is_followed(hash).then(|| entry.clone());
         let replaced = on_store!(&mut keyspace.store, store => store.put(hash, entry, || now));
         if let Some(entry) = stored {
-            keyspace.jot(Some(hash), || Change::Put(entry));
+            keyspace.jot_put(hash, entry);
         }
         Ok(Stored { version, is_new: replaced.is_none(), replaced, overtaken })
     }
@@ -338,7 +338,7 @@ impl DataNode {
         self.note_peaks();
         self.note_use_of_all();
         self.keyspace_mut(id).map_or(0, |keyspace| {
-            keyspace.jot(None, || Change::Clear);
+            keyspace.jot(|| Change::Clear);
             keyspace.clear(now)
         })
     }
@@ -363,7 +363,7 @@ impl DataNode {
         self.note_use_of_all();
         self.make_room(id, 0, now);
         if let Some(keyspace) = self.keyspace_mut(id) {
-            keyspace.jot(None, || Change::Revoke(tags.into(), version));
+            keyspace.jot(|| Change::Revoke(tags.into(), version));
             keyspace.revoke(tags, version, now);
         }
     }
@@ -384,7 +384,7 @@ impl DataNode {
         self.note_use_of_all();
         let keyspace = self.keyspace_mut(id)?;
         if at == 0 {
-            keyspace.jot(None, || Change::Remove(selection.clone()));
+            keyspace.jot(|| Change::Remove(selection.clone()));
         }
         keyspace.invalidate_some(at, entries, selection, removed, now)
     }

@@ -27,7 +27,8 @@ struct Owner {
 fn owner() -> Owner {
     let journal = Arc::new(Journal::default());
     journal.begin(Arc::new(|| {}));
-    let settings = KeyspaceSettings { journal: Some(journal.clone()), ..settings() };
+    let settings =
+        KeyspaceSettings { journal: Some(journal.clone()), is_copied: true, ..settings() };
     let (node, clock) = node_of(&settings);
     Owner { node, clock, journal }
 }
@@ -80,7 +81,8 @@ fn copied(keeper: &mut DataNode, owner: &Owner, after: u64) {
 #[test]
 fn what_nobody_follows_is_not_written_down() {
     let (mut node, journal) = (owner().node, Arc::new(Journal::default()));
-    let settings = KeyspaceSettings { journal: Some(journal.clone()), ..settings() };
+    let settings =
+        KeyspaceSettings { journal: Some(journal.clone()), is_copied: true, ..settings() };
     node.change_keyspace(KEYSPACE, &settings, false);
     put(&mut node, b"a", b"1");
     assert_eq!(journal.head(), 0);

@@ -24,6 +24,7 @@ pub(crate) fn settings() -> KeyspaceSettings {
         listens: false,
         flights_max: 16,
         journal: None,
+        is_copied: false,
     }
 }
 

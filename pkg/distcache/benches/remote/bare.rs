@@ -113,6 +113,6 @@ fn request(pair: &Pair, key: &[u8]) -> Request {
 fn reply(pair: &Pair, found: &Found) -> Reply {
     let value = found.to_vec().into();
     let found = proto::Found { value, version: found.version().get(), ..proto::Found::default() };
-    let outcome = Some(Outcome::Get(Read { found: Some(found) }));
+    let outcome = Some(Outcome::Get(Read { found: Some(found), near_ms: None }));
     Reply { outcome, number: 500_000, epoch: pair.epoch() }
 }

@@ -11,8 +11,9 @@ use distcache_cluster::links::{CallFailed, NotSent};
 use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{Get, Reply};
 use distcache_cluster::wire::Address;
-use distcache_manager::{Error as CacheError, Stopwatch, TAGS_MAX, Version};
+use distcache_manager::{Error as CacheError, NearAsk, Stopwatch, TAGS_MAX, Version};
 
+use super::many::near_ms_of;
 use super::start::Part;
 use super::tasks::wait_for;
 use super::words::{Heard, heard, ms, operation, told};
@@ -207,9 +208,13 @@ impl Trip<'_> {
     }
 
     async fn there(&self, owner: &Address, ask: Ask<'_>) -> Step {
-        let request = operation(ask, self.keyspace.name());
+        let mut request = operation(ask, self.keyspace.name());
+        let near = self.keyspace.ask_near(ask);
+        if let Operation::Get(get) = &mut request {
+            get.near_tenure = near.map(|near| near.tenure());
+        }
         match self.part.call(self.watch(), owner, request, self.ends_at).await {
-            Ok(reply) => self.heard(owner, reply),
+            Ok(reply) => self.heard_and_kept(owner, reply, near),
             Err(CallFailed::NotSent(error)) => self.not_sent(owner, error).await,
             Err(CallFailed::Unknown(why)) if self.ask.is_read() => self.around(owner, &why).await,
             Err(CallFailed::Unknown(why)) => Step::Over(Err(Error::outcome_unknown(owner, &why))),
@@ -228,6 +233,16 @@ impl Trip<'_> {
             }
             other => self.around(owner, &other).await,
         }
+    }
+
+    /// What the owner says; kept, if it grants a near copy that was asked for.
+    fn heard_and_kept(&self, owner: &Address, reply: Reply, near: Option<NearAsk>) -> Step {
+        let granted = reply.outcome.as_ref().and_then(near_ms_of);
+        let step = self.heard(owner, reply);
+        if let (Some(near), Some(near_ms), Step::Over(Ok(told))) = (near, granted, &step) {
+            self.keyspace.keep_near(near, near_ms, told);
+        }
+        step
     }
 
     fn heard(&self, member: &Address, reply: Reply) -> Step {
@@ -260,6 +275,7 @@ impl Trip<'_> {
             key: bytes::Bytes::copy_from_slice(key),
             passes: true,
             began_ago_ms: ms(self.began.elapsed()),
+            near_tenure: None,
         });
         match self.part.call(self.watch(), &successor, request, self.ends_at).await {
             Ok(reply) => self.heard(&successor, reply),

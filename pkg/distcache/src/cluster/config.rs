@@ -13,6 +13,9 @@ use distcache_cluster::wire::Nats;
 use distcache_cluster::wire::Tls;
 use tokio::runtime::Handle;
 
+/// Near copies take such a part of the capacity, if nothing else is said.
+const NEAR_PART: u64 = 32;
+
 /// How an engine is one of a cluster. Every setting but where it listens has a default.
 ///
 /// ```
@@ -33,6 +36,7 @@ pub struct ClusterConfig {
     pub(super) is_insecure: bool,
     pub(super) pace: Pace,
     pub(super) runtime: Option<Handle>,
+    near_bytes: Option<u64>,
     /// Its address is filled in when it is known.
     pub(super) agreement: Settings,
 }
@@ -50,6 +54,7 @@ impl ClusterConfig {
             is_insecure: false,
             pace: Pace::default(),
             runtime: None,
+            near_bytes: None,
             agreement: Settings::new(""),
         }
     }
@@ -157,6 +162,21 @@ impl ClusterConfig {
     pub fn nats(mut self, nats: Nats) -> Self {
         self.nats = Some(nats);
         self
+    }
+
+    /// Bytes of the engine's capacity for near copies: values of keys that other members
+    /// own and this one reads often, kept for 2 s at most. Their owners tell of each change,
+    /// and wait until it is heard: a near copy is never older than what was acknowledged.
+    /// Default: a thirty-second of the capacity, for 4,096 values at most; 0 for none.
+    /// Members need not agree.
+    pub fn near_bytes(mut self, bytes: u64) -> Self {
+        self.near_bytes = Some(bytes);
+        self
+    }
+
+    /// What near copies may take of a capacity.
+    pub(crate) fn near_bytes_of(&self, capacity_bytes: u64) -> u64 {
+        self.near_bytes.unwrap_or(capacity_bytes / NEAR_PART).min(capacity_bytes / 2)
     }
 
     /// Lets it listen elsewhere than on loopback without TLS, or speak over a NATS server

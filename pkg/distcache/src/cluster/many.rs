@@ -12,7 +12,7 @@ use distcache_cluster::proto::{
     DeleteMany, GetMany, PutMany, Reply, many_forgotten, many_read, many_written,
 };
 use distcache_cluster::wire::Address;
-use distcache_manager::Version;
+use distcache_manager::{NearAsk, Version};
 use futures_util::future::{BoxFuture, join_all};
 
 use super::afar::tags_too_many;
@@ -32,6 +32,8 @@ const BYTES_A_REQUEST: usize = 4 << 20;
 struct Parcel {
     to: Address,
     places: Vec<usize>,
+    /// Those of which a near copy is asked for, by their places in the parcel.
+    near: Vec<(usize, NearAsk)>,
 }
 
 /// What became of one key of a parcel.
@@ -65,10 +67,11 @@ impl Keyspace {
         let stored = |at: &usize| answers[*at].as_ref().err().and_then(Error::stored);
         let places = (0..answers.len()).filter(|&at| is_for_owner(&answers[at]));
         let (made, others): (Vec<_>, Vec<_>) = places.partition(|at| stored(at).is_some());
-        let (parcels, left_over) = self.pack(&part, others.into_iter(), asks);
+        let (mut parcels, left_over) = self.pack(&part, others.into_iter(), asks);
         let alone = left_over.into_iter().chain(made).map(|at| (at, stored(&at)));
         let mut alone: Vec<(usize, Option<Version>)> = alone.collect();
         let ends_at = Deadline::within(self.patience(asks.are_reads())).instant();
+        parcels.iter_mut().for_each(|parcel| parcel.near = self.near_of(parcel, asks));
         let calls = parcels.iter().map(|parcel| (&parcel.to, self.request(parcel, asks)));
         let replies = part.call_all(&self.inner.watch, calls.collect(), ends_at).await;
         for (parcel, reply) in parcels.iter().zip(replies) {
@@ -112,14 +115,27 @@ impl Keyspace {
             let more = asks.bytes(at);
             let is_full = packed.len() == KEYS_A_REQUEST || BYTES_A_REQUEST < *bytes + more;
             if is_full && !packed.is_empty() {
-                parcels.push(Parcel { to: owner, places: std::mem::take(packed) });
+                let places = std::mem::take(packed);
+                parcels.push(Parcel { to: owner, places, near: Vec::new() });
                 *bytes = 0;
             }
             packed.push(at);
             *bytes += more;
         }
-        parcels.extend(open.into_iter().map(|(to, (places, _))| Parcel { to, places }));
+        let last = |(to, (places, _))| Parcel { to, places, near: Vec::new() };
+        parcels.extend(open.into_iter().map(last));
         (parcels, left_over)
+    }
+
+    /// How to ask for near copies with those reads of a parcel that are made so often.
+    fn near_of(&self, parcel: &Parcel, asks: Asks<'_>) -> Vec<(usize, NearAsk)> {
+        let places = parcel.places.iter().enumerate();
+        let mut near: Vec<_> =
+            places.filter_map(|(n, &at)| Some((n, self.ask_near(asks.one(at))?))).collect();
+        // In one tenure: the last one, if another has begun meanwhile.
+        let tenure = near.last().map(|(_, ask)| ask.tenure());
+        near.retain(|(_, ask)| Some(ask.tenure()) == tenure);
+        near
     }
 
     fn request(&self, parcel: &Parcel, asks: Asks<'_>) -> Operation {
@@ -128,7 +144,12 @@ impl Keyspace {
             parcel.places.iter().map(|&at| Bytes::copy_from_slice(all[at])).collect()
         };
         match asks {
-            Asks::Get(all) => Operation::GetMany(GetMany { keyspace, keys: keys(all) }),
+            Asks::Get(all) => {
+                let near_tenure = parcel.near.first().map(|(_, ask)| ask.tenure());
+                let place = |(n, _): &(usize, NearAsk)| u32::try_from(*n).unwrap_or(u32::MAX);
+                let near = parcel.near.iter().map(place).collect();
+                Operation::GetMany(GetMany { keyspace, keys: keys(all), near_tenure, near })
+            }
             Asks::Delete(all) => Operation::DeleteMany(DeleteMany { keyspace, keys: keys(all) }),
             Asks::Put(all) => {
                 let items = parcel.places.iter().map(|&at| item_to(&all[at])).collect();
@@ -162,7 +183,7 @@ impl Keyspace {
         let Some(said) = said else {
             return failed(&Error::not_understood(&parcel.to));
         };
-        let sort = |(one, &at): (One, &usize)| match one {
+        let sort = |(n, (one, &at)): (usize, (One, &usize))| match one {
             One::Moved => Sorted::Alone(None),
             One::Failed(failure) => {
                 let error = understood(self.name(), failure);
@@ -171,12 +192,26 @@ impl Keyspace {
                     stored => Sorted::Alone(stored),
                 }
             }
-            One::Done(outcome) => Sorted::Told(
-                told(&self.inner, asks.one(at), outcome)
-                    .unwrap_or_else(|| Err(Error::not_understood(&parcel.to))),
-            ),
+            One::Done(outcome) => {
+                let granted = near_ms_of(&outcome);
+                let told = told(&self.inner, asks.one(at), outcome)
+                    .unwrap_or_else(|| Err(Error::not_understood(&parcel.to)));
+                let near = parcel.near.iter().find(|(of, _)| *of == n);
+                if let (Some((_, near)), Some(near_ms), Ok(told)) = (near, granted, &told) {
+                    self.keep_near(*near, near_ms, told);
+                }
+                Sorted::Told(told)
+            }
         };
-        said.0.into_iter().zip(&parcel.places).map(sort).collect()
+        said.0.into_iter().zip(&parcel.places).enumerate().map(sort).collect()
+    }
+}
+
+/// For how long what was read may be kept.
+pub(super) fn near_ms_of(outcome: &Outcome) -> Option<u32> {
+    match outcome {
+        Outcome::Get(read) => read.near_ms,
+        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What other members ask, answered by this process alone: nothing is passed on.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::ready;
 use std::sync::{Arc, Weak};
@@ -27,7 +28,7 @@ use super::many::KEYS_A_REQUEST;
 use super::member::{Member, changes, is_loss};
 use super::words::{OwnItem, Question, failure, found_to, name_of, outcome};
 use crate::engine::Shared;
-use crate::keyspace::ask::{Ask, Asks};
+use crate::keyspace::ask::{Ask, Asks, Told};
 use crate::{Error, Item, Keyspace};
 
 /// Answers other members from the keyspaces of this process.
@@ -94,13 +95,17 @@ impl Service {
     }
 
     fn begin(&self, operation: Operation, asked: &Asked) -> Replying {
-        if let Operation::Get(proto::Get { keyspace, key, passes: true, began_ago_ms }) = operation
-        {
-            let began_ago = Duration::from_millis(began_ago_ms);
-            let time_left = asked.time_left;
-            return self
-                .within(&keyspace, asked, |keyspace| passed(keyspace, key, began_ago, time_left));
-        }
+        let operation = match operation {
+            Operation::Get(proto::Get { keyspace, key, passes: true, began_ago_ms, .. }) => {
+                let (began_ago, left) = (Duration::from_millis(began_ago_ms), asked.time_left);
+                return self
+                    .within(&keyspace, asked, |keyspace| passed(keyspace, key, began_ago, left));
+            }
+            Operation::Get(proto::Get { keyspace, key, near_tenure: Some(tenure), .. }) => {
+                return self.within(&keyspace, asked, |keyspace| granted(keyspace, key, tenure));
+            }
+            other => other,
+        };
         let operation = match Question::of(operation) {
             Ok((keyspace, question)) => {
                 return self.within(&keyspace, asked, |keyspace| one(keyspace, question));
@@ -108,8 +113,15 @@ impl Service {
             Err(operation) => *operation,
         };
         match operation {
-            Operation::GetMany(proto::GetMany { keyspace, keys }) if fits(keys.len()) => {
-                self.within(&keyspace, asked, |keyspace| get_many(keyspace, keys))
+            Operation::GetMany(proto::GetMany { keyspace, keys, near_tenure, near })
+                if fits(keys.len()) && fits(near.len()) =>
+            {
+                self.within(&keyspace, asked, |keyspace| async move {
+                    let near = near_tenure.map_or_else(HashSet::new, |tenure| {
+                        granted_of_many(&keyspace, tenure, &keys, &near)
+                    });
+                    get_many(keyspace, keys, near).await
+                })
             }
             Operation::PutMany(proto::PutMany { keyspace, items }) if fits(items.len()) => {
                 self.within(&keyspace, asked, |keyspace| put_many(keyspace, items))
@@ -204,7 +216,11 @@ async fn one(keyspace: Keyspace, question: Question) -> Outcome {
 }
 
 async fn asked(keyspace: &Keyspace, ask: Ask<'_>) -> Outcome {
-    let told = match keyspace.here_async(ask).await {
+    here_or_by_copy(keyspace, ask, keyspace.here_async(ask).await).await
+}
+
+async fn here_or_by_copy(keyspace: &Keyspace, ask: Ask<'_>, here: Result<Told, Error>) -> Outcome {
+    let told = match here {
         Err(error) if error.is_elsewhere() => keyspace.by_copy_async(ask).await.ok_or(error),
         told => told,
     };
@@ -212,6 +228,22 @@ async fn asked(keyspace: &Keyspace, ask: Ask<'_>) -> Outcome {
         Ok(told) => outcome(&keyspace.inner, ask, told),
         Err(error) => failed(&error),
     }
+}
+
+/// A read by somebody who would have a near copy.
+async fn granted(keyspace: Keyspace, key: Bytes, tenure: u64) -> Outcome {
+    let is_granted = keyspace.grant_near(tenure, &key);
+    let ask = Ask::Get { key: &key };
+    match keyspace.here_async(ask).await {
+        Ok(Told::Read(found)) => Outcome::Get(near_read(&keyspace, found, is_granted)),
+        here => here_or_by_copy(&keyspace, ask, here).await,
+    }
+}
+
+/// What was read, and for how long it may be kept.
+fn near_read(keyspace: &Keyspace, found: Option<crate::Found>, is_granted: bool) -> Read {
+    let near_ms = found.as_ref().filter(|_| is_granted).and_then(|found| keyspace.near_ms(found));
+    Read { near_ms, ..read(keyspace, found) }
 }
 
 /// A read whose owner the sender cannot reach.
@@ -235,7 +267,7 @@ async fn passed(
 }
 
 fn read(keyspace: &Keyspace, found: Option<crate::Found>) -> Read {
-    Read { found: found.map(|found| found_to(&keyspace.inner, &found)) }
+    Read { found: found.map(|found| found_to(&keyspace.inner, &found)), near_ms: None }
 }
 
 /// One answer of many.
@@ -250,7 +282,20 @@ macro_rules! each {
     }};
 }
 
-async fn get_many(keyspace: Keyspace, keys: Vec<Bytes>) -> Outcome {
+/// Grants near copies of those of many keys that are in these places. Returns the places.
+fn granted_of_many(
+    keyspace: &Keyspace,
+    tenure: u64,
+    keys: &[Bytes],
+    places: &[u32],
+) -> HashSet<usize> {
+    let places = places.iter().filter_map(|place| usize::try_from(*place).ok());
+    let grant = |at: &usize| keys.get(*at).is_some_and(|key| keyspace.grant_near(tenure, key));
+    places.filter(grant).collect()
+}
+
+/// Reads many keys; near copies of those in the places `near` are granted.
+async fn get_many(keyspace: Keyspace, keys: Vec<Bytes>, near: HashSet<usize>) -> Outcome {
     let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
     let begun = keyspace.begin_call();
     let mut answers = keyspace.get_many_here_async(&keys).await;
@@ -262,12 +307,13 @@ async fn get_many(keyspace: Keyspace, keys: Vec<Bytes>) -> Outcome {
         if BYTES_A_REPLY < bytes { Err(CacheError::Elsewhere.into()) } else { answer }
     };
     let answers = answers.into_iter().map(fitting);
-    let result = |answer: Result<_, Error>| {
-        let done = |found| many_read::result::Result::Read(read(&keyspace, found));
+    let result = |(at, answer): (usize, Result<_, Error>)| {
+        let read = |found| near_read(&keyspace, found, near.contains(&at));
+        let done = |found| many_read::result::Result::Read(read(found));
         let result = Some(each!(many_read::result::Result, answer, done));
         many_read::Result { result }
     };
-    Outcome::GetMany(ManyRead { results: answers.map(result).collect() })
+    Outcome::GetMany(ManyRead { results: answers.enumerate().map(result).collect() })
 }
 
 async fn put_many(keyspace: Keyspace, items: Vec<proto::Item>) -> Outcome {

@@ -142,7 +142,14 @@ impl EngineBuilder {
             usize::try_from(self.config.capacity_bytes / NODE_BYTES).unwrap_or(usize::MAX);
         let by_default = self.config.data_nodes.min(fitting.max(1));
         let data_nodes = self.data_nodes.unwrap_or(by_default);
-        let manager = CacheManager::start(Config { data_nodes, ..self.config })?;
+        #[cfg(feature = "cluster")]
+        let near_bytes = self
+            .cluster
+            .as_ref()
+            .map_or(0, |cluster| cluster.near_bytes_of(self.config.capacity_bytes));
+        #[cfg(not(feature = "cluster"))]
+        let near_bytes = 0;
+        let manager = CacheManager::start(Config { data_nodes, near_bytes, ..self.config })?;
         // Every keyspace of an engine is its users': the one for calls that name
         // none would take a name and some memory from them.
         manager.remove_keyspace(DEFAULT_KEYSPACE).map_err(Error::from)?;

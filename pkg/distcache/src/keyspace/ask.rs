@@ -113,10 +113,12 @@ impl Keyspace {
         ask: Ask<'_>,
     ) -> Result<T, Error> {
         match self.committed(begun, here, ask) {
-            Err(error) if error.is_for_owner() => T::from_told(match self.by_copy(ask) {
-                Some(told) => told,
-                None => self.afar(ask, error.stored())?,
-            }),
+            Err(error) if error.is_for_owner() => {
+                T::from_told(match self.by_copy(ask).or_else(|| self.by_near(ask)) {
+                    Some(told) => told,
+                    None => self.afar(ask, error.stored())?,
+                })
+            }
             here => here,
         }
     }
@@ -130,7 +132,7 @@ impl Keyspace {
         ask: Ask<'_>,
     ) -> Result<T, Error> {
         // In a box: so a hit's future has no room for it where there are no copies.
-        let here = if begun.may_wait() {
+        let here = if self.may_wait() {
             Box::pin(self.committed_async(begun, here, ask)).await
         } else {
             here
@@ -139,7 +141,8 @@ impl Keyspace {
             Err(error) if error.is_for_owner() => {
                 // In boxes: else the future of a call that ends here had the room, too,
                 // that is for what passes between processes.
-                T::from_told(match Box::pin(self.by_copy_async(ask)).await {
+                let by_copy = Box::pin(self.by_copy_async(ask)).await;
+                T::from_told(match by_copy.or_else(|| self.by_near(ask)) {
                     Some(told) => told,
                     None => Box::pin(self.afar_async(ask, error.stored())).await?,
                 })

@@ -1,7 +1,8 @@
 //! Waits until whoever keeps copies of a key has its last change.
 //!
 //! Of a keyspace with replicas nobody is told anything of a key here before that: neither
-//! who has changed it nor who reads it. See [`Journal`](distcache_manager::Journal).
+//! who has changed it nor who reads it. The same holds, in every keyspace, of keys of which
+//! others were granted near copies. See [`Journal`](distcache_manager::Journal).
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,7 @@ enum Stands {
     Late,
 }
 
-/// Since which tenure a call is under way, where others keep copies.
+/// Since which tenure a call is under way, where others may have copies.
 ///
 /// 1. A owns a key, and changes it. A is stopped.
 /// 2. B owns the key by the next view, and answers with what was there before; then A owns
@@ -39,14 +40,6 @@ enum Stands {
 /// So it is not enough that A owns the key in the end.
 #[derive(Clone, Copy)]
 pub(crate) struct Begun(Option<u64>);
-
-impl Begun {
-    /// Whether there are copies to be waited for.
-    #[inline]
-    pub(super) fn may_wait(self) -> bool {
-        self.0.is_some()
-    }
-}
 
 /// A call that may have to wait.
 #[derive(Clone, Copy)]
@@ -68,12 +61,26 @@ impl Keyspace {
     /// A call begins. To be said before anything is done for it.
     #[inline]
     pub(crate) fn begin_call(&self) -> Begun {
-        Begun(self.is_replicated().then(|| self.inner.manager.tenure()))
+        let may_have_copies = self.is_replicated() || self.inner.manager.journal().is_kept();
+        Begun(may_have_copies.then(|| self.inner.manager.tenure()))
+    }
+
+    /// Whether others may have copies that are to be waited for: known when a call was made,
+    /// and not before. Where there are no replicas, that is so only while some change is not
+    /// committed.
+    #[inline]
+    pub(super) fn may_wait(&self) -> bool {
+        self.is_replicated() || !self.inner.manager.journal().is_quiet()
     }
 
     /// A call that has to wait from now on; `None` if there are no copies.
     fn pending(&self, Begun(tenure): Begun, is_read: bool) -> Option<Pending> {
-        let tenure = tenure?;
+        if !self.may_wait() {
+            return None;
+        }
+        // Who was alone when the call began is that no more: whose the key has been since
+        // then, nobody knows.
+        let tenure = tenure.unwrap_or(0);
         let setup = self.inner.setup.load();
         let timeout = if is_read { self.timeout(&setup) } else { setup.config.write_timeout };
         Some(Pending { tenure, timeout, ends: Deadline::within(timeout).instant() })

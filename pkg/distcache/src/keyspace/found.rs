@@ -71,6 +71,10 @@ impl Found {
     }
 
     /// Whether its source is to be asked before it is used again.
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
+
     pub(super) fn is_no_cache(&self) -> bool {
         self.value.is_no_cache()
     }

@@ -36,6 +36,7 @@ impl Keyspace {
             let mut answers = self.get_many_here(keys);
             self.committed_many(begun, &mut answers, Asks::Get(keys));
             self.by_copies(&mut answers, Asks::Get(keys));
+            self.by_nears(&mut answers, Asks::Get(keys));
             self.afar_many(&mut answers, Asks::Get(keys));
             answers
         })
@@ -70,6 +71,7 @@ impl Keyspace {
             let mut answers = self.get_many_here_async(keys).await;
             self.committed_many_async(begun, &mut answers, Asks::Get(keys)).await;
             self.by_copies_async(&mut answers, Asks::Get(keys)).await;
+            self.by_nears(&mut answers, Asks::Get(keys));
             self.afar_many_async(&mut answers, Asks::Get(keys)).await;
             answers
         };

@@ -10,6 +10,7 @@ mod inner;
 mod item;
 mod many;
 mod marks;
+mod near;
 mod read;
 mod stats;
 mod trace;

@@ -44,7 +44,7 @@ impl Keyspace {
         self.inner.watch.call(Operation::Get, || {
             let begun = self.begin_call();
             match self.inner.manager.get_in(&self.inner.cache, key) {
-                Ok(Some(hit)) if !hit.value.is_absent() && !begun.may_wait() => {
+                Ok(Some(hit)) if !hit.value.is_absent() && !self.may_wait() => {
                     Ok(Some(Found::hit(hit.value)))
                 }
                 looked => self.get_further(key, begun, looked),
@@ -143,7 +143,7 @@ impl Keyspace {
     async fn get_watched_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
         let begun = self.begin_call();
         match self.inner.manager.get_in_async(&self.inner.cache, key).await {
-            Ok(Some(hit)) if !hit.value.is_absent() && !begun.may_wait() => {
+            Ok(Some(hit)) if !hit.value.is_absent() && !self.may_wait() => {
                 Ok(Some(Found::hit(hit.value)))
             }
             // In a box: else every hit's future had the room that this one takes, and a

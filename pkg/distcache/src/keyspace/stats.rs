@@ -28,6 +28,7 @@ pub(crate) struct Counters {
     pub(crate) served_stale: AtomicU64,
     pub(crate) absent_hits: AtomicU64,
     pub(crate) copy_hits: AtomicU64,
+    pub(crate) near_hits: AtomicU64,
     pub(crate) gave_up: AtomicU64,
     pub(crate) stored: AtomicU64,
     pub(crate) store_failures: AtomicU64,
@@ -94,6 +95,9 @@ pub struct KeyspaceStats {
     /// Reads of other members' keys that were answered with this member's copies; they are
     /// not among `gets`.
     pub copy_hits: u64,
+    /// Reads of other members' keys that were answered with near copies; they are not among
+    /// `gets` either.
+    pub near_hits: u64,
     /// Answers that were stale, and marked so.
     pub served_stale: u64,
     /// Misses that waited for somebody else's load.
@@ -176,6 +180,7 @@ impl KeyspaceStats {
             misses,
             absent_hits: count(&counters.absent_hits),
             copy_hits: count(&counters.copy_hits),
+            near_hits: count(&counters.near_hits),
             served_stale: count(&counters.served_stale),
             collapsed: count(&counters.collapsed),
             gave_up: count(&counters.gave_up),
@@ -227,6 +232,7 @@ impl KeyspaceStats {
             misses,
             absent_hits,
             copy_hits,
+            near_hits,
             served_stale,
             collapsed,
             gave_up,
@@ -268,6 +274,7 @@ impl KeyspaceStats {
             ("misses", misses),
             ("absent_hits", absent_hits),
             ("copy_hits", copy_hits),
+            ("near_hits", near_hits),
             ("served_stale", served_stale),
             ("collapsed", collapsed),
             ("gave_up", gave_up),

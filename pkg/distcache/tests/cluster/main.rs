@@ -8,6 +8,7 @@ mod herd;
 mod keyspaces;
 mod members;
 mod named;
+mod near;
 mod outages;
 #[cfg(feature = "nats")]
 mod over_nats;

@@ -133,6 +133,7 @@ impl Keeper {
 
     /// Drops the copies of an owner's keys: of what it has told before nothing is known.
     async fn begin_anew(&self, owner: &Neighbour) -> Result<(), Over> {
+        self.cache.drop_near();
         let Some(holding) = self.seat.holding() else { return Err(Over::Ended) };
         let (cache, owner) = (self.cache.clone(), owner.id);
         let dropped = spawn_blocking(move || {

@@ -60,6 +60,8 @@ struct Progress {
     done: u64,
     /// It is to be told as soon as more changes are committed.
     wants_committed: bool,
+    /// It has taken the view of this tenure, and has no near copies of earlier ones.
+    is_here: bool,
 }
 
 impl Owner {
@@ -93,9 +95,11 @@ impl Owner {
         // Who comes has no copies yet. Who stays has those of before, and those alone.
         let head = journal.head();
         let before = std::mem::take(&mut state.followers);
-        let anew = Progress { done: head, wants_committed: false };
-        let so_far = |id| before.get(&id).copied().unwrap_or(anew);
+        let anew = Progress { done: head, wants_committed: false, is_here: false };
+        let so_far = |id| Progress { is_here: false, ..before.get(&id).copied().unwrap_or(anew) };
         let followers = tenure.others().iter().map(|other| (other.id, so_far(other.id)));
+        // Whoever is granted a near copy in this tenure is one of its followers.
+        self.cache().grant_near_in(tenure.number());
         *state = State { tenure: tenure.number(), followers: followers.collect() };
         self.commit(&state);
         drop(state);
@@ -131,6 +135,11 @@ impl Owner {
         };
         follower.done = done.max(follower.done);
         follower.wants_committed = asker.wants_committed;
+        if !std::mem::replace(&mut follower.is_here, true)
+            && state.followers.values().all(|follower| follower.is_here)
+        {
+            self.cache().journal().drop_near();
+        }
         self.commit(&state);
         true
     }
@@ -217,7 +226,7 @@ impl Owner {
                 return Ok(Followed { is_lost: true, ..Followed::default() });
             };
             if !excerpt.records.is_empty() {
-                return Ok(self.page(&keyspaces, &excerpt, from));
+                return Ok(self.page(asker, &keyspaces, &excerpt, from));
             }
             // What does not concern it, it has done.
             after = excerpt.up_to;
@@ -235,12 +244,19 @@ impl Owner {
         }
     }
 
-    fn page(&self, keyspaces: &[Keyspace], excerpt: &Excerpt, from: Option<Place>) -> Followed {
+    fn page(
+        &self,
+        asker: &Asker,
+        keyspaces: &[Keyspace],
+        excerpt: &Excerpt,
+        from: Option<Place>,
+    ) -> Followed {
         let (mut names, now) = (Names::default(), self.cache().now());
         let sent = |record: &Record| {
             // One that was removed meanwhile is nobody's any more.
             let keyspace = keyspaces.iter().find(|held| held.id() == record.keyspace)?;
-            Some(words::sent(record, keyspace, &mut names, now))
+            let keeps = record.change.key().is_none_or(|key| asker.keeps(keyspace, key));
+            Some(words::sent(record, keyspace, keeps, &mut names, now))
         };
         let changes = excerpt.records.iter().filter_map(sent).collect();
         let (up_to, keyspaces) = (excerpt.up_to, names.into_vec());
@@ -307,6 +323,9 @@ impl Asker {
     /// Whether a change concerns it.
     fn wants(&self, keyspaces: &[Keyspace], record: &Record) -> bool {
         let Some(key) = record.change.key() else { return true };
+        if record.near_until.is_some() {
+            return true;
+        }
         let keyspace = keyspaces.iter().find(|held| held.id() == record.keyspace);
         keyspace.is_some_and(|keyspace| self.keeps(keyspace, key))
     }

@@ -30,10 +30,18 @@ impl Names {
     }
 }
 
-/// What was done, as it is sent. `now` is by the clock of the entries.
-pub(super) fn sent(record: &Record, keyspace: &Keyspace, names: &mut Names, now: Tick) -> Sent {
+/// What was done, as it is sent: to who keeps copies, or may have a near copy to drop. `now`
+/// is by the clock of the entries.
+pub(super) fn sent(
+    record: &Record,
+    keyspace: &Keyspace,
+    keeps: bool,
+    names: &mut Names,
+    now: Tick,
+) -> Sent {
     let kind = match &record.change {
-        Change::Put(entry) => put(entry, now),
+        Change::Put(entry) if keeps => put(entry, now),
+        Change::Put(entry) => Kind::Forget(entry.key().to_vec().into()),
         Change::Forget(key) => Kind::Forget(key.to_vec().into()),
         Change::Clear => Kind::Clear(Nothing {}),
         Change::Revoke(tags, version) => {

@@ -12,7 +12,10 @@ use crate::keyspace::ask::{Ask, Told};
 
 /// An answer, as it is sent.
 pub(in crate::cluster) fn outcome(space: &Inner, ask: Ask<'_>, told: Told) -> Outcome {
-    let read = |found: Option<_>| Read { found: found.map(|found| found_to(space, &found)) };
+    let read = |found: Option<_>| Read {
+        found: found.map(|found| found_to(space, &found)),
+        near_ms: None,
+    };
     match told {
         Told::Read(found) if matches!(ask, Ask::Peek { .. }) => Outcome::Peek(read(found)),
         Told::Read(found) => Outcome::Get(read(found)),

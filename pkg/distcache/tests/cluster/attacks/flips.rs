@@ -29,7 +29,12 @@ fn recorded() -> Vec<Bytes> {
         get(b"nothing"),
         Operation::Peek(Peek { keyspace: keyspace(), key: key() }),
         Operation::Trace(Trace { keyspace: keyspace(), key: key() }),
-        Operation::GetMany(GetMany { keyspace: keyspace(), keys }),
+        Operation::GetMany(GetMany {
+            keyspace: keyspace(),
+            keys,
+            near_tenure: Some(1),
+            near: vec![0],
+        }),
         Operation::Scan(Scan { keyspace: keyspace(), entries: 100, ..Scan::default() }),
         Operation::Stats(Stats { keyspace: Some(keyspace()) }),
     ];

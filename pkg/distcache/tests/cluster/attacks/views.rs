@@ -45,7 +45,7 @@ fn who_asks_an_old_owner_by_an_old_view_is_told_that_it_moved_and_nothing_has_ch
                 assert!(old < reply.epoch, "it says by which view");
             }
             let (keyspace, keys) = (KEYSPACE.to_owned(), vec![Bytes::copy_from_slice(key)]);
-            let operation = Operation::GetMany(GetMany { keyspace, keys });
+            let operation = Operation::GetMany(GetMany { keyspace, keys, ..GetMany::default() });
             let reply = stranger.asks(Request { epoch, ..request(operation) });
             let Some(Outcome::GetMany(many)) = reply.outcome else { panic!("{reply:?}") };
             let [many_read::Result { result }] = &many.results[..] else { panic!("{many:?}") };
