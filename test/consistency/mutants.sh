@@ -34,6 +34,8 @@ declare -A shown_by=(
     [put-made-twice]='roll --rounds 2 --replicas 2'
     [committed-by-quickest]='cut --rounds 2 --replicas 3 --read any'
     [tentative-read]='cut --rounds 2 --replicas 3 --read any'
+    [near-kept]='calm --rounds 3 --hot'
+    [near-uncounted]='calm --rounds 3 --hot'
     [copies-unleased]='pause --rounds 2 --pause-s 6 --replicas 3 --read any'
 )
 SHORT=(owners-unchecked forget-untold lease-unchecked)

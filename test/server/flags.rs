@@ -75,6 +75,7 @@ fn the_help_tells_of_each_flag_its_unit_default_and_variable() {
         ("on-minority", "WHAT", "pass-through"),
         ("zone", "NAME", "unknown"),
         ("weight", "NUMBER", "1"),
+        ("near-bytes", "SIZE", "a 32nd of the capacity"),
         ("balance", "HOW", "round-robin"),
         ("request-timeout", "TIME", "10s"),
         ("tries", "NUMBER", "16"),

@@ -216,8 +216,9 @@ impl Fleet {
         }
     }
 
-    /// Reads that those who are running have answered with their copies.
-    pub(crate) async fn copy_hits(&self) -> u64 {
+    /// Reads that those who are running have answered with copies, by the name that the
+    /// statistics have for such.
+    pub(crate) async fn hits(&self, name: &str) -> u64 {
         let mut hits = 0;
         for at in self.running() {
             let mut client = Client::new(self.address(at));
@@ -225,7 +226,7 @@ impl Fleet {
                 let path = format!("/v1/keyspaces/{keyspace}/stats");
                 let told = client.ask(Method::GET, &path, "").await.ok();
                 let stats = told.and_then(|told| serde_json::from_slice::<Value>(&told.body).ok());
-                hits += stats.and_then(|stats| stats["copy_hits"].as_u64()).unwrap_or(0);
+                hits += stats.and_then(|stats| stats[name].as_u64()).unwrap_or(0);
             }
         }
         hits

@@ -19,9 +19,50 @@ use distcache_consistency::operation::{Found, Nanos, Operation, What};
 /// Few, so that each is hot.
 pub(crate) const KEYS: u32 = 100;
 
-/// Of a hundred calls; the others read.
-const WRITES: u32 = 35;
-const DELETES: u32 = 2;
+/// How often which key is asked for, and what for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mix {
+    /// Each key as often as any other; a third writes.
+    Even,
+    /// By Zipf's law; few write.
+    Hot,
+}
+
+/// The skew of what is hot.
+const ZIPF: f64 = 1.2;
+
+impl Mix {
+    /// Of a hundred calls, those that write, and those that delete; the others read.
+    fn changes(self) -> (u32, u32) {
+        match self {
+            Self::Even => (35, 2),
+            Self::Hot => (4, 1),
+        }
+    }
+
+    /// The share of calls that write, as it must come out at least.
+    pub(crate) fn writes_min(self) -> f64 {
+        match self {
+            Self::Even => 0.3,
+            Self::Hot => 0.03,
+        }
+    }
+
+    /// Up to which chance each key is drawn.
+    fn chances(self) -> Vec<f64> {
+        let weight = |rank: u32| match self {
+            Self::Even => 1.0,
+            Self::Hot => f64::from(rank).powf(-ZIPF),
+        };
+        let sum: f64 = (1..=KEYS).map(weight).sum();
+        let mut up_to = 0.0;
+        let mut next = |rank| {
+            up_to += weight(rank) / sum;
+            up_to
+        };
+        (1..=KEYS).map(&mut next).collect()
+    }
+}
 
 const CLIENTS_A_MEMBER: usize = 4;
 /// Between two calls of a client: members and clients share the machine.
@@ -62,7 +103,7 @@ pub(crate) struct Load {
 
 impl Load {
     /// Begins to ask all members.
-    pub(crate) fn start(fleet: &Fleet, watch: Watch, seed: u64) -> Self {
+    pub(crate) fn start(fleet: &Fleet, watch: Watch, seed: u64, mix: Mix) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let gates: Vec<_> = (0..fleet.count()).map(|_| Arc::new(RwLock::new(()))).collect();
         let mut clients = JoinSet::new();
@@ -73,6 +114,8 @@ impl Load {
                     member: u8::try_from(member).expect("few members"),
                     client: Client::new(fleet.address(member)),
                     rng: Rng::with_seed(seed ^ number << 32),
+                    mix,
+                    chances: mix.chances(),
                     next_value: number << 40,
                     watch,
                     history: History::default(),
@@ -107,6 +150,8 @@ struct Worker {
     member: u8,
     client: Client,
     rng: Rng,
+    mix: Mix,
+    chances: Vec<f64>,
     /// No two writes have the same.
     next_value: u64,
     watch: Watch,
@@ -126,14 +171,17 @@ impl Worker {
 
     /// Makes one call. Returns whether it has failed.
     async fn call(&mut self) -> bool {
-        let key = self.rng.u32(..KEYS);
+        let drawn = self.rng.f64();
+        let key = self.chances.partition_point(|up_to| *up_to <= drawn).min(KEYS as usize - 1);
+        let key = u32::try_from(key).expect("there are few keys");
+        let (writes, deletes) = self.mix.changes();
         let path = path(PLAIN, &format!("key-{key}"));
         let (method, body) = match self.rng.u32(..100) {
-            drawn if drawn < WRITES => {
+            drawn if drawn < writes => {
                 self.next_value += 1;
                 (Method::PUT, self.next_value.to_string())
             }
-            drawn if drawn < WRITES + DELETES => (Method::DELETE, String::new()),
+            drawn if drawn < writes + deletes => (Method::DELETE, String::new()),
             _ => (Method::GET, String::new()),
         };
         let began = self.watch.now();

@@ -37,7 +37,7 @@ use fastrand::Rng;
 use crate::failed::Failed;
 use crate::fleet::{Copies, Fleet};
 use crate::herd::herds;
-use crate::load::Load;
+use crate::load::{Load, Mix};
 use crate::nats_server::NatsServer;
 use crate::network::Network;
 use crate::report::{Demands, report};
@@ -65,6 +65,9 @@ struct Arguments {
     /// Which of them answer reads
     #[arg(long, value_enum, default_value_t = Read::Owner)]
     read: Read,
+    /// Nineteen of twenty calls read, most of them a few keys: of these there are near copies
+    #[arg(long)]
+    hot: bool,
     /// How long a member stands still in the run `pause`, in seconds
     #[arg(long, default_value_t = 10)]
     pause_s: u64,
@@ -182,7 +185,8 @@ async fn under_load(fleet: Fleet, arguments: &Arguments) -> (Fleet, Result<bool,
         Ok(epoch) => epoch,
         Err(failed) => return (fleet, Err(failed)),
     };
-    let load = Load::start(&fleet, watch, arguments.seed);
+    let mix = if arguments.hot { Mix::Hot } else { Mix::Even };
+    let load = Load::start(&fleet, watch, arguments.seed, mix);
     let mut scene = Scene { fleet, load, watch, rng: Rng::with_seed(arguments.seed), epoch };
     let rounds = arguments.rounds;
     let faults = match arguments.run {
@@ -202,7 +206,9 @@ async fn under_load(fleet: Fleet, arguments: &Arguments) -> (Fleet, Result<bool,
         faults_min: rounds,
         no_failures: arguments.run == Run::Roll,
         recovery_max: (arguments.run == Run::Kill).then_some(RECOVERY_MAX),
-        copy_hits: if read_from_copies { Some(fleet.copy_hits().await) } else { None },
+        writes_min: mix.writes_min(),
+        copy_hits: if read_from_copies { Some(fleet.hits("copy_hits").await) } else { None },
+        near_hits: if arguments.hot { Some(fleet.hits("near_hits").await) } else { None },
     };
     let is_good = faults.map(|faults| report(&history, &faults, demands));
     (fleet, is_good)

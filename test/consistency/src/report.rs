@@ -11,8 +11,6 @@ use distcache_consistency::operation::{Nanos, Operation, What};
 const UNEXPLAINED_MAX: f64 = 0.001;
 /// Of reads outside of faults that could find something, at least so many do.
 const HITS_MIN: f64 = 0.9;
-/// Of all calls.
-const WRITES_MIN: f64 = 0.3;
 /// Violations and failures that are told one by one.
 const TOLD_MAX: usize = 10;
 
@@ -72,6 +70,10 @@ pub(crate) struct Demands {
     /// Reads that those who were there in the end have answered with copies: some, if they
     /// may.
     pub(crate) copy_hits: Option<u64>,
+    /// The same of near copies.
+    pub(crate) near_hits: Option<u64>,
+    /// The share of the calls that wrote, at least.
+    pub(crate) writes_min: f64,
 }
 
 /// Prints what came of a run. Returns whether it was as it should be.
@@ -92,12 +94,16 @@ pub(crate) fn report(history: &History, faults: &[Fault], demands: Demands) -> b
     tell_misses(&misses, !faults.is_empty(), &mut demand);
     let writes = operations.iter().filter(|done| matches!(done.what, What::Write { .. })).count();
     let share = writes as f64 / operations.len().max(1) as f64;
-    demand(WRITES_MIN <= share, format!("only {:.0} % of the calls wrote", share * 100.0));
+    demand(demands.writes_min <= share, format!("only {:.0} % of the calls wrote", share * 100.0));
     tell_failures(&history.failures, &windows, demands, &mut demand);
     tell_recovery(operations, faults, demands, &mut demand);
     if let Some(hits) = demands.copy_hits {
         println!("reads answered with copies: {hits}");
         demand(0 < hits, "no copy was read".to_owned());
+    }
+    if let Some(hits) = demands.near_hits {
+        println!("reads answered with near copies: {hits}");
+        demand(0 < hits, "no near copy was read".to_owned());
     }
     let violations = check(operations);
     println!("violations: {}", violations.len());
@@ -259,7 +265,14 @@ mod tests {
     #[test]
     fn a_run_whose_faults_have_not_hit_is_none() {
         let demands =
-            Demands { faults_min: 2, no_failures: false, recovery_max: None, copy_hits: None };
+            Demands {
+                faults_min: 2,
+                no_failures: false,
+                recovery_max: None,
+                copy_hits: None,
+                near_hits: None,
+                writes_min: 0.3,
+            };
         let complaints = |hits: [bool; 3]| {
             let (mut complaints, kind) = (Vec::new(), "cut off");
             tell_faults(hits.map(|hit| (kind, hit)).into_iter(), demands, &mut |holds, what| {

@@ -3,6 +3,7 @@
 mod handover;
 mod hot;
 mod keys;
+mod near;
 mod process;
 mod replicas;
 mod weather;

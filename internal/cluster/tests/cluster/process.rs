@@ -11,8 +11,11 @@ use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{Found, Get, Moved, Read, Reply, Request};
 use distcache_cluster::wire::{Address, Network, Wire};
 use distcache_cluster::{Cluster, Parts, Settings, Tenant, View, Whose, handover};
-use distcache_manager::{CacheManager, Config, Error};
+use distcache_manager::{
+    CacheManager, Config, Draft, Error, NEAR_LASTS, Tick, Value, Version,
+};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 /// A cache, and its part in a cluster.
 pub(crate) struct Process {
@@ -29,22 +32,51 @@ struct Shelf(Arc<CacheManager>);
 
 impl Serve for Shelf {
     fn serve(&self, _from: &Address, request: Request) -> Serving {
-        let Some(Operation::Get(Get { key, .. })) = request.operation else {
+        let Some(Operation::Get(Get { key, near_tenure, .. })) = request.operation else {
             panic!("nobody asks for more: {request:?}")
         };
-        let outcome = match self.0.get(&key) {
-            Ok(hit) => {
-                let found = hit.map(|hit| Found {
-                    value: Bytes::copy_from_slice(&hit.value),
-                    version: hit.value.version().get(),
-                    ..Found::default()
-                });
-                Outcome::Get(Read { found, near_ms: None })
+        match near_tenure {
+            None => Serving::Now(read(&self.0, &key, None)),
+            Some(tenure) => {
+                let cache = self.0.clone();
+                Serving::Later(Box::pin(async move { granted(&cache, &key, tenure).await }))
             }
-            Err(Error::Elsewhere) => Outcome::Moved(Moved {}),
-            Err(error) => panic!("{error}"),
-        };
-        Serving::Now(Reply { outcome: Some(outcome), ..Reply::default() })
+        }
+    }
+}
+
+fn read(cache: &CacheManager, key: &[u8], near_ms: Option<u32>) -> Reply {
+    let outcome = match cache.get(key) {
+        Ok(hit) => {
+            let near_ms = near_ms.filter(|_| hit.is_some());
+            let found = hit.map(|hit| Found {
+                value: Bytes::copy_from_slice(&hit.value),
+                version: hit.value.version().get(),
+                ..Found::default()
+            });
+            Outcome::Get(Read { found, near_ms })
+        }
+        Err(Error::Elsewhere) => Outcome::Moved(Moved {}),
+        Err(error) => panic!("{error}"),
+    };
+    Reply { outcome: Some(outcome), ..Reply::default() }
+}
+
+/// Answers who would have a near copy, when the key's last change is committed.
+async fn granted(cache: &CacheManager, key: &[u8], tenure: u64) -> Reply {
+    let is_granted = cache.grant_near(tenure, cache.default_keyspace(), key);
+    let near_ms = u32::try_from(NEAR_LASTS.as_millis()).ok().filter(|_| is_granted);
+    let reply = read(cache, key, near_ms);
+    committed(cache, key).await;
+    reply
+}
+
+/// Waits until whoever follows the changes of a key has made the last one.
+pub(crate) async fn committed(cache: &CacheManager, key: &[u8]) {
+    let journal = cache.journal();
+    let number = journal.latest(cache.key_hash(cache.default_keyspace(), key));
+    while journal.wait(number).is_some() {
+        sleep(Duration::from_millis(2)).await;
     }
 }
 
@@ -102,6 +134,37 @@ impl Process {
         statuses.iter().map(|(_, status)| status.entries).sum()
     }
 
+    /// Reads a key with near copies: what there is, and whether this process alone has said
+    /// so; `None` if whoever has the key sees things otherwise, or is not there.
+    pub(crate) async fn read_near(&self, key: &[u8]) -> Option<(Option<Vec<u8>>, bool)> {
+        let space = self.cache.default_keyspace();
+        if let Some(value) = self.cache.get_near(space, key) {
+            return Some((Some(value.to_vec()), true));
+        }
+        let owner = match self.cluster.whose(space, key) {
+            Whose::Ours => {
+                let hit = self.cache.get(key).ok()?;
+                committed(&self.cache, key).await;
+                return Some((hit.map(|hit| hit.value.to_vec()), true));
+            }
+            Whose::Theirs(owner) => owner,
+            Whose::Nobody => return None,
+        };
+        let near = self.cache.ask_near(space, key);
+        let near_tenure = near.map(|near| near.tenure());
+        let get = Get { near_tenure, ..get(key) };
+        let request = Request { operation: Some(Operation::Get(get)), ..Request::default() };
+        let reply = self.cluster.call(&owner, request, Duration::from_secs(1)).await.ok()?;
+        let Outcome::Get(Read { found, near_ms }) = reply.outcome? else { return None };
+        let Some(found) = found else { return Some((None, false)) };
+        if let (Some(near), Some(near_ms)) = (near, near_ms) {
+            let draft = Draft::new(key, &found.value, Tick::NEVER).expect("a short key");
+            let value = Value::from(draft.entry_of(Version::from(found.version)));
+            self.cache.keep_near(space, near, value, Duration::from_millis(near_ms.into()));
+        }
+        Some((Some(found.value.to_vec()), false))
+    }
+
     /// What whoever has the key says of it, asked from here; `None` if it sees things
     /// otherwise, or is not there.
     pub(crate) async fn ask(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
@@ -110,16 +173,17 @@ impl Process {
             Whose::Theirs(owner) => owner.as_str().parse().expect("an address"),
             Whose::Nobody => return None,
         };
-        let get = Get {
-            keyspace: "default".to_owned(),
-            key: Bytes::copy_from_slice(key),
-            ..Get::default()
-        };
-        let request = Request { operation: Some(Operation::Get(get)), ..Request::default() };
+        let operation = Some(Operation::Get(get(key)));
+        let request = Request { operation, ..Request::default() };
         let reply = self.cluster.call(&owner, request, Duration::from_secs(1)).await.ok()?;
         match reply.outcome? {
             Outcome::Get(Read { found, .. }) => Some(found.map(|found| found.value.to_vec())),
             _ => None,
         }
     }
+}
+
+fn get(key: &[u8]) -> Get {
+    let keyspace = "default".to_owned();
+    Get { keyspace, key: Bytes::copy_from_slice(key), ..Get::default() }
 }

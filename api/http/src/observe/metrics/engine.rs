@@ -43,6 +43,7 @@ type Parts = (
 const COUNTERS: &[Part] = &[
     ("absent_hits", "Hits that said that there is no value", |of| of.absent_hits),
     ("copy_hits", "Reads of other members' keys answered with copies of theirs", |of| of.copy_hits),
+    ("near_hits", "Reads of other members' keys answered with near copies", |of| of.near_hits),
     ("stale_served", "Answers that were stale, and marked so", |of| of.served_stale),
     ("collapsed", "Misses that waited for the load of another", |of| of.collapsed),
     ("gave_up", "Misses that gave up waiting for their load", |of| of.gave_up),

@@ -133,6 +133,9 @@ impl Loaded {
         if let Some(zone) = view.text("zone") {
             cluster = cluster.zone(zone);
         }
+        if let Some(bytes) = view.size("near_bytes") {
+            cluster = cluster.near_bytes(bytes);
+        }
         if config.is_insecure() {
             cluster = cluster.insecure();
         }

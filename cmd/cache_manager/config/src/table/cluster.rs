@@ -220,4 +220,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How much of the keys this node owns beside the others",
     )
     .flag("weight", "NUMBER"),
+    setting(
+        "near_bytes",
+        Size(0, u64::MAX),
+        Told("a 32nd of the capacity"),
+        "Memory, of the capacity, for values of keys that other nodes own and this one reads \
+         often; 0 for none",
+    )
+    .because("they are as recent as their owners' are, which wait for this node at each change")
+    .flag("near-bytes", "SIZE"),
 ];

@@ -22,7 +22,7 @@ use crate::proto::{Follow, Followed, Reply, Request};
 use crate::view::MemberId;
 
 /// How long an answer is waited for: an owner with nothing to tell takes its time.
-const ANSWER_WAIT: Duration = QUIET_MAX.saturating_add(Duration::from_secs(5));
+const ANSWER_WAIT: Duration = QUIET_MAX.saturating_add(Duration::from_secs(1));
 
 /// How long to wait before an owner is asked again that has not taken the view yet, is
 /// busy, or was not reached. Twice as long each time.

@@ -28,7 +28,7 @@ const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// How long a follower is left waiting while nothing happens. It waits longer than that
 /// for the answer.
-pub(super) const QUIET_MAX: Duration = Duration::from_secs(10);
+pub(super) const QUIET_MAX: Duration = Duration::from_secs(2);
 
 /// Followers for whom entries are read off at once: each may have a thread go through the
 /// cache. One that comes too many is told that we are busy.
