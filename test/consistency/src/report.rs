@@ -264,15 +264,14 @@ mod tests {
 
     #[test]
     fn a_run_whose_faults_have_not_hit_is_none() {
-        let demands =
-            Demands {
-                faults_min: 2,
-                no_failures: false,
-                recovery_max: None,
-                copy_hits: None,
-                near_hits: None,
-                writes_min: 0.3,
-            };
+        let demands = Demands {
+            faults_min: 2,
+            no_failures: false,
+            recovery_max: None,
+            copy_hits: None,
+            near_hits: None,
+            writes_min: 0.3,
+        };
         let complaints = |hits: [bool; 3]| {
             let (mut complaints, kind) = (Vec::new(), "cut off");
             tell_faults(hits.map(|hit| (kind, hit)).into_iter(), demands, &mut |holds, what| {

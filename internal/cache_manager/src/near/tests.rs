@@ -120,9 +120,11 @@ fn what_was_asked_for_in_another_tenure_or_before_all_were_dropped_is_not_kept()
     near.keep(THINGS, before, value(1, 4, 8), LASTS);
     assert_eq!(get(&near, at(10), 1), None);
     let before = asked(&near, at(10), 1);
-    near.begin(TENURE + 1);
     near.keep(THINGS, before, value(1, 4, 8), LASTS);
+    near.begin(TENURE + 1);
     let (hash, key) = key(1);
+    assert!(near.get(TENURE + 1, at(10), THINGS, (hash, &key)).is_none());
+    near.keep(THINGS, before, value(1, 4, 8), LASTS);
     assert!(near.get(TENURE + 1, at(10), THINGS, (hash, &key)).is_none());
     // Who has not heard of the next tenure yet reads nothing of it, and asks for nothing.
     assert_eq!((get(&near, at(10), 1), ask(&near, at(10), 1).is_some()), (None, false));

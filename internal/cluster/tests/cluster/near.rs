@@ -14,7 +14,7 @@ use crate::keys::until;
 use crate::process::{Process, address, committed};
 
 const PROCESSES: usize = 3;
-const READERS: usize = 12;
+const READERS: usize = 48;
 const KEYS: usize = 1_000;
 /// The skew of the reads.
 const ZIPF: f64 = 1.2;
@@ -65,8 +65,11 @@ impl Dice {
 fn chances() -> Vec<f64> {
     let weights: Vec<f64> = (1..=KEYS).map(|rank| (rank as f64).powf(-ZIPF)).collect();
     let sum: f64 = weights.iter().sum();
-    let mut up_to = 0.0;
-    weights.iter().map(|weight| std::mem::replace(&mut up_to, up_to + weight / sum)).collect()
+    let add = |up_to: &mut f64, weight: &f64| {
+        *up_to += weight / sum;
+        Some(*up_to)
+    };
+    weights.iter().scan(0.0, add).collect()
 }
 
 impl World {
@@ -78,8 +81,7 @@ impl World {
             let config =
                 Config { data_nodes: 2, capacity_bytes, near_bytes: 1 << 20, ..Config::default() };
             let settings = handover::Settings::default();
-            let process =
-                Process::start_with(&network, number, PROCESSES, config, settings).await;
+            let process = Process::start_with(&network, number, PROCESSES, config, settings).await;
             processes.push(process);
         }
         let world = Self {
@@ -139,7 +141,7 @@ impl World {
         let mut dice = Dice(reader as u64 + 1);
         while !self.is_over.load(Ordering::Relaxed) {
             let drawn = dice.chance();
-            let k = self.chances.partition_point(|up_to| *up_to <= drawn) - 1;
+            let k = self.chances.partition_point(|up_to| *up_to <= drawn).min(KEYS - 1);
             let register = &self.registers[k];
             let floor = register.shown.load(Ordering::SeqCst);
             let process = &self.processes[reader % PROCESSES];

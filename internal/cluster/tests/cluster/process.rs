@@ -12,7 +12,7 @@ use distcache_cluster::proto::{Found, Get, Moved, Read, Reply, Request};
 use distcache_cluster::wire::{Address, Network, Wire};
 use distcache_cluster::{Cluster, Parts, Settings, Tenant, View, Whose, handover};
 use distcache_manager::{
-    CacheManager, Config, Draft, Error, NEAR_LASTS, Tick, Value, Version,
+    CacheManager, Config, Draft, Error, Hit, NEAR_LASTS, Tick, Value, Version,
 };
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -35,19 +35,18 @@ impl Serve for Shelf {
         let Some(Operation::Get(Get { key, near_tenure, .. })) = request.operation else {
             panic!("nobody asks for more: {request:?}")
         };
-        match near_tenure {
-            None => Serving::Now(read(&self.0, &key, None)),
-            Some(tenure) => {
-                let cache = self.0.clone();
-                Serving::Later(Box::pin(async move { granted(&cache, &key, tenure).await }))
-            }
-        }
+        let cache = self.0.clone();
+        Serving::Later(Box::pin(async move { answer(&cache, &key, near_tenure).await }))
     }
 }
 
-fn read(cache: &CacheManager, key: &[u8], near_ms: Option<u32>) -> Reply {
-    let outcome = match cache.get(key) {
-        Ok(hit) => {
+/// What there is of a key, when its last change is committed; and a near copy, if that is
+/// asked for.
+async fn answer(cache: &CacheManager, key: &[u8], near_tenure: Option<u64>) -> Reply {
+    let grant = |tenure| cache.grant_near(tenure, cache.default_keyspace(), key);
+    let near_ms = if near_tenure.is_some_and(grant) { ms(NEAR_LASTS) } else { None };
+    let outcome = match read(cache, key).await {
+        Some(hit) => {
             let near_ms = near_ms.filter(|_| hit.is_some());
             let found = hit.map(|hit| Found {
                 value: Bytes::copy_from_slice(&hit.value),
@@ -56,19 +55,26 @@ fn read(cache: &CacheManager, key: &[u8], near_ms: Option<u32>) -> Reply {
             });
             Outcome::Get(Read { found, near_ms })
         }
-        Err(Error::Elsewhere) => Outcome::Moved(Moved {}),
-        Err(error) => panic!("{error}"),
+        None => Outcome::Moved(Moved {}),
     };
     Reply { outcome: Some(outcome), ..Reply::default() }
 }
 
-/// Answers who would have a near copy, when the key's last change is committed.
-async fn granted(cache: &CacheManager, key: &[u8], tenure: u64) -> Reply {
-    let is_granted = cache.grant_near(tenure, cache.default_keyspace(), key);
-    let near_ms = u32::try_from(NEAR_LASTS.as_millis()).ok().filter(|_| is_granted);
-    let reply = read(cache, key, near_ms);
+fn ms(time: Duration) -> Option<u32> {
+    u32::try_from(time.as_millis()).ok()
+}
+
+/// What there is of a key of this process, when its last change is committed; `None` if it
+/// does not answer for the key, or has not all the time.
+async fn read(cache: &CacheManager, key: &[u8]) -> Option<Option<Hit>> {
+    let tenure = cache.tenure();
+    let hit = match cache.get(key) {
+        Ok(hit) => hit,
+        Err(Error::Elsewhere) => return None,
+        Err(error) => panic!("{error}"),
+    };
     committed(cache, key).await;
-    reply
+    cache.answers_since(tenure, cache.default_keyspace(), key).then_some(hit)
 }
 
 /// Waits until whoever follows the changes of a key has made the last one.
@@ -143,8 +149,7 @@ impl Process {
         }
         let owner = match self.cluster.whose(space, key) {
             Whose::Ours => {
-                let hit = self.cache.get(key).ok()?;
-                committed(&self.cache, key).await;
+                let hit = read(&self.cache, key).await?;
                 return Some((hit.map(|hit| hit.value.to_vec()), true));
             }
             Whose::Theirs(owner) => owner,

@@ -102,6 +102,33 @@ async fn who_wants_to_know_is_told_at_once_that_a_change_is_committed_and_nobody
     assert!(knows.as_mut().now_or_never().is_none());
 }
 
+/// 1. In the tenure before, somebody granted a near copy of a key that is this one's now.
+/// 2. The key is changed. The third has not heard of this tenure, and reads its near copy.
+#[tokio::test]
+async fn until_all_others_are_in_its_tenure_each_change_waits_for_them() {
+    let owner = owner_by(&views_of_three()[..5], 1);
+    let journal = owner.cache().journal();
+    let things = owner.cache().keyspace("things").expect("it was added");
+    let is_ours = |key: &Vec<u8>| owner.cache().answers_for(&things, key).is_ok();
+    let key = (0..u32::MAX).map(|n| n.to_le_bytes().to_vec()).find(is_ours);
+    let key = key.expect("it owns some");
+    let put = || {
+        owner.cache().put_in(&things, &Write::new(&key, b"2")).expect("it is its own");
+        journal.head()
+    };
+    assert_eq!((journal.head(), put()), (1, 2), "nobody has said that it is here");
+    let made = |follower: MemberId, after| Follow {
+        follower: follower.number(),
+        tenure: 5,
+        after: Some(after),
+        ..Follow::default()
+    };
+    let _other = says(&owner, &address(OTHER), made(OTHER, 2)).now_or_never();
+    assert_eq!((put(), journal.committed()), (3, 0), "the third has not");
+    let _third = says(&owner, &address(THIRD), made(THIRD, 3)).now_or_never();
+    assert_eq!((put(), journal.committed()), (3, 2), "nobody has a near copy");
+}
+
 /// In the next tenure nobody follows it, and what waits is given up: that is no word for
 /// those who still follow it in the one before.
 #[tokio::test]
