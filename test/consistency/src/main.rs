@@ -205,7 +205,8 @@ async fn under_load(fleet: Fleet, arguments: &Arguments) -> (Fleet, Result<bool,
     let demands = Demands {
         faults_min: rounds,
         no_failures: arguments.run == Run::Roll,
-        recovery_max: (arguments.run == Run::Kill).then_some(RECOVERY_MAX),
+        // What is seldom asked for is found late, however soon it was there.
+        recovery_max: (arguments.run == Run::Kill && mix == Mix::Even).then_some(RECOVERY_MAX),
         writes_min: mix.writes_min(),
         copy_hits: if read_from_copies { Some(fleet.hits("copy_hits").await) } else { None },
         near_hits: if arguments.hot { Some(fleet.hits("near_hits").await) } else { None },

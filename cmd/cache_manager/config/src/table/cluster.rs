@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::setting::Kind::{Address, Choice, Count, List, Path, Switch, Text, Time};
+use crate::setting::Kind::{Address, Choice, Count, List, Path, Size, Switch, Text, Time};
 use crate::setting::Preset::{Fixed, Told};
 use crate::setting::{Kind, Preset, Section, Setting};
 
