@@ -7,9 +7,10 @@
 //! granted.
 //!
 //! Which keys are worth one is told by a count of reads that went to others: so many within
-//! a second. A key that is changed as often as it is read is none of them.
+//! a second, and far more than of other keys. A key that is changed as often as it is read is
+//! none of them.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use distcache_bus::Watermark;
@@ -17,8 +18,10 @@ use distcache_bus::mutants::{Mutant, is_planted};
 use distcache_node::{KeyspaceId, Value};
 use parking_lot::Mutex;
 
-/// Reads of a key that went to its owner within one second, before it is granted.
+/// Reads of a key that went to its owner within one second, before it is asked for; and so
+/// many times more than of a place of [`HEATS`] on average, whose keys are counted together.
 pub(crate) const READS_MIN: u32 = 4;
+const READS_TIMES: u64 = 4;
 
 /// Parts with a lock of their own.
 const SHARDS: usize = 16;
@@ -30,8 +33,8 @@ const SETS_MAX: u64 = 32;
 const BYTES_A_PLACE: u64 = 1 << 10;
 /// Keys are told apart by so many bits of their hash when a change is noted.
 const NOTES: usize = 64;
-/// The same when reads are counted.
-const HEATS: usize = 1 << 12;
+/// The same when reads are counted: 64 KiB.
+const HEATS: usize = 1 << 14;
 /// From this part of its time on, one reader asks for a near copy anew.
 const RENEW_AT_PERCENT: u32 = 75;
 
@@ -43,6 +46,8 @@ pub(crate) struct Near {
     bytes_max: u64,
     /// By place of the key's hash: which second, and how many reads went to others in it.
     heats: Box<[AtomicU32]>,
+    /// The same of all keys.
+    all: AtomicU64,
     mark: Watermark,
 }
 
@@ -101,6 +106,7 @@ impl Near {
             shards: (0..shards).map(shard).collect(),
             bytes_max: bytes_max * shards as u64,
             heats: (0..if shards == 0 { 0 } else { HEATS }).map(|_| AtomicU32::new(0)).collect(),
+            all: AtomicU64::new(0),
             mark: Watermark::default(),
         }
     }
@@ -157,12 +163,12 @@ impl Near {
         keyspace: KeyspaceId,
         (hash, key): (u64, &[u8]),
     ) -> Option<NearAsk> {
-        let reads = self.count(hash, now)?;
+        let is_hot = self.count(hash, now)?;
         let mut shard = self.shard(hash)?.lock();
         if shard.tenure != tenure {
             return None;
         }
-        let is_worth = READS_MIN <= reads || shard.held(keyspace, hash, key).is_some();
+        let is_worth = is_hot || shard.held(keyspace, hash, key).is_some();
         let changes = shard.changes;
         is_worth.then_some(NearAsk { hash, tenure, changes, asked: now })
     }
@@ -215,18 +221,24 @@ impl Near {
         self.shards.iter().for_each(|shard| shard.lock().clear());
     }
 
-    /// Counts a read, and says how many there were in this second.
-    fn count(&self, hash: u64, now: Duration) -> Option<u32> {
-        const READS: u32 = 0xff;
+    /// Counts a read. Returns whether there were so many of its key in this second.
+    ///
+    /// What is lost among reads that are counted at once does not matter.
+    fn count(&self, hash: u64, now: Duration) -> Option<bool> {
+        const READS: u32 = 0xfff;
         #[expect(clippy::cast_possible_truncation, reason = "a second is told from its next ones")]
-        let second = (now.as_secs() as u32) << 8;
+        let second = now.as_secs() as u32;
         let heat = self.heats.get(heat(hash))?;
         let counted = heat.load(Ordering::Relaxed);
-        let before = if counted & !READS == second { counted & READS } else { 0 };
+        let before = if counted & !READS == second << 12 { counted & READS } else { 0 };
         let reads = (before + 1).min(READS);
-        // One that is lost among many does not matter.
-        heat.store(second | reads, Ordering::Relaxed);
-        Some(reads)
+        heat.store(second << 12 | reads, Ordering::Relaxed);
+        let counted = self.all.load(Ordering::Relaxed);
+        let is_same = counted >> 32 == u64::from(second);
+        let all = if is_same { counted & u64::from(u32::MAX) } else { 0 } + 1;
+        self.all.store(u64::from(second) << 32 | all, Ordering::Relaxed);
+        let others = u32::try_from(all * READS_TIMES / HEATS as u64).unwrap_or(u32::MAX);
+        Some(READS_MIN.saturating_add(others) <= reads)
     }
 }
 
@@ -297,7 +309,7 @@ fn note(hash: u64) -> usize {
 }
 
 fn heat(hash: u64) -> usize {
-    (hash >> 36) as usize % HEATS
+    (hash >> 34) as usize % HEATS
 }
 
 #[cfg(test)]

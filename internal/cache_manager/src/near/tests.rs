@@ -23,9 +23,13 @@ fn at(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A key whose hash is spread as those of keys are.
+/// A key whose hash is spread as those of keys are: by the mixing of SplitMix64 (G. Steele
+/// and others, "Fast splittable pseudorandom number generators", 2014).
 fn key(n: u64) -> (u64, [u8; 8]) {
-    (n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n.to_le_bytes())
+    let mixed = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ mixed >> 31, n.to_le_bytes())
 }
 
 fn value(n: u64, version: u64, bytes: usize) -> Value {
@@ -73,6 +77,19 @@ fn a_key_is_asked_for_when_it_is_read_often_within_a_second_and_not_before() {
     }
     assert!(ask(&near, at(1999), 1).is_some());
     assert!(ask(&near, at(1999), 2).is_none(), "another key");
+}
+
+/// Keys are counted by places of their hashes, many to a place.
+#[test]
+fn of_very_many_keys_that_are_read_once_hardly_one_is_asked_for() {
+    for keys in [10_000, 100_000, 400_000] {
+        let near = near();
+        let asked = (0..keys).filter(|n| ask(&near, at(0), *n).is_some()).count();
+        assert!(asked < 200, "{asked} of {keys}");
+        let hot = keys + 1;
+        let reads = (0..1_000).position(|_| ask(&near, at(0), hot).is_some());
+        assert!(reads.is_some(), "one that is read a thousand times among {keys}");
+    }
 }
 
 #[test]

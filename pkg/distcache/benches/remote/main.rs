@@ -56,6 +56,8 @@ const CALLS: usize = 5_000;
 const MANY: usize = 20;
 /// Keys of one batch.
 const BATCH: usize = 100;
+/// Keys that are read again and again, where near copies are measured.
+const HOT: usize = 16;
 const VALUE: [u8; 64] = [7; 64];
 
 type Key = [u8; 16];
@@ -87,10 +89,13 @@ fn measure(arguments: &[String]) -> ExitCode {
     let cases: Vec<String> = arguments.iter().filter(|a| !a.starts_with("--")).cloned().collect();
     let client = runtime("client");
     let (clear, secured) = (Pair::start(&client), Pair::start_secured(&client));
+    let near = Pair::start_near(&client);
     let nats = Nats::start(&client);
     let bare = Bare::start(&clear);
     let redis = Redis::start(&client, &clear.keys);
     let mut contestants = contestants(&client, [&clear, &secured], &bare, &redis);
+    let hot = Gets { things: near.things.clone(), keys: near.keys[..HOT].into() };
+    contestants.push(contestant(&client, "near-get-1", &hot, 1, asked("CALLS", CALLS)));
     if let Some(nats) = &nats {
         let Pair { things, keys, .. } = nats.pair();
         let gets = Gets { things: things.clone(), keys: keys.clone() };
@@ -104,7 +109,8 @@ fn measure(arguments: &[String]) -> ExitCode {
     eprintln!("a request of {request_bytes} bytes, a reply of {reply_bytes}");
     tell(&contest);
     let over_nats = nats.as_ref().is_none_or(|nats| nats.pair().is_as_before());
-    if !clear.is_as_before() || !secured.is_as_before() || !over_nats {
+    let all_are = [&clear, &secured, &near].into_iter().all(Pair::is_as_before);
+    if !all_are || !over_nats {
         eprintln!("a member was lost meanwhile: these are no figures");
         return ExitCode::FAILURE;
     }
@@ -176,6 +182,7 @@ fn tell(contest: &Contest<'_>) {
     ratio("remote-get-many-100-latency", "remote-get-1", many, "remote-get-1", true);
     ratio("remote-tls-get-latency", "clear", "remote-tls-get-1", "remote-get-1", true);
     ratio("remote-tls-get-1024", "clear", "remote-tls-get-1024", "remote-get-1024", false);
+    ratio("near-get", "remote-get-1", "near-get-1", "remote-get-1", false);
     ratio("remote-get-nats-1", "tcp", "remote-nats-get-1", "remote-get-1", false);
     ratio("remote-get-nats-1024", "tcp", "remote-nats-get-1024", "remote-get-1024", false);
 }

@@ -24,6 +24,9 @@ pub(crate) const KEYSPACE: &str = "things";
 /// Keys that are stored; the other member owns half of them or so.
 const KEYS: u64 = 200_000;
 
+/// What near copies may take, where there are any.
+const NEAR_BYTES: u64 = 8 << 20;
+
 /// Longer than anything takes here, on whatever machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -90,8 +93,9 @@ fn over_nats(_: ClusterConfig, url: &str) -> ClusterConfig {
     unreachable!("nobody has started a server at {url}")
 }
 
-fn start(directory: &Directory, way: &Way, runtime: Option<&Runtime>) -> Engine {
+fn start(directory: &Directory, way: &Way, runtime: Option<&Runtime>, near_bytes: u64) -> Engine {
     let cluster = ClusterConfig::new("127.0.0.1:0")
+        .near_bytes(near_bytes)
         .discovery(directory.clone())
         .discover_every(Duration::from_millis(50))
         .expect(2);
@@ -116,7 +120,7 @@ fn members(engine: &Engine) -> Members {
 pub(crate) fn be_the_owner() {
     let way: Way = order();
     let directory = Directory::default();
-    let engine = start(&directory, &way, None);
+    let engine = start(&directory, &way, None, 0);
     say(&members(&engine).address);
     *directory.0.lock() = order();
     until_dismissed();
@@ -135,25 +139,30 @@ pub(crate) struct Pair {
 impl Pair {
     /// In the clear. The links of this process are on that runtime.
     pub(crate) fn start(client: &Runtime) -> Self {
-        Self::by(client, [Way::Clear, Way::Clear])
+        Self::by(client, [Way::Clear, Way::Clear], 0)
+    }
+
+    /// The same; this process has near copies of what it often reads.
+    pub(crate) fn start_near(client: &Runtime) -> Self {
+        Self::by(client, [Way::Clear, Way::Clear], NEAR_BYTES)
     }
 
     /// With TLS.
     pub(crate) fn start_secured(client: &Runtime) -> Self {
-        Self::by(client, Papers::of_two().map(Way::Tls))
+        Self::by(client, Papers::of_two().map(Way::Tls), 0)
     }
 
     /// Over the server of NATS at this URL.
     #[cfg(feature = "nats")]
     pub(crate) fn start_over(client: &Runtime, url: &str) -> Self {
-        Self::by(client, [(); 2].map(|()| Way::Nats(url.to_owned())))
+        Self::by(client, [(); 2].map(|()| Way::Nats(url.to_owned())), 0)
     }
 
-    fn by(client: &Runtime, [ours, theirs]: [Way; 2]) -> Self {
+    fn by(client: &Runtime, [ours, theirs]: [Way; 2], near_bytes: u64) -> Self {
         let mut owner = Helper::start(&[OWNER]);
         owner.tell(&theirs);
         let directory = Directory::default();
-        let engine = start(&directory, &ours, Some(client));
+        let engine = start(&directory, &ours, Some(client), near_bytes);
         let addresses = vec![members(&engine).address, owner.hear()];
         owner.tell(&addresses);
         *directory.0.lock() = addresses;
