@@ -38,7 +38,7 @@ declare -A shown_by=(
     [near-uncounted]='calm --rounds 3 --hot'
     [copies-unleased]='pause --rounds 2 --pause-s 6 --replicas 3 --read any'
 )
-SHORT=(owners-unchecked forget-untold lease-unchecked)
+SHORT=(owners-unchecked forget-untold near-kept lease-unchecked)
 
 say() { printf '%s\n' "$*" >&2; }
 
