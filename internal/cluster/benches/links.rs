@@ -117,7 +117,11 @@ fn request() -> Request {
 fn reply() -> Reply {
     let value = Bytes::from_static(&VALUE);
     let found = Found { value, version: 1 << 40, ..Found::default() };
-    Reply { outcome: Some(Outcome::Get(Read { found: Some(found) })), number: 1, epoch: 1 }
+    Reply {
+        outcome: Some(Outcome::Get(Read { found: Some(found), near_ms: None })),
+        number: 1,
+        epoch: 1,
+    }
 }
 
 struct Now;

@@ -23,7 +23,7 @@ fn at(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A key whose hash is spread as those of keys are: by the mixing of SplitMix64 (G. Steele
+/// A key whose hash is spread as those of keys are: by the mixing of `SplitMix64` (G. Steele
 /// and others, "Fast splittable pseudorandom number generators", 2014).
 fn key(n: u64) -> (u64, [u8; 8]) {
     let mixed = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -71,7 +71,9 @@ impl Keyspace {
         let alone = left_over.into_iter().chain(made).map(|at| (at, stored(&at)));
         let mut alone: Vec<(usize, Option<Version>)> = alone.collect();
         let ends_at = Deadline::within(self.patience(asks.are_reads())).instant();
-        parcels.iter_mut().for_each(|parcel| parcel.near = self.near_of(parcel, asks));
+        for parcel in &mut parcels {
+            parcel.near = self.near_of(parcel, asks);
+        }
         let calls = parcels.iter().map(|parcel| (&parcel.to, self.request(parcel, asks)));
         let replies = part.call_all(&self.inner.watch, calls.collect(), ends_at).await;
         for (parcel, reply) in parcels.iter().zip(replies) {

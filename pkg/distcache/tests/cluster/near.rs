@@ -30,7 +30,8 @@ fn three(name: &str) -> (Fleet, Vec<u8>, [Keyspace; 3]) {
 fn warm(space: &Keyspace, key: &[u8], value: &[u8]) {
     until("there is a near copy", || {
         let before = near_hits(space);
-        assert_eq!(space.get(key).unwrap().as_deref(), Some(value));
+        let found = space.get(key).expect("an answer");
+        assert_eq!(found.as_deref(), Some(value));
         before < near_hits(space)
     });
 }
@@ -57,7 +58,9 @@ fn a_key_that_is_read_often_is_answered_without_its_owner() {
 fn tasks_and_batches_have_them_too() {
     let (fleet, _, [_, other, _]) = three("plain");
     let keys: Vec<_> = (0..9).map(|n| format!("key-{n}").into_bytes()).collect();
-    keys.iter().for_each(|key| _ = other.put(key, b"1").unwrap());
+    for key in &keys {
+        other.put(key, b"1").unwrap();
+    }
     let theirs = keys.iter().filter(|key| fleet.owner("plain", key) != 1).count() as u64;
     let named: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -184,7 +187,9 @@ fn who_has_no_room_for_them_asks_each_time() {
     fleet.settle();
     let keys = fleet.a_key_of_each("plain");
     let [without, with] = [0, 1].map(|at| space(&fleet.engines[at], "plain"));
-    keys.iter().for_each(|key| _ = with.put(key, b"1").unwrap());
+    for key in &keys {
+        with.put(key, b"1").unwrap();
+    }
     warm(&with, &keys[0], b"1");
     for _ in 0..20 {
         without.get(&keys[1]).unwrap();
@@ -241,7 +246,9 @@ fn while_the_key_that_is_read_most_is_changed_nobody_reads_what_was_there_before
 fn when_the_owner_has_left_its_near_copies_are_not_read_beside_the_next_owner_s() {
     let (mut fleet, key, [owner, other, third]) = three("plain");
     owner.put(&key, b"1").unwrap();
-    [&other, &third].into_iter().for_each(|space| warm(space, &key, b"1"));
+    for space in [&other, &third] {
+        warm(space, &key, b"1");
+    }
     drop(owner);
     let gone = fleet.engines.remove(0);
     gone.shutdown(Duration::from_secs(20)).unwrap();
