@@ -100,7 +100,10 @@ mod engine;
 pub use engine::{Engine, EngineBuilder, Event, ShutdownError, StartError, Warming};
 
 mod keyspace;
-pub use keyspace::{Found, Freshness, Held, How, Item, Keyspace, KeyspaceStats, Trace, Ttl, Until};
+pub use keyspace::{
+    Found, Freshness, HOT_KEYS_MAX, Held, HotKey, How, Item, Keyspace, KeyspaceStats, Trace, Ttl,
+    Until,
+};
 
 mod durations;
 pub use durations::{DURATION_BOUNDS_US, Durations, Histogram};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use distcache_manager::{Cursor, Page, Version};
 
 use super::Engine;
-use crate::{Error, Found, Item, Keyspace, KeyspaceStats, Ttl};
+use crate::{Error, Found, HotKey, Item, Keyspace, KeyspaceStats, Ttl};
 
 impl Engine {
     /// See [`Keyspace::get`].
@@ -319,6 +319,14 @@ impl Engine {
     /// As of that, and `KeyspaceUnknown`.
     pub async fn stats_async(&self, keyspace: &str) -> Result<KeyspaceStats, Error> {
         self.keyspace(keyspace)?.stats_async().await
+    }
+
+    /// See [`Keyspace::hot_keys`].
+    ///
+    /// # Errors
+    /// `KeyspaceUnknown`.
+    pub fn hot_keys(&self, keyspace: &str, limit: usize) -> Result<Vec<HotKey>, Error> {
+        self.with(keyspace, |keyspace| Ok(keyspace.hot_keys(limit)))
     }
 
     /// See [`Keyspace::get_many`].

@@ -67,7 +67,8 @@ impl Keyspace {
     pub fn warm(&self, keys: &[&[u8]]) -> Warming {
         let mut warming = Warming { keys: keys.len() as u64, ..Warming::default() };
         for batch in keys.chunks(self.inner.setup.load().config.batch_max) {
-            let failed = self.get_many(batch).iter().filter(|answer| answer.is_err()).count();
+            let failed =
+                self.get_many_unnoted(batch).iter().filter(|answer| answer.is_err()).count();
             warming.failed += failed as u64;
             warming.loaded += (batch.len() - failed) as u64;
         }
@@ -79,7 +80,7 @@ impl Keyspace {
         let mut warming = Warming { keys: keys.len() as u64, ..Warming::default() };
         let batch_max = self.inner.setup.load().config.batch_max;
         for batch in keys.chunks(batch_max) {
-            let answers = self.get_many_async(batch).await;
+            let answers = self.get_many_unnoted_async(batch).await;
             let failed = answers.iter().filter(|answer| answer.is_err()).count();
             warming.failed += failed as u64;
             warming.loaded += (batch.len() - failed) as u64;

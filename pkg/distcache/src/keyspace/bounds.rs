@@ -10,6 +10,7 @@ impl Inner {
     pub(crate) fn bounds(&self, nodes: &[NodeStatus]) -> Vec<Bound> {
         let setup = self.setup.load();
         let mut bounds = self.bounds_on_nodes(nodes, setup.config.flights_max_per_node());
+        bounds.push(self.hot.bound());
         bounds.extend(setup.bounds_of_loads(&self.marks.loads));
         bounds.extend(setup.writer.iter().flat_map(|writer| writer.bounds(&self.marks)));
         #[cfg(feature = "cluster")]

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use distcache_bus::Deadline;
 use distcache_manager::{Bound, CacheManager, Cargo, Flight, Landed, Landing, Lead, NodeStatus};
 
+use super::hot::HotKeys;
 use super::marks::{Marks, QueueMarks};
 use super::stats::{Counters, raise};
 use crate::cluster::Away;
@@ -25,6 +26,8 @@ pub(crate) struct Inner {
     pub(crate) cache: distcache_manager::Keyspace,
     pub(crate) stats: Counters,
     pub(crate) marks: Marks,
+    /// Which of its keys are read most.
+    pub(crate) hot: HotKeys,
     /// How it works: replaced whole when that changes. Loads and writes that
     /// have begun go on by the one they began with.
     pub(crate) setup: ArcSwap<Setup>,
@@ -213,6 +216,7 @@ impl Inner {
                 cache,
                 stats,
                 marks,
+                hot: HotKeys::default(),
                 setup,
                 under_way: Arc::default(),
                 warming,

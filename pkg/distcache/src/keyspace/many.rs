@@ -31,6 +31,12 @@ impl Keyspace {
     /// The values of many keys, in their order; see [`get`](Self::get). One
     /// key's failure is its own. What has to be loaded is asked for together.
     pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
+        self.note_reads(keys);
+        self.get_many_unnoted(keys)
+    }
+
+    /// The same for a warm-up: that says nothing of which keys are read most.
+    pub(crate) fn get_many_unnoted(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
         self.inner.watch.call(Operation::GetMany, || {
             let begun = self.begin_call();
             let mut answers = self.get_many_here(keys);
@@ -66,6 +72,15 @@ impl Keyspace {
 
     /// Like [`get_many`](Self::get_many), for tasks.
     pub async fn get_many_async(&self, keys: &[&[u8]]) -> Vec<Result<Option<Found>>> {
+        self.note_reads(keys);
+        self.get_many_unnoted_async(keys).await
+    }
+
+    /// As [`get_many_unnoted`](Self::get_many_unnoted), for a task.
+    pub(crate) async fn get_many_unnoted_async(
+        &self,
+        keys: &[&[u8]],
+    ) -> Vec<Result<Option<Found>>> {
         let work = async {
             let begun = self.begin_call();
             let mut answers = self.get_many_here_async(keys).await;

@@ -6,6 +6,7 @@ mod committed;
 mod copies;
 mod forget;
 mod found;
+mod hot;
 mod inner;
 mod item;
 mod many;
@@ -17,6 +18,7 @@ mod trace;
 mod write;
 
 pub use found::{Found, How, Ttl};
+pub use hot::{HOT_KEYS_MAX, HotKey};
 pub(crate) use inner::{Inner, Setup};
 pub use item::{Item, Until};
 pub(crate) use marks::{BehindMarks, Marks, QueueMarks};

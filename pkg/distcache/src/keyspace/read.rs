@@ -41,6 +41,7 @@ impl Keyspace {
     /// than the read timeout, `Cache` when the cache cannot answer.
     #[inline]
     pub fn get(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        self.note_read(key);
         self.inner.watch.call(Operation::Get, || {
             let begun = self.begin_call();
             match self.inner.manager.get_in(&self.inner.cache, key) {
@@ -132,6 +133,7 @@ impl Keyspace {
     /// # Errors
     /// As of `get`.
     pub async fn get_async(&self, key: &[u8]) -> Result<Option<Found>, Error> {
+        self.note_read(key);
         let watch = &self.inner.watch;
         // A hit is so short that it takes an eighth longer if its future is wrapped.
         if !watch.is_told() {

@@ -5,6 +5,7 @@ mod batches;
 mod calls;
 mod fleet;
 mod herd;
+mod hot_keys;
 mod keyspaces;
 mod members;
 mod named;

@@ -48,6 +48,7 @@ fn each_bound_is_told_once_and_belongs_to_a_keyspace_or_to_all() {
         ("waiters_per_load", own),
         ("tag_records_per_node", own),
         ("keyspace_entries", own),
+        ("hot_keys", own),
         ("loads", own),
         ("loads_waiting", own),
     ];

@@ -7,6 +7,7 @@ mod database;
 mod ends;
 mod herd;
 mod herd_long;
+mod hot_keys;
 mod keyspaces;
 mod limits;
 mod listeners;
