@@ -110,6 +110,8 @@ ask invalidateKeyspace 204 -X POST '/v1/keyspaces/colours/invalidate?tag=t'
 ask getValue 404 "$keys/a"
 ask invalidateKeyspace 200 -X POST '/v1/keyspaces/colours/invalidate?prefix=a'
 ask getStats 200 /v1/keyspaces/colours/stats
+ask getHotKeys 200 '/v1/keyspaces/colours/hot?limit=5'
+holds '"keys":['
 ask clearKeyspace 200 -X POST /v1/keyspaces/colours/clear
 
 # What the server tells. Of a stream the first event is read; curl is told off then.

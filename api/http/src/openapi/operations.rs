@@ -302,6 +302,14 @@ fn walks() -> Vec<Described> {
             Get,
             new("getStats").answers(200, json_of("Counts since the keyspace was made.", "Stats")),
         ),
+        (
+            "/v1/keyspaces/{keyspace}/hot",
+            Get,
+            new("getHotKeys")
+                .takes([of::hot_limit()])
+                .answers(200, json_of("The keys that are read most, the most read first.", "Hot"))
+                .refuses(400, &[codes::PARAMETER_REPEATED]),
+        ),
     ]
 }
 

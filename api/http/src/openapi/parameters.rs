@@ -1,9 +1,11 @@
 //! What stands in a path, a query or a header.
 
+use distcache::HOT_KEYS_MAX;
 use serde_json::{Value, json};
 
 use crate::pairs::{TTL_SECONDS_MAX, TTL_SECONDS_MIN};
 use crate::query;
+use crate::routes::v1::keyspaces::hot;
 use crate::routes::v1::keyspaces::walks::{ENTRIES, ENTRIES_MAX, PATTERN_BYTES_MAX};
 
 /// As many as a value can bear; a test of the doors gives one more.
@@ -131,6 +133,12 @@ pub(super) fn limit() -> Value {
     let schema =
         json!({"type": "integer", "minimum": 1, "maximum": ENTRIES_MAX, "default": ENTRIES});
     parameter(QUERY, "limit", "How many entries to look at.", schema, 10.into())
+}
+
+pub(super) fn hot_limit() -> Value {
+    let schema =
+        json!({"type": "integer", "minimum": 1, "maximum": HOT_KEYS_MAX, "default": hot::KEYS});
+    parameter(QUERY, "limit", "How many keys to list.", schema, 10.into())
 }
 
 pub(super) fn invalidations() -> Value {

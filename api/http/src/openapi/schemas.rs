@@ -1,6 +1,6 @@
 //! The shapes of the bodies, each with a name.
 
-use distcache::{EvictionPolicy, FLIGHTS_MAX, KeyspaceStats, REPLICAS_MAX, ReadFrom};
+use distcache::{EvictionPolicy, FLIGHTS_MAX, HOT_KEYS_MAX, KeyspaceStats, REPLICAS_MAX, ReadFrom};
 use serde_json::{Map, Value, json};
 
 use super::parameters::{CURSOR, TAGS_MAX};
@@ -219,6 +219,7 @@ fn keyspaces() -> Value {
     }
     let listed = closed(json!({"name": text(), "entries": count(), "bytes": count()}));
     let key = schema("Octets");
+    let hot = closed(json!({"key": key, "reads": count(), "reads_of_others_max": count()}));
     json!({
         "Keyspaces": with_example(
             closed(json!({"keyspaces": any_number_of(listed)})),
@@ -240,6 +241,13 @@ fn keyspaces() -> Value {
         "Page": with_example(
             closed(json!({"keys": any_number_of(key), "cursor": or_null(json!({"type": "string", "pattern": CURSOR}))})),
             json!({"keys": ["user:42", {"base64": "/wA="}], "cursor": "1-0-8"}),
+        ),
+        "Hot": with_example(
+            closed(json!({"keys": list(hot, HOT_KEYS_MAX)})),
+            json!({"keys": [
+                {"key": "user:42", "reads": 12_800, "reads_of_others_max": 0},
+                {"key": {"base64": "/wA="}, "reads": 640, "reads_of_others_max": 320},
+            ]}),
         ),
         "Removed": with_example(closed(json!({"removed": count()})), json!({"removed": 7})),
     })

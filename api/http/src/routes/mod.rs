@@ -65,6 +65,7 @@ pub const ROOT_KEYSPACE: &str = "default";
 /// | `/v1/keyspaces/{ks}/invalidate?tag=T` | POST | 204; 200 `{"removed"}` by `?prefix=P` |
 /// | `/v1/keyspaces/{ks}/scan` | GET, HEAD | 200 `{"keys","cursor"}` |
 /// | `/v1/keyspaces/{ks}/stats` | GET, HEAD | 200 with what it has counted |
+/// | `/v1/keyspaces/{ks}/hot` | GET, HEAD | 200 with the keys that are read most |
 /// | `/v1/keyspaces/{ks}/batch/get`, `put`, `delete` | POST | 200, a result a key |
 /// | `/v1/keyspaces/{ks}/keys/{key}` | GET, HEAD | 200 with the bytes; 304 |
 /// | the same | PUT | 204, the body is the value; 412 |

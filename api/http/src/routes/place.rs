@@ -98,6 +98,7 @@ impl<'a> Place<'a> {
                     "scan" => OfKeyspace::Scan,
                     "invalidate" => OfKeyspace::Invalidate,
                     "stats" => OfKeyspace::Stats,
+                    "hot" => OfKeyspace::Hot,
                     _ => return None,
                 };
                 Some(Self::Keyspace(keyspace, of_keyspace))
@@ -148,6 +149,7 @@ impl<'a> Place<'a> {
             Self::Keyspace(_, OfKeyspace::Scan) => &table::KEYSPACE_SCAN,
             Self::Keyspace(_, OfKeyspace::Invalidate) => &table::KEYSPACE_INVALIDATE,
             Self::Keyspace(_, OfKeyspace::Stats) => &table::KEYSPACE_STATS,
+            Self::Keyspace(_, OfKeyspace::Hot) => &table::KEYSPACE_HOT,
             Self::Batch(_, OfBatch::Get) => &table::BATCH_GET,
             Self::Batch(_, OfBatch::Put) => &table::BATCH_PUT,
             Self::Batch(_, OfBatch::Delete) => &table::BATCH_DELETE,

@@ -99,6 +99,8 @@ routes! {
         writes(Post, "Forgets the values of tags, or of keys with a prefix");
     KEYSPACE_STATS = "/v1/keyspaces/{keyspace}/stats",
         reads(Get, "What has happened in the keyspace");
+    KEYSPACE_HOT = "/v1/keyspaces/{keyspace}/hot",
+        reads(Get, "The keys that are read most here");
     BATCH_GET = "/v1/keyspaces/{keyspace}/batch/get",
         reads(Post, "The values of many keys");
     BATCH_PUT = "/v1/keyspaces/{keyspace}/batch/put",

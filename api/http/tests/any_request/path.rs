@@ -22,6 +22,7 @@ const PIECES: &[&str] = &[
     "/scan",
     "/clear",
     "/stats",
+    "/hot",
     "/ttl",
     "/touch",
     "/increment",

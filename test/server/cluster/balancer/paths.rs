@@ -91,6 +91,8 @@ fn what_is_about_all_of_it(balancer: &Server) {
     assert_eq!(document.json()["openapi"], "3.1.0");
     let scanned = balancer.ask("GET", "/v1/keyspaces/default/scan", "", b"");
     assert_eq!(scanned.status, 200);
+    let hot = balancer.ask("GET", "/v1/keyspaces/default/hot?limit=1", "", b"");
+    assert!(hot.status == 200 && hot.json()["keys"].is_array(), "{}", hot.text());
 }
 
 /// A hostile client meets the balancer's door, and no node.

@@ -287,6 +287,7 @@ fn each_path_takes_its_own_methods(door: &TestDoor) {
         ("/v1/keyspaces/default/scan", "GET, HEAD, OPTIONS"),
         ("/v1/keyspaces/default/invalidate", "POST, OPTIONS"),
         ("/v1/keyspaces/default/stats", "GET, HEAD, OPTIONS"),
+        ("/v1/keyspaces/default/hot", "GET, HEAD, OPTIONS"),
     ] {
         let options = door.ask("OPTIONS", target, "", b"");
         assert_eq!((options.status, options.header("allow")), (204, Some(allow)), "{target}");

@@ -3,6 +3,7 @@
 mod access;
 mod batch;
 mod events;
+mod hot;
 mod keys;
 mod keyspaces;
 mod times;

@@ -1,5 +1,6 @@
 //! `/v1/keyspaces`: which there are, how they work, and all of their keys at once.
 
+pub(crate) mod hot;
 pub(crate) mod settings;
 pub(crate) mod walks;
 
@@ -20,6 +21,7 @@ pub(in crate::routes) enum OfKeyspace {
     Scan,
     Invalidate,
     Stats,
+    Hot,
 }
 
 /// A request about keyspaces.
@@ -78,6 +80,7 @@ impl Spaces<'_> {
             (OfKeyspace::Scan, _) => self.scan(&keyspace()?).await,
             (OfKeyspace::Invalidate, _) => self.invalidate(&keyspace()?).await,
             (OfKeyspace::Stats, _) => self.stats(&keyspace()?).await,
+            (OfKeyspace::Hot, _) => self.hot(&keyspace()?),
         }
     }
 
@@ -172,6 +175,16 @@ fn breaker(state: BreakerState) -> &'static str {
         BreakerState::Open => "open",
         BreakerState::HalfOpen => "half_open",
     }
+}
+
+/// A `limit` from 1 to `max`.
+fn read_limit(text: &str, max: usize) -> Result<usize, Problem> {
+    let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit));
+    limit.ok_or_else(|| invalid(format!("`limit` is a number from 1 to {max}")))
+}
+
+fn invalid(detail: String) -> Problem {
+    Problem::new(400, codes::PARAMETER_INVALID).detail(detail)
 }
 
 pub(super) fn json(status: u16, value: &impl Serialize) -> Response {

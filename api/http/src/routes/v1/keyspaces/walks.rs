@@ -1,11 +1,11 @@
 //! What is asked of all keys of a keyspace at once.
 
-use distcache::{Cursor, Keyspace, codes};
+use distcache::{Cursor, Keyspace};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::super::failure;
-use super::{Spaces, breaker, json};
+use super::{Spaces, breaker, invalid, json, read_limit};
 use crate::pairs::Pairs;
 use crate::{Problem, Response, octets};
 
@@ -65,7 +65,8 @@ impl Spaces<'_> {
         let mut pairs = Pairs::of(self.request.query)?;
         let pattern = pairs.take("pattern")?.unwrap_or("*".into());
         let cursor = pairs.take("cursor")?.map(|text| read_cursor(&text)).transpose()?;
-        let limit = pairs.take("limit")?.map_or(Ok(ENTRIES), |text| read_limit(&text))?;
+        let limit =
+            pairs.take("limit")?.map_or(Ok(ENTRIES), |text| read_limit(&text, ENTRIES_MAX))?;
         pairs.finish("`scan` takes `pattern`, `cursor` and `limit`")?;
         if PATTERN_BYTES_MAX < pattern.len() {
             return Err(invalid(format!("`pattern` has at most {PATTERN_BYTES_MAX} bytes")));
@@ -134,13 +135,4 @@ impl KeysPage {
 
 fn read_cursor(text: &str) -> Result<Cursor, Problem> {
     text.parse().map_err(|error| invalid(format!("`cursor`: {error}")))
-}
-
-fn read_limit(text: &str) -> Result<usize, Problem> {
-    let limit = text.parse().ok().filter(|limit| (1..=ENTRIES_MAX).contains(limit));
-    limit.ok_or_else(|| invalid(format!("`limit` is a number from 1 to {ENTRIES_MAX}")))
-}
-
-fn invalid(detail: String) -> Problem {
-    Problem::new(400, codes::PARAMETER_INVALID).detail(detail)
 }
