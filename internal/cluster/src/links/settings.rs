@@ -34,6 +34,8 @@ pub struct Settings {
     pub reconnect_max: Duration,
     /// How often something is sent, if only to say that we are there; 500 ms.
     pub keep_alive: Duration,
+    /// The same while calls wait for replies and none comes; 100 ms.
+    pub probe: Duration,
     /// After so many of these without a frame from the other it is taken for dead; 4,
     /// which makes two seconds. Fewer than 3 takes a busy machine for a dead one.
     pub silent_rounds_max: u32,
@@ -66,6 +68,7 @@ impl Settings {
             reconnect_min: Duration::from_millis(20),
             reconnect_max: Duration::from_secs(2),
             keep_alive: Duration::from_millis(500),
+            probe: Duration::from_millis(100),
             silent_rounds_max: 4,
             calls_max: 16_384,
             call_bytes_max: 64 << 20,

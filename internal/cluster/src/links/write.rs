@@ -1,5 +1,6 @@
 //! The task of a link that writes, says now and then that we are there, and parts.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +17,7 @@ pub(super) async fn run(link: Arc<Link>) {
         () = link.over.cancelled() => {}
         why = write(&link) => link.cut(&why),
         why = keep(&link) => link.cut(&why),
+        never = probe(&link) => match never {},
         never = part(&link) => match never {},
     }
 }
@@ -53,5 +55,30 @@ async fn keep(link: &Link) -> Ended {
             link.post(std::iter::once(frames::keep_alive()), Company::Alone);
         }
         sent_before = link.progress().0;
+    }
+}
+
+/// Sends something in each interval in which calls wait and nothing came or went.
+///
+/// 1. A member is killed whom two others wait for. TCP tells them at once; a server of NATS
+///    tells each of them when it sends something to the dead.
+/// 2. One of them happens to do that. It loads what it waited for, until there is an owner.
+/// 3. The other one hears of it half a second later, by its keep-alive. By then the load of
+///    step 2 has ended, and it begins another.
+///
+/// Hence who waits for a reply asks for such news far more often than it keeps a link.
+async fn probe(link: &Link) -> Infallible {
+    let every = link.shared.settings.probe;
+    let mut ticks = interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = (0, 0);
+    loop {
+        ticks.tick().await;
+        let heard = link.heard.load(Ordering::Relaxed);
+        let (sent, is_quiet) = link.progress();
+        if (heard, sent) == before && is_quiet && 0 < link.waiting() {
+            link.post(std::iter::once(frames::keep_alive()), Company::Alone);
+        }
+        before = (heard, link.progress().0);
     }
 }

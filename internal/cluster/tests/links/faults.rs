@@ -76,6 +76,28 @@ async fn a_member_that_falls_silent_is_noticed_in_time() {
     until("the other notices too", || other.links.counts().silent == 1).await;
 }
 
+/// Some wires tell that nobody is there when something is sent to it, and not before.
+#[tokio::test(start_paused = true)]
+async fn while_a_call_waits_something_is_sent_far_more_often() {
+    let network = Network::new(1);
+    let (one, other) = linked(&network).await;
+    let sent_in_ten_seconds = async || {
+        let before = one.links.counts().frames_sent;
+        sleep(Duration::from_secs(10)).await;
+        one.links.counts().frames_sent - before
+    };
+    let idle = sent_in_ten_seconds().await;
+    assert!((9..=21).contains(&idle), "{idle}");
+    let waits = call(&one, &other, b"later");
+    until("it is being served", || other.echo.served() == 2).await;
+    let waiting = sent_in_ten_seconds().await;
+    assert!((70..=101).contains(&waiting), "{waiting}");
+    other.echo.may.add_permits(1);
+    assert_eq!(waits.await.unwrap().unwrap(), "later");
+    let idle = sent_in_ten_seconds().await;
+    assert!((9..=21).contains(&idle), "{idle}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cut_one_way_ends_the_link_on_both_sides_and_it_heals() {
     let network = Network::new(1);
