@@ -21,7 +21,7 @@ mod grants;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::time::Duration;
 
 use distcache_bus::mutants::{Mutant, is_planted};
@@ -72,6 +72,17 @@ pub struct Record {
     pub is_copied: bool,
 }
 
+/// Keys are walked through, and no near copies granted: see [`Journal::walk`].
+#[must_use]
+#[derive(Debug)]
+pub struct Walk<'a>(&'a Journal);
+
+impl Drop for Walk<'_> {
+    fn drop(&mut self) {
+        self.0.walks.fetch_sub(1, Ordering::Release);
+    }
+}
+
 /// Who follows the changes of a keyspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Followed {
@@ -120,6 +131,8 @@ pub struct Journal {
     /// The tenure in which near copies are granted.
     tenure: AtomicU64,
     grants: Grants,
+    /// Walks that are under way.
+    walks: AtomicUsize,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
@@ -150,7 +163,8 @@ impl Journal {
         let is_kept = AtomicBool::new(false);
         let (mark, state) = (Watermark::default(), Mutex::new(State::default()));
         let (tenure, grants) = (AtomicU64::new(0), Grants::default());
-        Self { is_kept, head, committed, latest, mark, tenure, grants, clock, state }
+        let walks = AtomicUsize::new(0);
+        Self { is_kept, head, committed, latest, mark, tenure, grants, walks, clock, state }
     }
 
     /// Begins to write changes down, and tells `listener` of each: it MUST be quick and
@@ -243,7 +257,22 @@ impl Journal {
         if !is_planted(Mutant::NearUncounted) {
             self.grants.grant(hash, self.clock.now().after(lasts));
         }
-        true
+        // Whoever walks sees that grant, or is seen here.
+        fence(Ordering::SeqCst);
+        self.walks.load(Ordering::Acquire) == 0
+    }
+
+    /// Lets nobody have a near copy until what this returns is dropped, while many keys are
+    /// walked through to forget some:
+    ///
+    /// 1. Keys with a prefix are to be forgotten. That is written down, and the first
+    ///    thousand are.
+    /// 2. Somebody reads another one of them often, and is granted a near copy.
+    /// 3. That one is forgotten, too, and the walk is at its end. The near copy is read.
+    pub fn walk(&self) -> Walk<'_> {
+        self.walks.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        Walk(self)
     }
 
     /// Until when others may have near copies of the key of this hash, or of any key without

@@ -68,7 +68,7 @@ mod arrivals;
 
 mod journal;
 pub use journal::{
-    Change, Excerpt, Forgotten, JOURNAL_BYTES_MAX, JOURNAL_RECORDS_MAX, Journal, Record,
+    Change, Excerpt, Forgotten, JOURNAL_BYTES_MAX, JOURNAL_RECORDS_MAX, Journal, Record, Walk,
 };
 
 mod parcel;

@@ -32,9 +32,16 @@ pub(crate) struct Tags {
 impl Tags {
     /// Records that every entry with this tag that is older than `version` is
     /// not to be served any more.
+    ///
+    /// Of copies the versions come from several owners, in any order:
+    ///
+    /// 1. A tag is invalidated at all of them. A tells of version 9, then B of version 5.
+    /// 2. A copy of A's, of version 7, bears the tag, and is read.
+    ///
+    /// Hence the highest version counts. What it takes away besides is a miss.
     pub(crate) fn revoke(&mut self, tag: u64, version: Version) {
         match self.revoked.entry(tag) {
-            Place::Occupied(mut held) => _ = held.insert(version),
+            Place::Occupied(mut held) => _ = held.insert(version.max(*held.get())),
             Place::Vacant(place) => _ = place.insert(version),
         }
         self.order.push_back((tag, version));
@@ -52,7 +59,7 @@ impl Tags {
         let Some((tag, version)) = self.order.pop_front() else { return };
         if self.revoked.get(&tag) == Some(&version) {
             self.revoked.remove(&tag);
-            self.floor = Some(version);
+            self.floor = self.floor.max(Some(version));
         }
     }
 
@@ -137,5 +144,19 @@ mod tests {
         }
         assert!(tags.revokes(&entry(&[7], 2 * TAG_RECORDS_MAX as u64 - 2)));
         assert!(!tags.revokes(&entry(&[8], 0)), "nothing else was given up");
+    }
+
+    #[test]
+    fn of_several_owners_the_highest_version_counts_whoever_tells_last() {
+        let mut tags = Tags::default();
+        tags.revoke(1, Version::from(9));
+        tags.revoke(1, Version::from(5));
+        assert!(tags.revokes(&entry(&[1], 7)));
+        for record in 0..TAG_RECORDS_MAX as u64 {
+            tags.revoke(100 + record, Version::from(3));
+        }
+        assert!(tags.revokes(&entry(&[1], 7)), "also when the record is given up");
+        tags.revoke(0, Version::from(3));
+        assert!(tags.revokes(&entry(&[2], 8)), "as are others that are as old");
     }
 }

@@ -107,6 +107,7 @@ impl CacheManager {
     /// # Errors
     /// Those of [`get`](Self::get); some of the keys may have gone then.
     pub fn invalidate_in(&self, keyspace: &Keyspace, selection: &Selection) -> Result<u64, Error> {
+        let _walk = self.shared.journal.walk();
         let mut removed = 0;
         self.on_every_node(|routing, node, _| {
             let (mut next, mut departed) = (Some(0), Vec::new());
@@ -139,6 +140,7 @@ impl CacheManager {
         keyspace: &Keyspace,
         selection: &Selection,
     ) -> Result<u64, Error> {
+        let _walk = self.shared.journal.walk();
         let mut removed = 0;
         let mut tour = Tour::begin(&self.shared).await?;
         while let Some(node) = tour.node() {

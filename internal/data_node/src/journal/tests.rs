@@ -155,6 +155,17 @@ fn near_copies_are_granted_in_the_tenure_alone_and_where_somebody_follows() {
     assert_eq!(journal.near_until(None), None);
 }
 
+#[test]
+fn while_keys_are_walked_through_no_near_copy_is_granted() {
+    let (journal, _) = granting();
+    let (first, second) = (journal.walk(), journal.walk());
+    assert!(!journal.grant(TENURE, 1, LASTS));
+    drop(first);
+    assert!(!journal.grant(TENURE, 1, LASTS), "another walk is under way");
+    drop(second);
+    assert!(journal.grant(TENURE, 1, LASTS));
+}
+
 /// 1. A owns a key, and grants C a near copy. A is gone; B owns the key.
 /// 2. It is put at B, and that is acknowledged. B has granted nothing.
 /// 3. C has not heard of B's view, and answers with its near copy.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use distcache::{Engine, Item, Keyspace, KeyspaceConfig};
+use distcache::{Cause, Engine, Item, Keyspace, KeyspaceConfig, Value};
 
 use crate::fleet::{Fleet, keyspaces, until};
 
@@ -256,4 +256,52 @@ fn when_the_owner_has_left_its_near_copies_are_not_read_beside_the_next_owner_s(
     other.put(&key, b"2").unwrap();
     assert_eq!(third.get(&key).unwrap().as_deref(), Some(&b"2"[..]));
     assert_eq!(other.get(&key).unwrap().as_deref(), Some(&b"2"[..]));
+}
+
+/// 1. Thousands of keys with a prefix are to be forgotten, some at a time.
+/// 2. When some are, another member reads of the others often: those that it is granted near
+///    copies of are forgotten next.
+#[test]
+fn what_is_read_often_in_the_middle_of_a_walk_is_forgotten_with_the_rest() {
+    const KEYS: u32 = 6_000;
+    let key = |n: u32| format!("walked-{n}").into_bytes();
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let (in_the_middle, is_there) = crossbeam_channel::bounded::<()>(1);
+    let (go_on, may_go_on) = crossbeam_channel::bounded::<()>(1);
+    let armed = is_armed.clone();
+    let listener = move |_: &[u8], _: &Value, _: Cause| {
+        if armed.swap(false, Ordering::SeqCst) {
+            in_the_middle.send(()).unwrap();
+            may_go_on.recv().unwrap();
+        }
+    };
+    let plain = || vec![KeyspaceConfig::new("plain").removal_listener(listener.clone())];
+    let mut fleet = Fleet::to_be_of(2);
+    for _ in 0..2 {
+        // On one data node a walk begins once.
+        let engine = fleet.start_as(plain(), |cluster| cluster, |engine| engine.data_nodes(1));
+        fleet.engines.push(engine);
+    }
+    fleet.settle();
+    let [owner, other] = [0, 1].map(|at| space(&fleet.engines[at], "plain"));
+    let theirs: Vec<_> = (0..KEYS).map(key).filter(|key| fleet.owner("plain", key) == 0).collect();
+    for key in &theirs {
+        owner.put(key, b"1").unwrap();
+    }
+    is_armed.store(true, Ordering::SeqCst);
+    let walker = thread::spawn({
+        let owner = owner.clone();
+        move || owner.invalidate_prefix(b"walked").unwrap()
+    });
+    is_there.recv().unwrap();
+    for key in theirs.iter().step_by(50) {
+        for _ in 0..8 {
+            other.get(key).unwrap();
+        }
+    }
+    go_on.send(()).unwrap();
+    assert_eq!(walker.join().unwrap(), theirs.len() as u64);
+    for key in theirs.iter().step_by(50) {
+        assert_eq!(other.get(key).unwrap().as_deref(), None, "{}", key.escape_ascii());
+    }
 }
