@@ -45,7 +45,7 @@ say() { printf '%s\n' "$*" >&2; }
 # Prints the number of violations; nothing if the run could not be made.
 violations() {
     timeout 600 "$TARGET/debug/consistency" "$@" 2>&1 |
-        sed -n 's/^violations: \([0-9]*\)$/\1/p' || true
+        awk '/^violations: [0-9]+$/ { sum += $2; said = 1 } END { if (said) print sum }' || true
 }
 
 is_found() {

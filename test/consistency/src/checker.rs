@@ -19,10 +19,12 @@
 //! compares this with the search of all orders.
 
 mod misses;
+mod sourced;
 #[cfg(test)]
 mod tests;
 
 pub use misses::{Misses, Window};
+pub use sourced::check_sourced;
 
 use std::collections::HashMap;
 use std::fmt;

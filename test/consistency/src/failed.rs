@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What stops a run.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failed {
+pub enum Failed {
     /// The machine does not let it go on.
     #[error("{what}: {error}")]
     Machine {
@@ -38,6 +38,9 @@ pub(crate) enum Failed {
         /// For how long.
         within: Duration,
     },
+    /// A member of this process was not started.
+    #[error("a member was not started: {0}")]
+    Member(String),
     /// A member has ended that should not.
     #[error("member {member} has ended by itself ({status}); its log is {log}")]
     Ended {

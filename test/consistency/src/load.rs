@@ -13,8 +13,9 @@ use tokio::time::sleep;
 
 use crate::client::{Answer, Client, NoAnswer, path};
 use crate::fleet::{Fleet, PLAIN};
+use crate::history::{Failure, History};
+use crate::operation::{Found, Operation, What};
 use crate::watch::Watch;
-use distcache_consistency::operation::{Found, Nanos, Operation, What};
 
 /// Few, so that each is hot.
 pub(crate) const KEYS: u32 = 100;
@@ -70,28 +71,6 @@ const THINKING: Duration = Duration::from_millis(1);
 /// After one that failed.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A call that was not answered as it should.
-#[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    /// Which member was asked.
-    pub(crate) member: u8,
-    /// When.
-    pub(crate) began: Nanos,
-    /// When that was known.
-    pub(crate) ended: Nanos,
-    /// What it was told, if anything.
-    pub(crate) said: String,
-}
-
-/// What clients have seen.
-#[derive(Debug, Default)]
-pub(crate) struct History {
-    /// Calls that were answered, and writes whose outcome is unknown.
-    pub(crate) operations: Vec<Operation>,
-    /// Calls that failed.
-    pub(crate) failures: Vec<Failure>,
-}
-
 /// Clients at work.
 #[derive(Debug)]
 pub(crate) struct Load {
@@ -138,8 +117,7 @@ impl Load {
         let mut all = History::default();
         while let Some(ended) = self.clients.join_next().await {
             let one = ended.expect("clients do not panic");
-            all.operations.extend(one.operations);
-            all.failures.extend(one.failures);
+            all.add(one);
         }
         all
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::load::{Failure, History, KEYS};
-use distcache_consistency::checker::{Misses, Window, check};
-use distcache_consistency::operation::{Nanos, Operation, What};
+use crate::checker::{Misses, Violation, Window, check, check_sourced};
+use crate::history::{Failure, History};
+use crate::load::KEYS;
+use crate::operation::{Nanos, Operation, What};
 
 /// Of all reads, this many may find nothing without a reason, if there were faults.
 const UNEXPLAINED_MAX: f64 = 0.001;
@@ -25,6 +26,8 @@ pub(crate) struct Fault {
     pub(crate) window: Window,
     /// By so much the epoch of the members' view has grown meanwhile.
     pub(crate) views: u64,
+    /// Whether those say that it has hit to whom it was done; `None` where clients see it.
+    pub(crate) told: Option<bool>,
 }
 
 impl Fault {
@@ -41,6 +44,9 @@ impl Fault {
                 done.began <= ended && began <= told && longest_when_well < told - done.began
             })
         };
+        if let Some(has_hit) = self.told {
+            return has_hit;
+        }
         0 < self.views
             || history.failures.iter().any(failed)
             || history.operations.iter().any(waited)
@@ -74,6 +80,8 @@ pub(crate) struct Demands {
     pub(crate) near_hits: Option<u64>,
     /// The share of the calls that wrote, at least.
     pub(crate) writes_min: f64,
+    /// Calls that were answered, at least.
+    pub(crate) calls_min: u64,
 }
 
 /// Prints what came of a run. Returns whether it was as it should be.
@@ -95,7 +103,9 @@ pub(crate) fn report(history: &History, faults: &[Fault], demands: Demands) -> b
     let writes = operations.iter().filter(|done| matches!(done.what, What::Write { .. })).count();
     let share = writes as f64 / operations.len().max(1) as f64;
     demand(demands.writes_min <= share, format!("only {:.0} % of the calls wrote", share * 100.0));
-    tell_failures(&history.failures, &windows, demands, &mut demand);
+    let answered = operations.iter().filter(|done| done.ended.is_some()).count() as u64;
+    demand(demands.calls_min <= answered, format!("only {answered} calls were answered"));
+    tell_failures(&history.failures, &windows, demands.no_failures, &mut demand);
     tell_recovery(operations, faults, demands, &mut demand);
     if let Some(hits) = demands.copy_hits {
         println!("reads answered with copies: {hits}");
@@ -105,13 +115,38 @@ pub(crate) fn report(history: &History, faults: &[Fault], demands: Demands) -> b
         println!("reads answered with near copies: {hits}");
         demand(0 < hits, "no near copy was read".to_owned());
     }
-    let violations = check(operations);
+    tell_violations(&check(operations), &mut demand);
+    is_well(&complaints)
+}
+
+/// The same of keys that are loaded from a source which may fail.
+pub(crate) fn report_sourced(history: &History, faults: &[Fault]) -> bool {
+    let operations = &history.operations;
+    let windows: Vec<_> = faults.iter().map(|fault| fault.window).collect();
+    let mut complaints = Vec::new();
+    let mut demand = |holds: bool, what: String| {
+        if !holds {
+            complaints.push(what);
+        }
+    };
+    tell_calls(operations);
+    let missed = operations.iter().filter(|done| done.what == What::Read(None)).count();
+    demand(missed == 0, format!("{missed} reads found nothing, and the source has all of it"));
+    tell_failures(&history.failures, &windows, false, &mut demand);
+    tell_violations(&check_sourced(operations), &mut demand);
+    is_well(&complaints)
+}
+
+fn tell_violations(violations: &[Violation], demand: &mut impl FnMut(bool, String)) {
     println!("violations: {}", violations.len());
     for violation in violations.iter().take(TOLD_MAX) {
         println!("  {violation}");
     }
     demand(violations.is_empty(), "clients saw what they may not".to_owned());
-    for complaint in &complaints {
+}
+
+fn is_well(complaints: &[String]) -> bool {
+    for complaint in complaints {
         println!("NOT AS IT SHOULD BE: {complaint}");
     }
     complaints.is_empty()
@@ -159,7 +194,7 @@ fn tell_misses(misses: &Misses, has_faults: bool, demand: &mut impl FnMut(bool, 
 fn tell_failures(
     failures: &[Failure],
     windows: &[Window],
-    demands: Demands,
+    may_none_fail: bool,
     demand: &mut impl FnMut(bool, String),
 ) {
     let overlaps = |failure: &&Failure| {
@@ -167,7 +202,7 @@ fn tell_failures(
     };
     let (within, outside): (Vec<_>, Vec<_>) = failures.iter().partition(overlaps);
     println!("failed calls: during faults {}, outside {}", within.len(), outside.len());
-    let wrong = if demands.no_failures { failures.iter().collect() } else { outside };
+    let wrong = if may_none_fail { failures.iter().collect() } else { outside };
     for failure in wrong.iter().take(TOLD_MAX) {
         let Failure { member, began, ended, said } = failure;
         println!("  at member {member}, {:.0} to {:.0} ms: {said}", ms(*began), ms(*ended));
@@ -183,10 +218,11 @@ fn tell_recovery(
     demands: Demands,
     demand: &mut impl FnMut(bool, String),
 ) {
+    let Some(max) = demands.recovery_max else { return };
     let mut times: Vec<_> =
         faults.iter().map(|fault| slowest_key(operations, fault).unwrap_or(Nanos::MAX)).collect();
     times.sort_unstable();
-    let (Some(longest), Some(max)) = (times.last(), demands.recovery_max) else { return };
+    let Some(longest) = times.last() else { return };
     let median = times[times.len() / 2];
     println!(
         "every key answered for again: median {:.0} ms, at most {:.0} ms",
@@ -226,7 +262,7 @@ mod tests {
 
     fn cut(views: u64) -> Fault {
         let window = Window { began: 1_000 * MS, ended: 7_000 * MS };
-        Fault { kind: "cut one way", member: 0, window, views }
+        Fault { kind: "cut one way", member: 0, window, views, told: None }
     }
 
     /// A read that began then and took so long, in milliseconds.
@@ -271,6 +307,7 @@ mod tests {
             copy_hits: None,
             near_hits: None,
             writes_min: 0.3,
+            calls_min: 0,
         };
         let complaints = |hits: [bool; 3]| {
             let (mut complaints, kind) = (Vec::new(), "cut off");

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use distcache_consistency::operation::Nanos;
+use crate::operation::Nanos;
 
 /// Counts from the beginning of a run.
 #[derive(Debug, Clone, Copy)]

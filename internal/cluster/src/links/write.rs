@@ -67,6 +67,7 @@ async fn keep(link: &Link) -> Ended {
 ///    step 2 has ended, and it begins another.
 ///
 /// Hence who waits for a reply asks for such news far more often than it keeps a link.
+#[expect(clippy::infinite_loop, reason = "it ends with its link")]
 async fn probe(link: &Link) -> Infallible {
     let every = link.shared.settings.probe;
     let mut ticks = interval_at(Instant::now() + every, every);

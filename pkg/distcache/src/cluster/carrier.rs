@@ -17,6 +17,9 @@ impl Carrier {
     /// # Errors
     /// When others could read and change what members say, and nobody has agreed to that.
     pub(super) fn of(config: &ClusterConfig) -> Result<Self, ClusterError> {
+        if let Some(world) = &config.world {
+            return Ok(Self { wire: world.wire.clone(), listen: config.listen.parse()? });
+        }
         #[cfg(feature = "nats")]
         if let Some(nats) = &config.nats {
             return Self::over_nats(config, nats);

@@ -8,9 +8,10 @@ use distcache_cluster::Discovery;
 use distcache_cluster::agreement::{OnMinority, Settings};
 use distcache_cluster::discovery::Pace;
 pub use distcache_cluster::discovery::{DiscoveryFailed, Dns, Srv, Standalone, Static};
+use distcache_cluster::lease::Uptime;
 #[cfg(feature = "nats")]
 use distcache_cluster::wire::Nats;
-use distcache_cluster::wire::Tls;
+use distcache_cluster::wire::{Tls, Wire};
 use tokio::runtime::Handle;
 
 /// Near copies take such a part of the capacity, if nothing else is said.
@@ -36,9 +37,17 @@ pub struct ClusterConfig {
     pub(super) is_insecure: bool,
     pub(super) pace: Pace,
     pub(super) runtime: Option<Handle>,
+    pub(super) world: Option<World>,
     near_bytes: Option<u64>,
     /// Its address is filled in when it is known.
     pub(super) agreement: Settings,
+}
+
+/// What carries frames, and which clock a lease goes by.
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    pub(super) wire: Arc<dyn Wire>,
+    pub(super) uptime: Arc<dyn Uptime>,
 }
 
 impl ClusterConfig {
@@ -54,6 +63,7 @@ impl ClusterConfig {
             is_insecure: false,
             pace: Pace::default(),
             runtime: None,
+            world: None,
             near_bytes: None,
             agreement: Settings::new(""),
         }
@@ -220,6 +230,14 @@ impl ClusterConfig {
     /// ```
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
+        self
+    }
+
+    /// Has the members speak over a wire of the caller's, and the leases go by its clock: a
+    /// door for tests of whole clusters in one process, whose network and clocks they order.
+    #[doc(hidden)]
+    pub fn world(mut self, wire: Arc<dyn Wire>, uptime: Arc<dyn Uptime>) -> Self {
+        self.world = Some(World { wire, uptime });
         self
     }
 }

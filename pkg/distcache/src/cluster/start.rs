@@ -92,7 +92,7 @@ impl Part {
                 address: address.as_str().into(),
                 ..config.agreement
             },
-            uptime: Arc::new(BootTime),
+            uptime: config.world.map_or_else(|| Arc::new(BootTime) as _, |world| world.uptime),
             listed: discovery::follow(config.discovery, config.pace),
             tenant: service,
         };

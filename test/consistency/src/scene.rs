@@ -6,14 +6,14 @@ use fastrand::Rng;
 use hyper::{Method, StatusCode};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::checker::Window;
 use crate::client::{Client, path};
 use crate::failed::Failed;
 use crate::fleet::{Fleet, LOADED};
 use crate::load::Load;
+use crate::operation::Nanos;
 use crate::report::Fault;
 use crate::watch::Watch;
-use distcache_consistency::checker::Window;
-use distcache_consistency::operation::Nanos;
 
 /// Before the first fault, and between two: when all is well, what is written stays.
 const CALM: Duration = Duration::from_secs(2);
@@ -74,6 +74,25 @@ impl Scene {
             sleep(time).await;
             self.fleet.resume(member)?;
             faults.push(self.well_again("SIGSTOP", member, began).await?);
+        }
+        Ok(faults)
+    }
+
+    /// Again and again one member is killed while another stands still: a majority is left of
+    /// five.
+    pub(crate) async fn kill_and_pause(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
+        let mut faults = Vec::new();
+        let count = self.fleet.count();
+        for _ in 0..rounds {
+            let (killed, began) = self.next().await;
+            let paused = (killed + 1 + self.rng.usize(..count - 1)) % count;
+            self.fleet.pause(paused)?;
+            self.fleet.kill(killed)?;
+            sleep(AWAY).await;
+            self.fleet.resume(paused)?;
+            self.fleet.begin(killed)?;
+            let kill = self.well_again("kill -9", killed, began).await?;
+            faults.extend([Fault { kind: "SIGSTOP", member: paused, ..kill.clone() }, kill]);
         }
         Ok(faults)
     }
@@ -159,6 +178,12 @@ impl Scene {
     ) -> Result<Fault, Failed> {
         let epoch = self.fleet.settled().await?;
         let views = epoch.abs_diff(std::mem::replace(&mut self.epoch, epoch));
-        Ok(Fault { kind, member, window: Window { began, ended: self.watch.now() }, views })
+        Ok(Fault {
+            kind,
+            member,
+            window: Window { began, ended: self.watch.now() },
+            views,
+            told: None,
+        })
     }
 }
