@@ -37,6 +37,9 @@ pub struct Arguments {
     /// So many calls are to be answered; the run `within` goes on until they are
     #[arg(long, default_value_t = 0)]
     pub calls_min: u64,
+    /// How long clients of the run `within` wait between two calls, in milliseconds
+    #[arg(long, default_value_t = 0)]
+    pub thinking_ms: u64,
     /// The server; the one that was built beside this program
     #[arg(long)]
     pub program: Option<PathBuf>,

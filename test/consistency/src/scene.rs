@@ -20,6 +20,9 @@ const CALM: Duration = Duration::from_secs(2);
 /// How long one that was killed stays away: longer than a lease, and than the others
 /// need to agree that it is gone.
 const AWAY: Duration = Duration::from_secs(4);
+/// How long one stands still while another is away: a lease, and what it takes the others to
+/// agree that both are gone.
+const STILL: Duration = Duration::from_secs(3);
 /// How long a cut lasts.
 const CUT: Duration = Duration::from_secs(6);
 /// Within which one that is cut off answers from the source.
@@ -84,11 +87,12 @@ impl Scene {
         let mut faults = Vec::new();
         let count = self.fleet.count();
         for _ in 0..rounds {
-            let (killed, began) = self.next().await;
+            sleep(CALM / 2).await;
+            let (killed, began) = (self.rng.usize(..count), self.watch.now());
             let paused = (killed + 1 + self.rng.usize(..count - 1)) % count;
             self.fleet.pause(paused)?;
             self.fleet.kill(killed)?;
-            sleep(AWAY).await;
+            sleep(STILL).await;
             self.fleet.resume(paused)?;
             self.fleet.begin(killed)?;
             let kill = self.well_again("kill -9", killed, began).await?;

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use super::member::{Member, SPACES};
 use super::world::World;
 use super::{KEYS, key_of, tag_of};
+use crate::arguments::Arguments;
 use crate::history::{Failure, History};
 use crate::operation::{Found, Nanos, Operation, What};
 use crate::watch::Watch;
@@ -41,7 +42,8 @@ pub(super) struct Clients {
 
 impl Clients {
     /// Begins to ask all members.
-    pub(super) fn start(world: &Arc<World>, watch: Watch, seed: u64) -> Self {
+    pub(super) fn start(world: &Arc<World>, watch: Watch, arguments: &Arguments) -> Self {
+        let (seed, thinking) = (arguments.seed, Duration::from_millis(arguments.thinking_ms));
         let (is_over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let mut at_work = JoinSet::new();
         for member in 0..world.count() {
@@ -53,6 +55,7 @@ impl Clients {
                     rng: Rng::with_seed(seed ^ number << 32),
                     next_value: (number + 1) << 40,
                     watch,
+                    thinking,
                     seen: Seen::default(),
                     done: done.clone(),
                 };
@@ -88,6 +91,8 @@ struct Client {
     /// No two writes have the same.
     next_value: u64,
     watch: Watch,
+    /// Between two calls.
+    thinking: Duration,
     seen: Seen,
     done: Arc<AtomicU64>,
 }
@@ -110,10 +115,10 @@ impl Client {
                 None => sleep(PAUSE).await,
             }
             drop(allowed);
-            if failures < self.failures() {
-                sleep(PAUSE).await;
-            } else {
-                tokio::task::yield_now().await;
+            let pause = if failures < self.failures() { PAUSE } else { self.thinking };
+            match pause {
+                Duration::ZERO => tokio::task::yield_now().await,
+                pause => sleep(pause).await,
             }
         }
         self.seen

@@ -52,7 +52,7 @@ pub(crate) async fn within(arguments: &Arguments) -> Result<bool, Failed> {
     let Arguments { rounds, members, seed, calls_min, .. } = *arguments;
     let world = World::start(members, seed).await?;
     let watch = Watch::start();
-    let clients = Clients::start(&world, watch, seed);
+    let clients = Clients::start(&world, watch, arguments);
     let mut rng = Rng::with_seed(seed);
     let (mut faults, mut kinds) = (Vec::new(), Vec::new());
     let mut round = 0;
