@@ -68,6 +68,8 @@ fn longest_when_well(operations: &[Operation], windows: &[Window]) -> Nanos {
 pub(crate) struct Demands {
     /// Faults of each kind that have hit.
     pub(crate) faults_min: usize,
+    /// Of all faults, the share that has hit.
+    pub(crate) hit_share_min: f64,
     /// Whether no call may fail, also while members come and go.
     pub(crate) no_failures: bool,
     /// After a fault, each key is answered for again within so long by those it did not
@@ -166,11 +168,17 @@ fn tell_faults(
     demand: &mut impl FnMut(bool, String),
 ) {
     let mut kinds: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let (mut all, mut all_hits) = (0_usize, 0_usize);
     for (kind, has_hit) in faults {
         let (count, hits) = kinds.entry(kind).or_default();
         *count += 1;
         *hits += usize::from(has_hit);
+        all += 1;
+        all_hits += usize::from(has_hit);
     }
+    let share = all_hits as f64 / all.max(1) as f64;
+    let is_enough = all == 0 || demands.hit_share_min <= share;
+    demand(is_enough, format!("only {all_hits} of {all} faults have hit"));
     for (kind, (count, hits)) in kinds {
         println!("faults: {kind}: {count}, of which hit: {hits}");
         demand(demands.faults_min <= hits, format!("{kind}: has hit {hits} times only"));
@@ -302,6 +310,7 @@ mod tests {
     fn a_run_whose_faults_have_not_hit_is_none() {
         let demands = Demands {
             faults_min: 2,
+            hit_share_min: 0.0,
             no_failures: false,
             recovery_max: None,
             copy_hits: None,
@@ -309,14 +318,18 @@ mod tests {
             writes_min: 0.3,
             calls_min: 0,
         };
-        let complaints = |hits: [bool; 3]| {
+        let complaints_by = |demands: Demands, hits: [bool; 3]| {
             let (mut complaints, kind) = (Vec::new(), "cut off");
             tell_faults(hits.map(|hit| (kind, hit)).into_iter(), demands, &mut |holds, what| {
                 complaints.extend((!holds).then_some(what));
             });
             complaints
         };
+        let complaints = |hits| complaints_by(demands, hits);
         assert_eq!(complaints([true, false, false]), ["cut off: has hit 1 times only"]);
         assert!(complaints([true, false, true]).is_empty());
+        let share = Demands { faults_min: 0, hit_share_min: 0.6, ..demands };
+        assert!(complaints_by(share, [true, false, true]).is_empty());
+        assert_eq!(complaints_by(share, [true, false, false]), ["only 1 of 3 faults have hit"]);
     }
 }

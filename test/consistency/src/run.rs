@@ -88,6 +88,7 @@ async fn under_load(fleet: Fleet, arguments: &Arguments) -> (Fleet, Result<bool,
     let read_from_copies = arguments.read == Read::Any;
     let demands = Demands {
         faults_min: rounds,
+        hit_share_min: 0.0,
         no_failures: arguments.run == Run::Roll,
         // What is seldom asked for is found late, however soon it was there.
         recovery_max: (arguments.run == Run::Kill && mix == Mix::Even).then_some(RECOVERY_MAX),

@@ -289,18 +289,18 @@ fn what_is_read_often_in_the_middle_of_a_walk_is_forgotten_with_the_rest() {
         owner.put(key, b"1").unwrap();
     }
     is_armed.store(true, Ordering::SeqCst);
-    let walker = thread::spawn({
-        let owner = owner.clone();
-        move || owner.invalidate_prefix(b"walked").unwrap()
-    });
-    is_there.recv().unwrap();
-    for key in theirs.iter().step_by(50) {
-        for _ in 0..8 {
-            other.get(key).unwrap();
+    let removed = thread::scope(|scope| {
+        let walk = scope.spawn(|| owner.invalidate_prefix(b"walked").unwrap());
+        is_there.recv().unwrap();
+        for key in theirs.iter().step_by(50) {
+            for _ in 0..8 {
+                other.get(key).unwrap();
+            }
         }
-    }
-    go_on.send(()).unwrap();
-    assert_eq!(walker.join().unwrap(), theirs.len() as u64);
+        go_on.send(()).unwrap();
+        walk.join().unwrap()
+    });
+    assert_eq!(removed, theirs.len() as u64);
     for key in theirs.iter().step_by(50) {
         assert_eq!(other.get(key).unwrap().as_deref(), None, "{}", key.escape_ascii());
     }
