@@ -25,11 +25,6 @@ pub enum Failed {
     /// There is no server of NATS to be started.
     #[error("nats-server is not installed: apt-get install nats-server")]
     NoNats,
-    /// No link is cut where there is none between two members.
-    #[error(
-        "the run `cut` cuts links between members, and over NATS there are none: leave one out"
-    )]
-    NotOverNats,
     /// Something did not come about.
     #[error("{what} not within {within:?}")]
     Late {

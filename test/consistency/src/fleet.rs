@@ -89,6 +89,11 @@ impl Fleet {
         self.network.addresses[at]
     }
 
+    /// Whether a server carries their links.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.nats.is_some()
+    }
+
     /// What carries their links.
     pub(crate) fn network(&self) -> &Network {
         &self.network

@@ -18,6 +18,19 @@ const PORTS_APART: u16 = 10_000;
 /// The port of every member that has an address of its own.
 const PORT: u16 = 8080;
 
+/// Where this process is, and a server that carries the members' frames.
+const OUTSIDE: u8 = 254;
+const CARRIER: u8 = 253;
+
+/// A way that can be cut.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    /// From one member to another.
+    Members(usize, usize),
+    /// From a member to what carries its frames.
+    ToCarrier(usize),
+}
+
 /// Where the members of a run are.
 #[derive(Debug)]
 pub(crate) struct Network {
@@ -56,7 +69,9 @@ impl Network {
         let namespaces = Namespaces { mark, count };
         let bridge = namespaces.bridge();
         ip(&["link", "add", &bridge, "type", "bridge"])?;
-        ip(&["addr", "add", &format!("{}/24", host(254)), "dev", &bridge])?;
+        for own in [OUTSIDE, CARRIER] {
+            ip(&["addr", "add", &format!("{}/24", host(own)), "dev", &bridge])?;
+        }
         ip(&["link", "set", &bridge, "up"])?;
         for at in 0..count {
             let (space, outside) = (namespaces.name(at), format!("dc{mark}p{at}"));
@@ -91,8 +106,13 @@ impl Network {
     pub(crate) fn outside(&self) -> IpAddr {
         match self.namespaces {
             None => Ipv4Addr::LOCALHOST.into(),
-            Some(_) => host(254),
+            Some(_) => host(OUTSIDE).into(),
         }
+    }
+
+    /// Where members reach a server that carries their frames: nothing else is there.
+    pub(crate) fn carrier(&self) -> Ipv4Addr {
+        if self.is_loopback() { Ipv4Addr::LOCALHOST } else { host(CARRIER) }
     }
 
     /// Whether members are reached by no other machine's processes.
@@ -100,23 +120,26 @@ impl Network {
         self.namespaces.is_none()
     }
 
-    /// What one sends another is lost from now on.
-    pub(crate) fn cut(&self, from: usize, to: usize) -> Result<(), Failed> {
-        self.route("add", from, to)
+    /// What goes that way is lost from now on.
+    pub(crate) fn cut(&self, way: Way) -> Result<(), Failed> {
+        self.route("add", way)
     }
 
     /// It arrives again.
-    pub(crate) fn mend(&self, from: usize, to: usize) -> Result<(), Failed> {
-        self.route("del", from, to)
+    pub(crate) fn mend(&self, way: Way) -> Result<(), Failed> {
+        self.route("del", way)
     }
 
-    fn route(&self, what: &str, from: usize, to: usize) -> Result<(), Failed> {
+    fn route(&self, what: &str, way: Way) -> Result<(), Failed> {
         let Some(namespaces) = &self.namespaces else {
             let error = std::io::Error::other("members on loopback cannot be cut off");
             return Err(Failed::machine("cutting a link")(error));
         };
-        let to = format!("{}/32", address_of(to));
-        ip(&["-n", &namespaces.name(from), "route", what, "blackhole", &to])
+        let (from, to) = match way {
+            Way::Members(from, to) => (from, address_of(to)),
+            Way::ToCarrier(from) => (from, host(CARRIER).into()),
+        };
+        ip(&["-n", &namespaces.name(from), "route", what, "blackhole", &format!("{to}/32")])
     }
 }
 
@@ -143,12 +166,12 @@ impl Drop for Namespaces {
 }
 
 /// The network is one that documents may use as they like (RFC 5737, TEST-NET-2).
-fn host(last: u8) -> IpAddr {
-    Ipv4Addr::new(198, 51, 100, last).into()
+fn host(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(198, 51, 100, last)
 }
 
 fn address_of(at: usize) -> IpAddr {
-    host(u8::try_from(at + 1).expect("few members"))
+    host(u8::try_from(at + 1).expect("few members")).into()
 }
 
 fn ip(arguments: &[&str]) -> Result<(), Failed> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fastrand::Rng;
+use tempfile::TempDir;
 
 use crate::arguments::{Arguments, Read, Run, Transport};
 use crate::failed::Failed;
@@ -33,10 +34,13 @@ pub async fn run(arguments: &Arguments) -> Result<bool, Failed> {
         Run::Cut => Network::namespaces(arguments.members)?,
         _ => Network::loopback(arguments.members)?,
     };
-    let nats = match (arguments.transport, arguments.run) {
-        (Transport::Tcp, _) => None,
-        (Transport::Nats, Run::Cut) => return Err(Failed::NotOverNats),
-        (Transport::Nats, _) => Some(NatsServer::start().ok_or(Failed::NoNats)?),
+    let nats = match arguments.transport {
+        Transport::Tcp => None,
+        Transport::Nats => {
+            let folder = TempDir::new().map_err(Failed::machine("making a folder for NATS"))?;
+            let server = NatsServer::start_at(network.carrier(), folder, "");
+            Some(server.ok_or(Failed::NoNats)?)
+        }
     };
     let program = arguments.program.clone().unwrap_or_else(beside);
     let source = Source::start(network.outside()).await?;

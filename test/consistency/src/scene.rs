@@ -11,6 +11,7 @@ use crate::client::{Client, path};
 use crate::failed::Failed;
 use crate::fleet::{Fleet, LOADED};
 use crate::load::Load;
+use crate::network::Way;
 use crate::operation::Nanos;
 use crate::report::Fault;
 use crate::watch::Watch;
@@ -25,6 +26,7 @@ const AWAY: Duration = Duration::from_secs(4);
 const STILL: Duration = Duration::from_secs(3);
 /// How long a cut lasts.
 const CUT: Duration = Duration::from_secs(6);
+const CUT_OFF: &str = "cut off";
 /// Within which one that is cut off answers from the source.
 const PASS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -120,37 +122,47 @@ impl Scene {
         Ok(faults)
     }
 
-    /// Again and again links are cut: one pair's both ways, one way, and all of one member.
+    /// Again and again links are cut: one pair's both ways, one way, and all of one member;
+    /// over a server the last alone.
     pub(crate) async fn cut(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
         let mut faults = Vec::new();
-        let count = self.fleet.count();
-        for _ in 0..rounds {
-            for kind in ["cut both ways", "cut one way", "cut off"] {
-                let (member, began) = self.next().await;
-                let other = (member + 1 + self.rng.usize(..count - 1)) % count;
-                let cuts = match kind {
-                    "cut both ways" => vec![(member, other), (other, member)],
-                    "cut one way" => vec![(member, other)],
-                    _ => (0..count)
-                        .filter(|at| *at != member)
-                        .flat_map(|at| [(member, at), (at, member)])
-                        .collect(),
-                };
-                for (from, to) in &cuts {
-                    self.fleet.network().cut(*from, *to)?;
-                }
-                let until = Instant::now() + CUT;
-                if kind == "cut off" {
-                    self.passes(member, began).await?;
-                }
-                sleep_until(until).await;
-                for (from, to) in &cuts {
-                    self.fleet.network().mend(*from, *to)?;
-                }
-                faults.push(self.well_again(kind, member, began).await?);
+        let kinds: &[_] = if self.fleet.is_carried() {
+            &[CUT_OFF]
+        } else {
+            &["cut both ways", "cut one way", CUT_OFF]
+        };
+        for kind in (0..rounds).flat_map(|_| kinds) {
+            let (member, began) = self.next().await;
+            let cuts = self.ways(kind, member);
+            for way in &cuts {
+                self.fleet.network().cut(*way)?;
             }
+            let until = Instant::now() + CUT;
+            if *kind == CUT_OFF {
+                self.passes(member, began).await?;
+            }
+            sleep_until(until).await;
+            for way in &cuts {
+                self.fleet.network().mend(*way)?;
+            }
+            faults.push(self.well_again(kind, member, began).await?);
         }
         Ok(faults)
+    }
+
+    /// The ways that are cut.
+    fn ways(&mut self, kind: &str, member: usize) -> Vec<Way> {
+        let count = self.fleet.count();
+        let other = (member + 1 + self.rng.usize(..count - 1)) % count;
+        match kind {
+            _ if self.fleet.is_carried() => vec![Way::ToCarrier(member)],
+            "cut both ways" => vec![Way::Members(member, other), Way::Members(other, member)],
+            "cut one way" => vec![Way::Members(member, other)],
+            _ => (0..count)
+                .filter(|at| *at != member)
+                .flat_map(|at| [Way::Members(member, at), Way::Members(at, member)])
+                .collect(),
+        }
     }
 
     /// A member that is cut off reads what it is asked for from the source.

@@ -32,6 +32,8 @@ const KEEPER: &str = r#"
 pub(crate) struct NatsServer {
     program: PathBuf,
     folder: TempDir,
+    /// Where it listens.
+    host: Ipv4Addr,
     pub(crate) port: u16,
     /// `None` while it is stopped.
     keeper: Option<Child>,
@@ -51,18 +53,23 @@ impl NatsServer {
 
     /// One in whose folder files lie that its configuration names.
     pub(crate) fn start_in(folder: TempDir, configuration: &str) -> Option<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST, folder, configuration)
+    }
+
+    /// One at another address of this machine.
+    pub(crate) fn start_at(host: Ipv4Addr, folder: TempDir, configuration: &str) -> Option<Self> {
         let Some(program) = program() else {
             tell_that_it_is_missing();
             return None;
         };
         fs::write(folder.path().join("conf"), configuration).expect("written");
-        let mut server = Self { program, folder, port: free_port(), keeper: None };
+        let mut server = Self { program, folder, host, port: free_port(host), keeper: None };
         server.go_on();
         Some(server)
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}:{}", self.host, self.port)
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -83,7 +90,7 @@ impl NatsServer {
         let log = fs::File::create(self.folder().join("log")).expect("a log");
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "sh"]).arg(self.folder()).arg(&self.program);
-        command.args(["-a", "127.0.0.1", "-p", &self.port.to_string()]);
+        command.args(["-a", &self.host.to_string(), "-p", &self.port.to_string()]);
         command.arg("-c").arg(self.folder().join("conf")).current_dir(self.folder());
         let other = log.try_clone().expect("a log");
         command.stdin(Stdio::piped()).stdout(log).stderr(other);
@@ -117,7 +124,7 @@ impl NatsServer {
     }
 
     fn greets(&self) -> bool {
-        let connected = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+        let connected = TcpStream::connect((self.host, self.port));
         let mut greeting = [0; 4];
         connected.is_ok_and(|mut stream| stream.read_exact(&mut greeting).is_ok())
             && greeting == *b"INFO"
@@ -146,7 +153,7 @@ fn tell_that_it_is_missing() {
     io::stderr().write_all(message.as_bytes()).expect("standard error is open");
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+fn free_port(host: Ipv4Addr) -> u16 {
+    let listener = TcpListener::bind((host, 0)).expect("a port");
     listener.local_addr().expect("its address").port()
 }
