@@ -19,6 +19,9 @@ use crate::cluster::in_place;
 /// have ended, and the key be another's.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Whether there can be others at all: where there cannot, a hit does not ask for them.
+const MAY_HAVE_COPIES: bool = cfg!(any(feature = "cluster", test));
+
 /// How it stands with a change.
 #[derive(Clone, Copy)]
 enum Stands {
@@ -61,6 +64,9 @@ impl Keyspace {
     /// A call begins. To be said before anything is done for it.
     #[inline]
     pub(crate) fn begin_call(&self) -> Begun {
+        if !MAY_HAVE_COPIES {
+            return Begun(None);
+        }
         let may_have_copies = self.is_replicated() || self.inner.manager.journal().is_kept();
         Begun(may_have_copies.then(|| self.inner.manager.tenure()))
     }
@@ -70,7 +76,7 @@ impl Keyspace {
     /// committed.
     #[inline]
     pub(super) fn may_wait(&self) -> bool {
-        self.is_replicated() || !self.inner.manager.journal().is_quiet()
+        MAY_HAVE_COPIES && (self.is_replicated() || !self.inner.manager.journal().is_quiet())
     }
 
     /// A call that has to wait from now on; `None` if there are no copies.
