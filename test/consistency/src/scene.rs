@@ -46,9 +46,9 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// All is well for a while. Then: who is hit next, and since when.
-    async fn next(&mut self) -> (usize, Nanos) {
-        sleep(CALM).await;
+    /// All is well for so long. Then: who is hit next, and since when.
+    async fn next(&mut self, calm: Duration) -> (usize, Nanos) {
+        sleep(calm).await;
         (self.rng.usize(..self.fleet.count()), self.watch.now())
     }
 
@@ -56,7 +56,7 @@ impl Scene {
     pub(crate) async fn kill(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
         let mut faults = Vec::new();
         for _ in 0..rounds {
-            let (member, began) = self.next().await;
+            let (member, began) = self.next(CALM).await;
             self.fleet.kill(member)?;
             sleep(AWAY).await;
             self.fleet.settled().await?;
@@ -74,7 +74,7 @@ impl Scene {
     ) -> Result<Vec<Fault>, Failed> {
         let mut faults = Vec::new();
         for _ in 0..rounds {
-            let (member, began) = self.next().await;
+            let (member, began) = self.next(CALM).await;
             self.fleet.pause(member)?;
             sleep(time).await;
             self.fleet.resume(member)?;
@@ -89,8 +89,7 @@ impl Scene {
         let mut faults = Vec::new();
         let count = self.fleet.count();
         for _ in 0..rounds {
-            sleep(CALM / 2).await;
-            let (killed, began) = (self.rng.usize(..count), self.watch.now());
+            let (killed, began) = self.next(CALM / 2).await;
             let paused = (killed + 1 + self.rng.usize(..count - 1)) % count;
             self.fleet.pause(paused)?;
             self.fleet.kill(killed)?;
@@ -132,7 +131,7 @@ impl Scene {
             &["cut both ways", "cut one way", CUT_OFF]
         };
         for kind in (0..rounds).flat_map(|_| kinds) {
-            let (member, began) = self.next().await;
+            let (member, began) = self.next(CALM).await;
             let cuts = self.ways(kind, member);
             for way in &cuts {
                 self.fleet.network().cut(*way)?;

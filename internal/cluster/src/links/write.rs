@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::farewell::part;
 use super::link::Link;
@@ -37,10 +38,7 @@ async fn write(link: &Link) -> Ended {
 async fn keep(link: &Link) -> Ended {
     let settings = &link.shared.settings;
     let every = settings.keep_alive;
-    let mut ticks = interval_at(Instant::now() + every, every);
-    // A process that stood still finds one tick behind it, not a hundred in which
-    // the other seems to have said nothing.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = ticks(every);
     let (mut heard_before, mut sent_before, mut silent_rounds) = (0, 0, 0);
     loop {
         ticks.tick().await;
@@ -69,9 +67,7 @@ async fn keep(link: &Link) -> Ended {
 /// Hence who waits for a reply asks for such news far more often than it keeps a link.
 #[expect(clippy::infinite_loop, reason = "it ends with its link")]
 async fn probe(link: &Link) -> Infallible {
-    let every = link.shared.settings.probe;
-    let mut ticks = interval_at(Instant::now() + every, every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = ticks(link.shared.settings.probe);
     let mut before = (0, 0);
     loop {
         ticks.tick().await;
@@ -82,4 +78,12 @@ async fn probe(link: &Link) -> Infallible {
         }
         before = (heard, link.progress().0);
     }
+}
+
+/// Comes in each interval, from its end on. A process that stood still finds one tick behind
+/// it, not a hundred in which the other seems to have said nothing.
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
