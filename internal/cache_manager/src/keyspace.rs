@@ -36,6 +36,8 @@ pub struct KeyspaceSpec {
     pub replicas: u8,
     /// Which of them answer reads.
     pub read: ReadFrom,
+    /// How many of them are waited for. It stays what it was when the keyspace was added.
+    pub ack: Ack,
 }
 
 /// Processes that hold one entry, at most.
@@ -83,6 +85,53 @@ impl FromStr for ReadFrom {
     }
 }
 
+/// How many of the processes that hold an entry have each change of it before anybody is
+/// told of that change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ack {
+    /// Its owner. No copies are made: one that may be older than what was acknowledged can
+    /// never be answered with, so the keys of an owner that has died have none.
+    One,
+    /// More than half of them.
+    Quorum,
+    /// Each of them.
+    #[default]
+    All,
+}
+
+impl Ack {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::One, Self::Quorum, Self::All];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Quorum => "quorum",
+            Self::All => "all",
+        }
+    }
+}
+
+impl fmt::Display for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name().fmt(f)
+    }
+}
+
+/// No word for how many are waited for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it must be one, quorum or all")]
+pub struct NoAck;
+
+impl FromStr for Ack {
+    type Err = NoAck;
+
+    fn from_str(text: &str) -> Result<Self, NoAck> {
+        Self::ALL.into_iter().find(|ack| ack.name() == text).ok_or(NoAck)
+    }
+}
+
 /// Loads on their way at once on each node, if nothing else is said: more than
 /// any source has connections, and a few hundred kilobytes.
 pub const FLIGHTS_MAX: usize = 4096;
@@ -99,7 +148,20 @@ impl Default for KeyspaceSpec {
             listener: None,
             replicas: 1,
             read: ReadFrom::default(),
+            ack: Ack::default(),
         }
+    }
+}
+
+impl KeyspaceSpec {
+    /// Processes that hold each entry: its owner alone, if nobody else is waited for.
+    pub(crate) fn holders(&self) -> u8 {
+        if self.ack == Ack::One { 1 } else { self.replicas }
+    }
+
+    /// Of those who keep copies, how many need not have a change.
+    fn laggards(&self) -> u8 {
+        if self.ack == Ack::Quorum { self.replicas.saturating_sub(1) / 2 } else { 0 }
     }
 }
 
@@ -136,6 +198,7 @@ struct Inner {
     reads_copies: AtomicBool,
     listener: ArcSwap<Option<Arc<dyn RemovalListener>>>,
     replicas: u8,
+    laggards: u8,
     /// Where copies of what others own lie; none in such a keyspace itself.
     copies: Option<Keyspace>,
     is_of_copies: bool,
@@ -158,7 +221,8 @@ impl Keyspace {
             shares_hits: AtomicBool::new(false),
             reads_copies: AtomicBool::new(false),
             listener: ArcSwap::default(),
-            replicas: spec.replicas,
+            replicas: spec.holders(),
+            laggards: spec.laggards(),
             copies,
             is_of_copies: false,
         };
@@ -202,9 +266,23 @@ impl Keyspace {
         self.0.name_hash
     }
 
+    /// The [`name_hash`](Self::name_hash) of the keyspace of that name, if there is one here
+    /// or not.
+    pub fn hash_of_name(name: &str) -> u64 {
+        text_hash(name)
+    }
+
     /// Processes that hold each of its entries, the owner included.
     pub fn replicas(&self) -> u8 {
         self.0.replicas
+    }
+
+    /// Of those who keep copies, how many need not have a change before anybody is told of
+    /// it, where as many as there are [`replicas`](Self::replicas) hold each entry: none if
+    /// all are waited for, the smaller half if a majority is.
+    #[inline]
+    pub fn laggards(&self) -> usize {
+        usize::from(self.0.laggards)
     }
 
     /// Where copies lie of what others own of it, if any are kept.
@@ -359,6 +437,7 @@ impl fmt::Debug for KeyspaceSpec {
             .field("flights_max", &self.flights_max)
             .field("replicas", &self.replicas)
             .field("read", &self.read)
+            .field("ack", &self.ack)
             .finish_non_exhaustive()
     }
 }

@@ -41,8 +41,8 @@ pub use topics::{
 
 mod keyspace;
 pub use keyspace::{
-    FLIGHTS_MAX, KEYSPACE_NAME_BYTES_MAX, KEYSPACES_MAX, Keyspace, KeyspaceSpec, NoReadFrom,
-    REPLICAS_MAX, ReadFrom, RemovalListener,
+    Ack, FLIGHTS_MAX, KEYSPACE_NAME_BYTES_MAX, KEYSPACES_MAX, Keyspace, KeyspaceSpec, NoAck,
+    NoReadFrom, REPLICAS_MAX, ReadFrom, RemovalListener,
 };
 
 mod manager;
@@ -79,8 +79,8 @@ pub use distcache_bus::{Dispatch, Epoch, Lag, Received, Stopwatch, Subscription,
 pub use distcache_node::{
     AGE_BOUNDS_S, Ages, CONTENT_TYPE_BYTES_MAX, Cargo, Cause, Change, Clock, Condition,
     CustomPolicy, Draft, Entry, Eviction, EvictionPolicy, Excerpt, Failure, Flight, Forgotten,
-    Held, InFlight, JOURNAL_BYTES_MAX, Journal, KEY_BYTES_MAX, Label, LabelInvalid, Landed,
-    Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus, Parcel, Peaks, REMOVALS_MAX, Reached,
-    Record, Removal, Selection, Slot, SystemClock, TAG_RECORDS_MAX, TAGS_MAX, Tick, Trace,
+    Held, InFlight, JOURNAL_BYTES_MAX, Journal, KEY_BYTES_MAX, LAGGARDS_MAX, Label, LabelInvalid,
+    Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus, Parcel, Peaks, REMOVALS_MAX,
+    Reached, Record, Removal, Selection, Slot, SystemClock, TAG_RECORDS_MAX, TAGS_MAX, Tick, Trace,
     VALIDATOR_BYTES_MAX, Value, Version, WAITERS_MAX, eviction, number_in,
 };

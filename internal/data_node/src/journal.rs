@@ -12,6 +12,10 @@
 //! So neither who writes nor who reads is answered before the last change of the key is
 //! committed: [`Journal::latest`] says which one that is, [`Journal::wait`] waits for it.
 //!
+//! Where a majority of those who hold a key is enough, a change is **agreed** when all who
+//! keep a copy have it but so many **laggards** as may be behind. What is committed is
+//! agreed without any. See [`Journal::agree`].
+//!
 //! Beside copies there are **near copies** of single keys, which whoever reads them often is
 //! [granted](Journal::grant) for some time. A change of such a key is written down, too,
 //! and is committed when all have dropped theirs, or the time is over.
@@ -37,6 +41,9 @@ pub const JOURNAL_BYTES_MAX: u64 = 8 << 20;
 
 /// Changes that wait for those who follow, as before.
 pub const JOURNAL_RECORDS_MAX: usize = 1 << 16;
+
+/// Who keeps copies and may be behind, at most: three of seven who hold an entry.
+pub const LAGGARDS_MAX: usize = 3;
 
 /// Keys are told apart by so many bits of their hash: two that are not wait for each
 /// other's changes.
@@ -122,8 +129,9 @@ pub struct Journal {
     is_kept: AtomicBool,
     /// The last number that was given.
     head: AtomicU64,
-    /// All changes up to this number are committed.
-    committed: AtomicU64,
+    /// By how many may be behind, up to which number all changes are agreed; without any,
+    /// committed.
+    agreed: [AtomicU64; LAGGARDS_MAX + 1],
     /// By place of the key's hash, the number of its last change.
     latest: Box<[AtomicU64]>,
     /// How many bytes there were.
@@ -137,14 +145,17 @@ pub struct Journal {
     state: Mutex<State>,
 }
 
+/// By number of the change.
+type Waiters = BTreeMap<u64, Vec<Replier<()>>>;
+
 #[derive(Default)]
 struct State {
     /// Those after number `forgotten`, one by one.
     records: VecDeque<Record>,
     forgotten: u64,
     bytes: u64,
-    /// Who waits for what.
-    waiters: BTreeMap<u64, Vec<Replier<()>>>,
+    /// Who waits for what, by how many may be behind.
+    waiters: [Waiters; LAGGARDS_MAX + 1],
     /// Is told of each change, under the lock of a node.
     listener: Option<Arc<dyn Fn() + Send + Sync>>,
 }
@@ -159,12 +170,12 @@ impl Journal {
     /// One in which nothing is written down yet. By the clock near copies end.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let latest = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
-        let (head, committed) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (head, agreed) = (AtomicU64::new(0), Default::default());
         let is_kept = AtomicBool::new(false);
         let (mark, state) = (Watermark::default(), Mutex::new(State::default()));
         let (tenure, grants) = (AtomicU64::new(0), Grants::default());
         let walks = AtomicUsize::new(0);
-        Self { is_kept, head, committed, latest, mark, tenure, grants, walks, clock, state }
+        Self { is_kept, head, agreed, latest, mark, tenure, grants, walks, clock, state }
     }
 
     /// Begins to write changes down, and tells `listener` of each: it MUST be quick and
@@ -189,7 +200,7 @@ impl Journal {
             let mut state = self.state.lock();
             state.records.clear();
             (state.bytes, state.forgotten) = (0, self.head());
-            self.committed.store(self.head(), Ordering::Release);
+            self.agreed.iter().for_each(|agreed| agreed.store(self.head(), Ordering::Release));
             std::mem::take(&mut state.waiters)
         };
         // Without the lock: who waits may look into the journal at once.
@@ -341,7 +352,12 @@ impl Journal {
 
     /// All changes up to this number are committed.
     pub fn committed(&self) -> u64 {
-        self.committed.load(Ordering::Acquire)
+        self.agreed(0)
+    }
+
+    /// All changes up to this number are with those who keep copies, but for so many of them.
+    pub fn agreed(&self, laggards: usize) -> u64 {
+        self.agreed[laggards.min(LAGGARDS_MAX)].load(Ordering::Acquire)
     }
 
     /// The number of the last change of the key with this hash, or of a later one of
@@ -351,10 +367,11 @@ impl Journal {
         self.latest[place(hash)].load(Ordering::Acquire)
     }
 
-    /// Where to wait until a change is committed; nowhere if it is. Who waits SHOULD look
-    /// here again every so often: what is over by time alone nobody is told of.
-    pub fn wait(&self, number: u64) -> Option<Waiter<()>> {
-        if number <= self.committed() {
+    /// Where to wait until a change is agreed, with so many `laggards` as may be behind:
+    /// committed, without any. Nowhere if it is. Who waits SHOULD look here again every so
+    /// often: what is over by time alone nobody is told of.
+    pub fn wait(&self, number: u64, laggards: usize) -> Option<Waiter<()>> {
+        if number <= self.agreed(laggards) {
             return None;
         }
         self.lapse();
@@ -363,11 +380,12 @@ impl Journal {
         // 3. The waiter is written down, and waits for ever.
         // So it looks again under the lock under which those who wait are told.
         let mut state = self.state.lock();
-        if number <= self.committed() {
+        if number <= self.agreed(laggards) {
             return None;
         }
         let (replier, waiter) = reply_slot();
-        let waiting = state.waiters.entry(number).or_default();
+        let waiters = &mut state.waiters[laggards.min(LAGGARDS_MAX)];
+        let waiting = waiters.entry(number).or_default();
         waiting.retain(|replier| !replier.is_unwanted());
         waiting.push(replier);
         Some(waiter)
@@ -382,18 +400,36 @@ impl Journal {
             if number <= self.committed() {
                 return;
             }
-            self.committed.store(number, Ordering::Release);
             while state.records.front().is_some_and(|record| record.number <= number) {
                 let Some(record) = state.records.pop_front() else { break };
                 state.bytes -= record.change.bytes();
             }
             state.forgotten = number;
-            let later = state.waiters.split_off(&(number + 1));
-            std::mem::replace(&mut state.waiters, later)
+            // With laggards it is agreed all the more.
+            let levels = 0..=LAGGARDS_MAX;
+            levels.flat_map(|laggards| self.raise(&mut state, laggards, number)).collect()
         };
-        for replier in told.into_values().flatten() {
-            replier.answer(());
+        answer(told);
+    }
+
+    /// All changes up to this number are with everybody who keeps copies but for so many
+    /// `laggards`, one at least: who has waited for that is told. What they have not made is
+    /// not forgotten.
+    pub fn agree(&self, laggards: usize, number: u64) {
+        let number = number.min(self.head());
+        if number <= self.agreed(laggards) {
+            return;
         }
+        let told = self.raise(&mut self.state.lock(), laggards, number);
+        answer(told);
+    }
+
+    /// Returns who has waited for that.
+    fn raise(&self, state: &mut State, laggards: usize, number: u64) -> Vec<Replier<()>> {
+        self.agreed[laggards].fetch_max(number, Ordering::AcqRel);
+        let waiters = &mut state.waiters[laggards];
+        let later = waiters.split_off(&(number + 1));
+        std::mem::replace(waiters, later).into_values().flatten().collect()
     }
 
     /// The changes after number `after` that are wanted: as many as have room in so many
@@ -447,6 +483,13 @@ impl Change {
             Self::Remove(selection) => selection.text().len(),
         };
         (own + size_of::<Record>()) as u64
+    }
+}
+
+/// Without the lock: who waits may look into the journal at once.
+fn answer(told: Vec<Replier<()>>) {
+    for replier in told {
+        replier.answer(());
     }
 }
 

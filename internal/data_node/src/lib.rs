@@ -68,7 +68,8 @@ mod arrivals;
 
 mod journal;
 pub use journal::{
-    Change, Excerpt, Forgotten, JOURNAL_BYTES_MAX, JOURNAL_RECORDS_MAX, Journal, Record, Walk,
+    Change, Excerpt, Forgotten, JOURNAL_BYTES_MAX, JOURNAL_RECORDS_MAX, Journal, LAGGARDS_MAX,
+    Record, Walk,
 };
 
 mod parcel;

@@ -31,6 +31,8 @@ pub enum Mutant {
     TentativeRead,
     /// Copies are read without a lease.
     CopiesUnleased,
+    /// Copies are adopted without asking what others have heard of.
+    CopiesUnasked,
     /// A put whose owner has changed is made again, whatever came after it.
     PutMadeTwice,
     /// Near copies of what was changed stay.
@@ -41,7 +43,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Each of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::LeaseUnchecked,
         Self::UnsettledViews,
         Self::OwnersUnchecked,
@@ -54,6 +56,7 @@ impl Mutant {
         Self::CopiesLost,
         Self::TentativeRead,
         Self::CopiesUnleased,
+        Self::CopiesUnasked,
         Self::PutMadeTwice,
         Self::NearKept,
         Self::NearUncounted,
@@ -74,6 +77,7 @@ impl Mutant {
             Self::CopiesLost => "copies-lost",
             Self::TentativeRead => "tentative-read",
             Self::CopiesUnleased => "copies-unleased",
+            Self::CopiesUnasked => "copies-unasked",
             Self::PutMadeTwice => "put-made-twice",
             Self::NearKept => "near-kept",
             Self::NearUncounted => "near-uncounted",

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_manager::{
-    EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, REPLICAS_MAX, ReadFrom, RemovalListener,
+    Ack, EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, REPLICAS_MAX, ReadFrom,
+    RemovalListener,
 };
 
 use crate::gate::{CircuitBreaker, RateLimit};
@@ -514,10 +515,34 @@ impl KeyspaceConfig {
     /// those of the owner; and a write tells each member once more that it is made, where
     /// there are more than two [`replicas`](Self::replicas).
     ///
-    /// It changes nothing of a keyspace with one replica.
+    /// It changes nothing of a keyspace with one replica. It takes [`Ack::All`]: a keyspace
+    /// that is to wait for fewer is refused.
     #[must_use]
     pub fn read(mut self, read: ReadFrom) -> Self {
         self.spec.read = read;
+        self
+    }
+
+    /// How many of the members that hold an entry have each change of it before anybody is
+    /// told of that change: who has made it, and who reads the key. Default: all of them. It
+    /// stays what it was when the keyspace was added.
+    ///
+    /// Whatever it is, nobody is ever answered with an older value than one that was
+    /// acknowledged or read: what differs is when there is none any more.
+    ///
+    /// * [`Ack::All`]: when all who hold the entry are gone at once. A member that has fallen
+    ///   silent holds up changes until it is removed: a lease, and a second.
+    /// * [`Ack::Quorum`]: when half of those who hold it are gone at once. Of three, one that
+    ///   has fallen silent holds up nothing. When the owner of a key is gone, the next asks
+    ///   the others whether its copy is the latest, and drops it if it is not, or if too few
+    ///   tell. Of two, both are waited for. No [near copies](crate::ClusterConfig::near_bytes)
+    ///   are made.
+    /// * [`Ack::One`]: when the owner is gone. No copies are made at all: that of a change
+    ///   which nobody has waited for might be older than what was acknowledged, and could
+    ///   never be answered with.
+    #[must_use]
+    pub fn ack(mut self, ack: Ack) -> Self {
+        self.spec.ack = ack;
         self
     }
 

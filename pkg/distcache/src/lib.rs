@@ -170,11 +170,11 @@ pub use error::Error;
 
 pub use distcache_bus::{Received, Subscription};
 pub use distcache_manager::{
-    AGE_BOUNDS_S, Ages, Bound, CONTENT_TYPE_BYTES_MAX, Cause, Clock, Config, ConfigError, Cursor,
-    Dispatch, Epoch, Error as CacheError, FLIGHTS_MAX, InFlight, Invalidation, Lag, LossReason,
-    ManualClock, NodeId, NodeReport, NodeState, NodeStatus, Page, REPLICAS_MAX, ReadFrom, Removal,
-    RemovalListener, RingChange, Stopwatch, SystemClock, Tick, Topics, VALIDATOR_BYTES_MAX, Value,
-    Version, Watermark, codes, codes::Code,
+    AGE_BOUNDS_S, Ack, Ages, Bound, CONTENT_TYPE_BYTES_MAX, Cause, Clock, Config, ConfigError,
+    Cursor, Dispatch, Epoch, Error as CacheError, FLIGHTS_MAX, InFlight, Invalidation, Lag,
+    LossReason, ManualClock, NodeId, NodeReport, NodeState, NodeStatus, Page, REPLICAS_MAX,
+    ReadFrom, Removal, RemovalListener, RingChange, Stopwatch, SystemClock, Tick, Topics,
+    VALIDATOR_BYTES_MAX, Value, Version, Watermark, codes, codes::Code,
 };
 
 /// The README's code is run as a test, and is no part of the crate.

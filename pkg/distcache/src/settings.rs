@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use distcache_manager::{EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, ReadFrom};
+use distcache_manager::{Ack, EvictionPolicy, FLIGHTS_MAX, KeyspaceSpec, Lifetimes, ReadFrom};
 
 use crate::KeyspaceConfig;
 use crate::gate::{CircuitBreaker, RateLimit};
@@ -35,6 +35,7 @@ pub struct KeyspaceSettings {
     pub flights_max: usize,
     pub replicas: u8,
     pub read: ReadFrom,
+    pub ack: Ack,
     pub rate_limit: Option<RateLimit>,
     pub circuit_breaker: Option<CircuitBreaker>,
 }
@@ -79,6 +80,7 @@ impl KeyspaceConfig {
             listener: _,
             replicas,
             read,
+            ack,
         } = spec;
         KeyspaceSettings {
             bytes_max: *bytes_max,
@@ -103,6 +105,7 @@ impl KeyspaceConfig {
             flights_max: *flights_max,
             replicas: *replicas,
             read: *read,
+            ack: *ack,
             rate_limit: *rate_limit,
             circuit_breaker: *breaker,
         }
@@ -135,6 +138,7 @@ impl KeyspaceConfig {
             flights_max,
             replicas,
             read,
+            ack,
             rate_limit,
             circuit_breaker,
         } = settings;
@@ -150,6 +154,7 @@ impl KeyspaceConfig {
             flights_max,
             replicas,
             read,
+            ack,
             ..self.spec
         };
         let config = Self {

@@ -1,6 +1,8 @@
 //! The shapes of the bodies, each with a name.
 
-use distcache::{EvictionPolicy, FLIGHTS_MAX, HOT_KEYS_MAX, KeyspaceStats, REPLICAS_MAX, ReadFrom};
+use distcache::{
+    Ack, EvictionPolicy, FLIGHTS_MAX, HOT_KEYS_MAX, KeyspaceStats, REPLICAS_MAX, ReadFrom,
+};
 use serde_json::{Map, Value, json};
 
 use super::parameters::{CURSOR, TAGS_MAX};
@@ -289,6 +291,7 @@ fn settings() -> Value {
         "flights_max": between(1, FLIGHTS_MAX),
         "replicas": between(1, REPLICAS_MAX),
         "read": {"type": "string", "examples": ReadFrom::ALL.map(ReadFrom::name)},
+        "ack": {"type": "string", "examples": Ack::ALL.map(Ack::name)},
         "rate_limit": or_null(rate),
         "circuit_breaker": or_null(circuit),
     })
@@ -307,6 +310,8 @@ fn changes() -> Value {
     changes["eviction"] = json!({"enum": policies});
     let [owner, any] = ReadFrom::ALL.map(ReadFrom::name);
     changes["read"] = json!({"enum": [owner, any, null]});
+    let [one, quorum, all] = Ack::ALL.map(Ack::name);
+    changes["ack"] = json!({"enum": [one, quorum, all, null]});
     changes
 }
 

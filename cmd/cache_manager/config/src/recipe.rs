@@ -1,8 +1,10 @@
 //! How a keyspace is made: its settings, with what the files say that they name.
 
+use std::fmt::Debug;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use distcache::{CircuitBreaker, EvictionPolicy, KeyspaceConfig, RateLimit, ReadFrom, codes};
+use distcache::{CircuitBreaker, EvictionPolicy, KeyspaceConfig, RateLimit, codes};
 use distcache_http::ROOT_KEYSPACE;
 
 use crate::config::{Config, saturating};
@@ -151,11 +153,13 @@ fn loads(view: View<'_>, mut config: KeyspaceConfig) -> KeyspaceConfig {
         .batch_max(count("batch_max"))
         .flights_max(count("flights_max"))
         .replicas(u8::try_from(count("replicas")).unwrap_or(u8::MAX))
-        .read(read_from(view))
+        .read(named(view, "read"))
+        .ack(named(view, "ack"))
 }
 
-fn read_from(view: View<'_>) -> ReadFrom {
-    let name = view.text("read").expect("it has a preset");
+/// What one of several names stands for.
+fn named<T: FromStr<Err: Debug>>(view: View<'_>, setting: &str) -> T {
+    let name = view.text(setting).expect("it has a preset");
     name.parse().expect("a test compares the names")
 }
 

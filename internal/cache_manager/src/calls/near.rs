@@ -46,8 +46,15 @@ impl CacheManager {
 
     /// Lets another process have a near copy of a key of this one's, if that is of the same
     /// tenure. To be called before the value is read.
+    ///
+    /// 1. A keyspace waits for a majority alone. Somebody has a near copy of one of its keys.
+    /// 2. The key is put: two of three replicas have it, and that is acknowledged.
+    /// 3. Who has the near copy has not heard of it.
+    ///
+    /// So nobody has any of such a keyspace.
     pub fn grant_near(&self, tenure: u64, keyspace: &Keyspace, key: &[u8]) -> bool {
-        self.shared.journal.grant(tenure, self.shared.hash(keyspace, key), GRANT_LASTS)
+        keyspace.laggards() == 0
+            && self.shared.journal.grant(tenure, self.shared.hash(keyspace, key), GRANT_LASTS)
     }
 
     /// Near copies are granted in this tenure from now on; those of earlier ones are counted

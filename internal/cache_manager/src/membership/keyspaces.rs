@@ -7,7 +7,7 @@ use super::{MOVE_WAIT, Membership, refused};
 use crate::handle::NodeHandle;
 use crate::keyspace::{KEYSPACES_MAX, REPLICAS_MAX, check_name};
 use crate::routing::RoutingCell;
-use crate::{Config, ConfigError, Error, Keyspace, KeyspaceSpec};
+use crate::{Ack, Config, ConfigError, Error, Keyspace, KeyspaceSpec, ReadFrom};
 
 impl Membership {
     /// Adds an empty keyspace.
@@ -22,6 +22,7 @@ impl Membership {
         spec: &KeyspaceSpec,
     ) -> Result<Keyspace, Error> {
         check_name(name)?;
+        check_copies(name, spec)?;
         if self.keyspaces.iter().any(|(keyspace, _)| keyspace.name() == name) {
             return Err(Error::KeyspaceExists { name: name.to_owned() });
         }
@@ -29,15 +30,13 @@ impl Membership {
         let limits = self.budget.divide_keyspace(&current.ring, spec);
         let limits = limits.map_err(|error| keyspace_refused(name, &error))?;
         let salt = salt(hasher, name);
-        let copies = match spec.replicas {
-            1 => None,
-            2..=REPLICAS_MAX => {
-                let id = self.next_place()?;
-                let copies = Keyspace::of_copies(id, name, salt, spec);
-                self.keyspaces.push((copies.clone(), of_copies(spec)));
-                Some(copies)
-            }
-            _ => return Err(replicas_refused(name, "there are 1 to 7 replicas")),
+        let copies = if 1 < spec.holders() {
+            let id = self.next_place()?;
+            let copies = Keyspace::of_copies(id, name, salt, spec);
+            self.keyspaces.push((copies.clone(), of_copies(spec)));
+            Some(copies)
+        } else {
+            None
         };
         let id = match self.next_place() {
             Ok(id) => id,
@@ -94,12 +93,19 @@ impl Membership {
         spec: &KeyspaceSpec,
     ) -> Result<(), Error> {
         let at = self.keyspace_at(name)?;
+        check_copies(name, spec)?;
         let current = routing.load_full();
         let limits = self.budget.divide_keyspace(&current.ring, spec);
         let limits = limits.map_err(|error| keyspace_refused(name, &error))?;
         let (keyspace, before) = &mut self.keyspaces[at];
         if before.replicas != spec.replicas {
             return Err(replicas_refused(name, "how many replicas there are cannot be changed"));
+        }
+        if before.ack != spec.ack {
+            return Err(replicas_refused(
+                name,
+                "how many replicas are waited for cannot be changed",
+            ));
         }
         let is_policy_new = before.eviction != spec.eviction;
         *before = spec.clone();
@@ -194,6 +200,20 @@ fn salt(hasher: &KeyHasher, name: &str) -> u64 {
 /// there, and nobody is told of what goes.
 fn of_copies(spec: &KeyspaceSpec) -> KeyspaceSpec {
     KeyspaceSpec { flights_max: 0, listener: None, replicas: 1, ..spec.clone() }
+}
+
+/// Refuses what cannot be promised.
+fn check_copies(name: &str, spec: &KeyspaceSpec) -> Result<(), Error> {
+    if !(1..=REPLICAS_MAX).contains(&spec.replicas) {
+        return Err(replicas_refused(name, "there are 1 to 7 replicas"));
+    }
+    // 1. A put is acknowledged when two of three have it.
+    // 2. A reader asks the third.
+    if spec.read == ReadFrom::Any && spec.ack != Ack::All {
+        let why = "reads of any replica (read = any) take writes that wait for all (ack = all)";
+        return Err(replicas_refused(name, why));
+    }
+    Ok(())
 }
 
 fn replicas_refused(name: &str, why: &str) -> Error {

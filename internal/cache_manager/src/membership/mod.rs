@@ -307,7 +307,7 @@ impl Membership {
             listens: spec.listener.is_some(),
             flights_max: spec.flights_max,
             journal: Some(self.journal.clone()),
-            is_copied: 1 < spec.replicas,
+            is_copied: 1 < spec.holders(),
         }
     }
 

@@ -121,15 +121,21 @@ impl CacheManager {
     }
 
     /// Makes own entries of those copies whose keys are this process's by the view of this
-    /// tenure, and says how many. To be called before this process answers for such a key:
-    /// of one that was used since the tenure began the copy is dropped. Of a tentative one
-    /// nobody is told anything before all who keep copies of it now have it.
+    /// tenure, and says how many: as far as `is_latest` says so of a key, and it was not used
+    /// since the tenure began; else the copy is dropped. Of a tentative one nobody is told
+    /// anything before all who keep copies of it now have it.
     ///
     /// # Errors
     /// `Elsewhere` in another tenure; `Closed`.
-    pub fn adopt_copies(&self, tenure: u64, keyspace: &Keyspace) -> Result<u64, Error> {
+    pub fn adopt_copies(
+        &self,
+        tenure: u64,
+        keyspace: &Keyspace,
+        is_latest: impl Fn(&[u8]) -> bool,
+    ) -> Result<u64, Error> {
         self.shared.change(|membership, routing| {
-            membership.adopt(&self.shared, &routing.load_full(), tenure, keyspace)
+            membership.is_in(tenure)?;
+            Ok(membership.adopt(&self.shared, &routing.load_full(), keyspace, is_latest))
         })
     }
 
@@ -253,16 +259,15 @@ impl Membership {
         &self,
         shared: &Shared,
         routing: &Routing,
-        tenure: u64,
         keyspace: &Keyspace,
-    ) -> Result<u64, Error> {
-        self.is_in(tenure)?;
+        is_latest: impl Fn(&[u8]) -> bool,
+    ) -> u64 {
         let mut adopted = 0;
         let (Some(copies), Some(territory)) = (keyspace.copies(), &routing.territory) else {
-            return Ok(0);
+            return 0;
         };
         let is_ours = |key: &[u8]| territory.heir(keyspace, key).is_none();
-        let hash = |key: &[u8]| shared.hash(keyspace, key);
+        let hash = |key: &[u8]| is_latest(key).then(|| shared.hash(keyspace, key));
         let is_tentative = |hash| shared.tentative.has(hash);
         for node in &routing.nodes {
             let mut next = Some(0);
@@ -279,7 +284,7 @@ impl Membership {
                 next = some.1;
             }
         }
-        Ok(adopted)
+        adopted
     }
 
     fn read_off(

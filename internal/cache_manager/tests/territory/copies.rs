@@ -33,12 +33,21 @@ fn what_was_told_in_another_tenure_changes_no_copy() {
         let kept = cache.keep_copies(tenure, TOLD, vec![put(&things, OURS)]);
         assert_eq!(kept, Err(Error::Elsewhere));
     }
-    assert_eq!(cache.adopt_copies(1, &things), Ok(0));
+    assert_eq!(cache.adopt_copies(1, &things, |_| true), Ok(0));
     cache.keep_copies(1, TOLD, vec![put(&things, OURS)]).unwrap();
-    assert_eq!(cache.adopt_copies(2, &things), Err(Error::Elsewhere));
-    assert_eq!(cache.adopt_copies(1, &things), Ok(1));
+    assert_eq!(cache.adopt_copies(2, &things, |_| true), Err(Error::Elsewhere));
+    assert_eq!(cache.adopt_copies(1, &things, |_| true), Ok(1));
     let hit = cache.get_in(&things, OURS).unwrap().expect("it is an entry now");
     assert_eq!(&hit.value[..], b"1");
+}
+
+#[test]
+fn a_copy_that_may_not_be_the_latest_is_dropped_and_not_adopted() {
+    let (cache, things) = keeper();
+    cache.keep_copies(1, TOLD, vec![put(&things, OURS)]).unwrap();
+    assert_eq!(cache.adopt_copies(1, &things, |_| false), Ok(0));
+    assert_eq!(cache.adopt_copies(1, &things, |_| true), Ok(0), "it is gone");
+    assert!(cache.get_in(&things, OURS).unwrap().is_none());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use bytes::Bytes;
 
 use super::handover::Giver;
-use super::replicas::Owner;
+use super::replicas::Replicas;
 use crate::agreement::Agreement;
 use crate::links::{Serve, Serving};
 use crate::proto::reply::Outcome;
@@ -15,17 +15,17 @@ use crate::view::Address;
 use crate::wire;
 
 /// Hands what is about the agreement to it, what is about a hand-over to who gives, what
-/// is about copies to who knows of changes, and everything else to whoever has the keys.
+/// is about copies to who keeps or follows them, and everything else to whoever has the keys.
 pub(super) struct Front {
     agreement: OnceLock<Weak<Agreement>>,
     giver: Arc<Giver>,
-    owner: Arc<Owner>,
+    replicas: Arc<Replicas>,
     service: Arc<dyn Serve>,
 }
 
 impl Front {
-    pub(super) fn new(giver: Arc<Giver>, owner: Arc<Owner>, service: Arc<dyn Serve>) -> Self {
-        Self { agreement: OnceLock::new(), giver, owner, service }
+    pub(super) fn new(giver: Arc<Giver>, replicas: Arc<Replicas>, service: Arc<dyn Serve>) -> Self {
+        Self { agreement: OnceLock::new(), giver, replicas, service }
     }
 
     pub(super) fn begin(&self, agreement: Weak<Agreement>) {
@@ -49,7 +49,8 @@ impl Serve for Front {
     fn serve(&self, from: &wire::Address, request: Request) -> Serving {
         match request.operation {
             Some(Operation::Agreement(message)) => self.answer(from, &message),
-            Some(Operation::Follow(ask)) => Serving::Later(self.owner.answer(from, ask)),
+            Some(Operation::Follow(ask)) => Serving::Later(self.replicas.owner().answer(from, ask)),
+            Some(Operation::Recall(ask)) => Serving::Now(self.replicas.recall(&ask)),
             Some(Operation::TakePage(ask)) => Serving::Later(self.giver.answer(from, ask)),
             _ => self.service.serve(from, request),
         }

@@ -181,8 +181,13 @@ impl Holding {
     }
 
     /// Where a key is among the members.
-    fn place(&self, keyspace: &Keyspace, key: &[u8]) -> u64 {
-        self.hasher.hash(key) ^ keyspace.name_hash()
+    pub(super) fn place(&self, keyspace: &Keyspace, key: &[u8]) -> u64 {
+        self.place_in(keyspace.name_hash(), key)
+    }
+
+    /// The same, of a keyspace that has this hash of its name.
+    pub(super) fn place_in(&self, name_hash: u64, key: &[u8]) -> u64 {
+        self.hasher.hash(key) ^ name_hash
     }
 
     fn is_ours(&self, view: &View, place: u64) -> bool {

@@ -119,8 +119,7 @@ impl Cluster {
         let handover = Arc::new(Handover::new(seat.clone(), handover));
         let replicas = Arc::new(Replicas::new(seat.clone()));
         seat.tell_of_tenures(replicas.owner().clone());
-        let front =
-            Arc::new(Front::new(handover.giver().clone(), replicas.owner().clone(), tenant));
+        let front = Arc::new(Front::new(handover.giver().clone(), replicas.clone(), tenant));
         let agreement =
             Arc::new(Agreement::start(agreement, post.clone(), seat.clone(), uptime, listed)?);
         // It has no view before its post can be carried.

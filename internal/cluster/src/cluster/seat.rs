@@ -30,6 +30,8 @@ pub(super) struct CacheSeat {
     owner: OnceLock<Arc<Owner>>,
     /// Since when its keys are its own, and from whom it has them.
     tenure: watch::Sender<Option<Arc<Tenure>>>,
+    /// The tenure in which copies were adopted last, also those of which others were asked.
+    adopted: watch::Sender<u64>,
 }
 
 impl CacheSeat {
@@ -40,7 +42,8 @@ impl CacheSeat {
     ) -> Self {
         let (standing, holding) = (OnceLock::new(), ArcSwapOption::empty());
         let (owner, tenure) = (OnceLock::new(), watch::Sender::default());
-        Self { cache, uptime, standing, holding, tenant, owner, tenure }
+        let adopted = watch::Sender::default();
+        Self { cache, uptime, standing, holding, tenant, owner, tenure, adopted }
     }
 
     pub(super) fn cache(&self) -> &Arc<CacheManager> {
@@ -50,6 +53,27 @@ impl CacheSeat {
     /// The tenure that has begun last.
     pub(super) fn tenures(&self) -> watch::Receiver<Option<Arc<Tenure>>> {
         self.tenure.subscribe()
+    }
+
+    /// In this tenure all copies were adopted that are the latest.
+    pub(super) fn note_adopted(&self, tenure: u64) {
+        self.adopted.send_if_modified(|adopted| {
+            let is_news = *adopted < tenure;
+            *adopted = tenure.max(*adopted);
+            is_news
+        });
+    }
+
+    /// Whether no copies are left that may be adopted in this tenure.
+    pub(super) fn has_adopted(&self) -> bool {
+        let tenure = self.tenure.borrow().as_ref().map_or(0, |tenure| tenure.number());
+        tenure <= *self.adopted.borrow()
+    }
+
+    /// Waits until that is so in a tenure.
+    pub(super) async fn until_adopted(&self, tenure: u64) {
+        // The other end is ours: it does not go.
+        let _ = self.adopted.subscribe().wait_for(|adopted| tenure <= *adopted).await;
     }
 
     pub(super) fn holding(&self) -> Option<Arc<Holding>> {
@@ -86,6 +110,7 @@ impl CacheSeat {
         if tenure.number() < view.epoch() {
             self.cache.settle_alike(view.epoch(), holding.clone())?;
         }
+        self.drop_unconfirmed(&tenure, &holding)?;
         self.adopt(&tenure)?;
         self.cache.orphan_copies(tenure.number())?;
         self.holding.store(Some(holding));
@@ -97,15 +122,43 @@ impl CacheSeat {
     }
 
     /// Copies of keys that are this member's now become its own entries: before the view is
-    /// reported as taken, and so before anybody is answered about such a key.
+    /// reported as taken, and so before anybody is answered about such a key. Where a
+    /// majority is waited for, others are [asked](super::replicas) first.
     fn adopt(&self, tenure: &Tenure) -> Result<(), Error> {
-        for keyspace in self.cache.keyspaces() {
-            let adopted = self.cache.adopt_copies(tenure.number(), &keyspace)?;
-            if 0 < adopted {
-                log::info!("owns the keys of {adopted} copies, and answers with them");
-            }
+        let keyspaces = self.cache.keyspaces();
+        for keyspace in keyspaces.iter().filter(|held| held.laggards() == 0) {
+            tell_of_adopted(self.cache.adopt_copies(tenure.number(), keyspace, |_| true)?);
+        }
+        if keyspaces.iter().all(|held| held.laggards() == 0) {
+            self.note_adopted(tenure.number());
         }
         Ok(())
+    }
+
+    /// Where a majority is waited for, drops copies of keys whose owner was another, and is
+    /// not this member.
+    ///
+    /// 1. A owns a key; B and C hold it, too. It is deleted: B has made that change, C has
+    ///    not. It is acknowledged.
+    /// 2. A dies. B owns the key; there is nothing to tell C of.
+    /// 3. B dies. C owns the key, and answers with what was deleted.
+    ///
+    /// C reads off B what there is.
+    fn drop_unconfirmed(&self, tenure: &Tenure, holding: &Holding) -> Result<(), Error> {
+        if self.cache.keyspaces().iter().all(|keyspace| keyspace.laggards() == 0) {
+            return Ok(());
+        }
+        let (view, me) = (holding.view(), holding.me());
+        self.cache.drop_copies(|copies, key| {
+            if copies.laggards() == 0 {
+                return false;
+            }
+            let place = holding.place(copies, key);
+            let owner = |view: &View| view.owner(place).map(|owner| owner.id);
+            let now = owner(view);
+            let is_kept = |before: &Arc<View>| now == Some(me) || now == owner(before);
+            !tenure.before().is_some_and(is_kept)
+        })
     }
 
     /// Every key has the owner that it had.
@@ -151,6 +204,12 @@ impl CacheSeat {
         self.settle(holding, None).map_err(|error| not_taken(error.to_string()))?;
         self.tenant.settled(view);
         Ok(())
+    }
+}
+
+pub(super) fn tell_of_adopted(copies: u64) {
+    if 0 < copies {
+        log::info!("owns the keys of {copies} copies, and answers with them");
     }
 }
 

@@ -81,7 +81,7 @@ async fn read(cache: &CacheManager, key: &[u8]) -> Option<Option<Hit>> {
 pub(crate) async fn committed(cache: &CacheManager, key: &[u8]) {
     let journal = cache.journal();
     let number = journal.latest(cache.key_hash(cache.default_keyspace(), key));
-    while journal.wait(number).is_some() {
+    while journal.wait(number, 0).is_some() {
         sleep(Duration::from_millis(2)).await;
     }
 }

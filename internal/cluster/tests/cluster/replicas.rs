@@ -116,7 +116,7 @@ fn is_committed(process: &Process, n: u32) -> bool {
     let wait = |waiter: distcache_bus::Waiter<()>| {
         waiter.wait(&Deadline::within(Duration::from_secs(20))) == Some(Ok(()))
     };
-    journal.wait(latest).is_none_or(wait)
+    journal.wait(latest, 0).is_none_or(wait)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -220,7 +220,7 @@ async fn a_change_is_not_committed_while_who_keeps_the_copy_is_not_reached() {
     assert!(matches!(stored, Ok(_) | Err(Error::ClaimEnded)), "{stored:?}");
     let journal = process.cache.journal();
     let latest = journal.latest(process.cache.key_hash(&things, &key(0)));
-    let waiter = journal.wait(latest).expect("nobody else has it");
+    let waiter = journal.wait(latest, 0).expect("nobody else has it");
     assert_ne!(waiter.wait(&Deadline::within(Duration::from_millis(300))), Some(Ok(())));
 }
 

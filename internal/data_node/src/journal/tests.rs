@@ -33,7 +33,7 @@ fn nothing_is_written_down_before_somebody_follows_and_after_nobody_does() {
     assert_eq!((journal.head(), journal.latest(1)), (0, 0));
     journal.begin(Arc::new(|| {}));
     forget(&journal, 1);
-    let waiter = journal.wait(1).expect("it is not committed");
+    let waiter = journal.wait(1, 0).expect("it is not committed");
     journal.end();
     assert_eq!(waiter.wait(&Deadline::within(Duration::ZERO)), Some(Ok(())));
     forget(&journal, 1);
@@ -51,13 +51,29 @@ fn each_key_waits_for_its_last_change_alone_and_all_for_one_of_all() {
 }
 
 #[test]
+fn what_may_be_behind_at_some_is_agreed_before_it_is_committed_and_not_forgotten() {
+    let journal = kept();
+    (0..3).for_each(|hash| forget(&journal, hash));
+    let [with_one, without] = [1, 0].map(|laggards| journal.wait(2, laggards).expect("it waits"));
+    journal.agree(1, 1);
+    assert!(journal.wait(1, 1).is_none() && journal.wait(1, 0).is_some());
+    journal.agree(1, 9);
+    assert_eq!(with_one.wait(&Deadline::within(Duration::ZERO)), Some(Ok(())));
+    assert_eq!((journal.agreed(1), journal.agreed(2), journal.committed()), (3, 0, 0));
+    assert_eq!(numbers(&journal.after(0, u64::MAX, |_| true).expect("all are here")), [1, 2, 3]);
+    journal.commit(2);
+    assert_eq!(without.wait(&Deadline::within(Duration::ZERO)), Some(Ok(())));
+    assert_eq!([0, 1, 2, 3].map(|laggards| journal.agreed(laggards)), [2, 3, 2, 2]);
+}
+
+#[test]
 fn who_waits_is_told_when_its_change_is_committed_and_not_before() {
     let journal = kept();
     (0..3).for_each(|hash| forget(&journal, hash));
-    let [first, last] = [1, 3].map(|number| journal.wait(number).expect("not committed"));
+    let [first, last] = [1, 3].map(|number| journal.wait(number, 0).expect("not committed"));
     journal.commit(2);
     assert_eq!(first.wait(&Deadline::within(Duration::ZERO)), Some(Ok(())));
-    assert!(journal.wait(2).is_none());
+    assert!(journal.wait(2, 0).is_none());
     assert_eq!(last.wait(&Deadline::within(Duration::ZERO)), None, "3 is not committed");
     journal.commit(1);
     assert_eq!(journal.committed(), 2, "what is committed stays so");
@@ -186,10 +202,10 @@ fn a_change_that_waits_for_near_copies_alone_is_committed_when_their_time_is_ove
     let (journal, clock) = granting();
     journal.grant(TENURE, 1, LASTS);
     assert!(change_of_near(&journal, 1));
-    let waiter = journal.wait(1).expect("it is not committed");
+    let waiter = journal.wait(1, 0).expect("it is not committed");
     assert!(!journal.is_quiet());
     clock.advance(LASTS);
-    assert!(journal.wait(1).is_none());
+    assert!(journal.wait(1, 0).is_none());
     assert!(journal.is_quiet());
     assert_eq!(waiter.wait(&Deadline::within(Duration::ZERO)), Some(Ok(())));
     let lost = journal.after(0, u64::MAX, |_| true).expect_err("it is forgotten");
@@ -204,7 +220,7 @@ fn no_time_is_over_for_those_who_keep_copies() {
     forget(&journal, 2);
     assert!(change_of_near(&journal, 1));
     clock.advance(LASTS);
-    assert!(journal.wait(1).is_none());
-    assert!(journal.wait(2).is_some(), "somebody keeps a copy of it");
-    assert!(journal.wait(3).is_some(), "it comes after that");
+    assert!(journal.wait(1, 0).is_none());
+    assert!(journal.wait(2, 0).is_some(), "somebody keeps a copy of it");
+    assert!(journal.wait(3, 0).is_some(), "it comes after that");
 }

@@ -21,7 +21,7 @@ fn who_waits_for_a_change_is_told_whenever_it_is_committed() {
             let journal = journal.clone();
             move || journal.commit(1)
         });
-        let waiter = journal.wait(journal.latest(HASH));
+        let waiter = journal.wait(journal.latest(HASH), 0);
         let has_waited = waiter.is_some();
         if let Some(waiter) = waiter {
             let told = waiter.wait(&Deadline::within(super::STALE));

@@ -98,22 +98,23 @@ impl DataNode {
     /// 3. B dies. C owns the key, and answers with version 4.
     ///
     /// The others need not be: who copies from this process has them, or reads them off.
+    ///
+    /// One for which there is no `hash` is dropped.
     pub fn adopt_some(
         &mut self,
         (copies, own): (KeyspaceId, KeyspaceId),
         at: usize,
         entries: usize,
         is_ours: impl Fn(&[u8]) -> bool,
-        hash: impl Fn(&[u8]) -> u64,
+        hash: impl Fn(&[u8]) -> Option<u64>,
         is_tentative: impl Fn(u64) -> bool,
     ) -> (u64, Option<usize>) {
         let (mut adopted, mut parcel) = (0, Parcel::new(u64::MAX));
         let next = self.give_some(copies, at, entries, is_ours, &mut parcel);
         for entry in parcel.into_entries() {
-            let hash = hash(entry.key());
-            if !self.is_left_alone(hash) {
+            let Some(hash) = hash(entry.key()).filter(|hash| self.is_left_alone(*hash)) else {
                 continue;
-            }
+            };
             let is_taken = if is_tentative(hash) {
                 self.take_over_and_jot(own, hash, entry)
             } else {

@@ -174,7 +174,8 @@ fn copies_become_own_entries_but_not_of_keys_that_were_used() {
     let (mut adopted, mut next) = (0, Some(0));
     while let Some(at) = next {
         let is_ours = |key: &[u8]| key != b"c";
-        let (some, later) = keeper.adopt_some((COPIES, KEYSPACE), at, 1, is_ours, hash, |_| false);
+        let (some, later) =
+            keeper.adopt_some((COPIES, KEYSPACE), at, 1, is_ours, |key| Some(hash(key)), |_| false);
         (adopted, next) = (adopted + some, later);
     }
     assert_eq!(adopted, 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use distcache_manager::{EvictionPolicy, ReadFrom};
+use distcache_manager::{Ack, EvictionPolicy, ReadFrom};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -40,6 +40,8 @@ pub(crate) struct SharedKeyspace {
     replicas: u8,
     #[serde(default)]
     reads_any: bool,
+    #[serde(default = "all")]
+    ack: String,
     /// Loads a second, loads at once, and how long one waits, in milliseconds.
     rate_limit: Option<(f64, u32, u64)>,
     /// Failures, and for how long it opens, in milliseconds.
@@ -49,6 +51,11 @@ pub(crate) struct SharedKeyspace {
 /// What an older version means that says nothing of replicas.
 fn one() -> u8 {
     1
+}
+
+/// What one means that says nothing of how many of them are waited for.
+fn all() -> String {
+    Ack::All.name().to_owned()
 }
 
 impl SharedKeyspace {
@@ -78,6 +85,7 @@ impl SharedKeyspace {
             flights_max,
             replicas,
             read,
+            ack,
             rate_limit,
             circuit_breaker,
         } = settings;
@@ -113,13 +121,14 @@ impl SharedKeyspace {
             flights_max,
             replicas,
             reads_any: read == ReadFrom::Any,
+            ack: ack.name().to_owned(),
             rate_limit: rate_limit.map(of_limit),
             circuit_breaker: circuit_breaker.map(of_breaker),
         }
     }
 
-    /// As the engine takes them; `None` if they name an eviction policy that this
-    /// version does not know.
+    /// As the engine takes them; `None` if they name an eviction policy, or how many are
+    /// waited for, that this version does not know.
     pub(crate) fn settings(&self) -> Option<KeyspaceSettings> {
         let time = Duration::from_millis;
         let eviction: EvictionPolicy = self.eviction.parse().ok()?;
@@ -145,6 +154,7 @@ impl SharedKeyspace {
             batch_max: self.batch_max,
             flights_max: self.flights_max,
             replicas: self.replicas,
+            ack: self.ack.parse().ok()?,
             read: if self.reads_any { ReadFrom::Any } else { ReadFrom::Owner },
             rate_limit: self.limit(),
             circuit_breaker: self
@@ -198,7 +208,26 @@ mod tests {
             .settings();
         let shared = SharedKeyspace::new(7, settings.clone());
         let read = SharedKeyspace::read(&shared.written()).expect("it is of this version");
-        assert_eq!((read.id, read.settings()), (7, Some(settings)));
+        assert_eq!((read.id, read.settings()), (7, Some(settings.clone())));
+        for ack in Ack::ALL {
+            let settings = KeyspaceSettings { ack, read: ReadFrom::Owner, ..settings.clone() };
+            let written = SharedKeyspace::new(7, settings.clone()).written();
+            let read = SharedKeyspace::read(&written).expect("it is of this version");
+            assert_eq!(read.settings(), Some(settings));
+        }
         assert_eq!(SharedKeyspace::read(&Value::Null), None);
+    }
+
+    #[test]
+    fn one_of_a_version_that_knows_of_no_replicas_has_one_and_one_of_a_later_is_not_understood() {
+        let mut written = SharedKeyspace::new(7, KeyspaceSettings::default()).written();
+        written["ack"] = "most".into();
+        let later = SharedKeyspace::read(&written).expect("it is written so");
+        assert_eq!(later.settings(), None);
+        for name in ["replicas", "reads_any", "ack"] {
+            written.as_object_mut().expect("an object").remove(name);
+        }
+        let earlier = SharedKeyspace::read(&written).expect("it is of an earlier version");
+        assert_eq!(earlier.settings(), Some(KeyspaceSettings::default()));
     }
 }

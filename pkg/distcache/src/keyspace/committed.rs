@@ -2,7 +2,7 @@
 //!
 //! Of a keyspace with replicas nobody is told anything of a key here before that: neither
 //! who has changed it nor who reads it. The same holds, in every keyspace, of keys of which
-//! others were granted near copies. See [`Journal`](distcache_manager::Journal).
+//! others were granted near copies. Where a majority is waited for, some may be behind. See [`Journal`](distcache_manager::Journal).
 
 use std::time::{Duration, Instant};
 
@@ -234,7 +234,8 @@ impl Keyspace {
 
     fn wait_for(&self, pending: Pending, number: u64, is_ours: impl Fn() -> bool) -> Stands {
         let ends = Deadline::at(pending.ends);
-        while let Some(waiter) = self.inner.manager.journal().wait(number) {
+        let laggards = self.inner.cache.laggards();
+        while let Some(waiter) = self.inner.manager.journal().wait(number, laggards) {
             let soon = Deadline::within(LOOK_EVERY.min(ends.remaining()));
             if in_place(|| waiter.wait(&soon)) != Some(Ok(())) {
                 match () {
@@ -255,7 +256,8 @@ impl Keyspace {
     ) -> Stands {
         let ends = Deadline::at(pending.ends);
         let timer = self.inner.manager.timer();
-        while let Some(waiter) = self.inner.manager.journal().wait(number) {
+        let laggards = self.inner.cache.laggards();
+        while let Some(waiter) = self.inner.manager.journal().wait(number, laggards) {
             let soon = Deadline::within(LOOK_EVERY.min(ends.remaining()));
             // As many wait as may: that is no reason to say what is not known.
             let is_timed = timer.keep(soon.instant(), &waiter.expiry());

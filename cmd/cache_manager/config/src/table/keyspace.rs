@@ -126,7 +126,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Fixed("1"),
         "Nodes of a cluster that hold each entry, its owner included",
     )
-    .because("a write waits until all of them have it, and survives the end of all but one")
+    .because("a write waits until they have it, as `ack` says, and survives the end of others")
     .reloads(Reload::Restart),
     setting(
         "read",
@@ -135,6 +135,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Which of those nodes answer reads: the owner alone, or any that knows its copy to be \
          the latest value",
     ),
+    setting(
+        "ack",
+        Choice(&["one", "quorum", "all"]),
+        Fixed("all"),
+        "How many of those nodes have each change before anybody is told of it; with one, no \
+         copies are made, and `read` must be owner with any but all",
+    )
+    .reloads(Reload::Restart),
     setting(
         "rate_limit_per_second",
         Rate,

@@ -161,6 +161,8 @@ impl Giver {
             );
         }
         let (cache, number) = (self.seat.cache().clone(), tenure.number());
+        // Copies that are to be adopted are none of keys of others: they look like strays.
+        let _ = timeout(within, self.seat.until_adopted(number)).await;
         // Nothing is to be dropped when another tenure has begun, or the cache is closed.
         let _ = spawn_blocking(move || cache.drop_strays(number)).await;
     }

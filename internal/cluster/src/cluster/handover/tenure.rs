@@ -14,8 +14,9 @@ pub(crate) struct Tenure {
     heirs: Vec<Neighbour>,
     /// Every other owner.
     others: Vec<Neighbour>,
-    /// Whether this member knows each change of owners up to it.
-    is_continuous: bool,
+    /// One of the tenure right before, if this member has taken part in that: it knows each
+    /// change of owners up to this one then.
+    before: Option<Arc<View>>,
     is_member: bool,
 }
 
@@ -44,7 +45,8 @@ impl Tenure {
             let absent = owners.iter().filter(|owner| !has(others, owner.id));
             absent.filter(|owner| owner.id != me).cloned().collect()
         };
-        let knows_all = before.is_some_and(|before| view.follows(before.epoch()));
+        let before = before.filter(|before| view.follows(before.epoch()));
+        let knows_all = before.is_some();
         let (owned, owns) = (has(&was, me), has(&now, me));
         let givers = match (owned, owns) {
             (_, false) => Vec::new(),
@@ -60,7 +62,7 @@ impl Tenure {
         };
         let others = if owns { not_in(&now, &[]) } else { Vec::new() };
         let is_member = view.member(me).is_some();
-        Self { number, me, givers, heirs, others, is_continuous: knows_all, is_member }
+        Self { number, me, givers, heirs, others, before: before.cloned(), is_member }
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -87,10 +89,10 @@ impl Tenure {
         &self.others
     }
 
-    /// Whether this member has taken part in the tenure before: what it copied then is
-    /// still right.
-    pub(crate) fn is_continuous(&self) -> bool {
-        self.is_continuous
+    /// A view of the tenure before, if this member has taken part in that: what it copied
+    /// then is still right.
+    pub(crate) fn before(&self) -> Option<&Arc<View>> {
+        self.before.as_ref()
     }
 
     /// Whether the view still has this member.

@@ -1,6 +1,5 @@
 //! The one who keeps copies: follows every other owner.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,14 +11,13 @@ use tokio::time::{Instant, sleep};
 
 use super::super::handover::{Neighbour, Tenure};
 use super::super::seat::CacheSeat;
+use super::courses::{Courses, Heard};
 use super::owner::QUIET_MAX;
 use super::words;
 use crate::links::{CallFailed, Links, NotSent};
-use crate::proto::follow::Place;
 use crate::proto::reply::Outcome;
 use crate::proto::request::Operation;
 use crate::proto::{Follow, Followed, Reply, Request};
-use crate::view::MemberId;
 
 /// How long an answer is waited for: an owner with nothing to tell takes its time.
 const ANSWER_WAIT: Duration = QUIET_MAX.saturating_add(Duration::from_secs(1));
@@ -36,16 +34,7 @@ pub(super) struct Keeper {
     cache: Arc<CacheManager>,
     links: Weak<Links>,
     /// How far it is with each owner.
-    courses: Mutex<BTreeMap<MemberId, Course>>,
-}
-
-/// How far it is with one owner.
-#[derive(Debug, Clone, Default)]
-struct Course {
-    /// All changes up to this one were made; none before it has begun.
-    after: Option<u64>,
-    /// Where to go on with what lay there before.
-    from: Option<Place>,
+    courses: Arc<Mutex<Courses>>,
 }
 
 /// Why an owner is not followed any more in this tenure.
@@ -55,29 +44,18 @@ enum Over {
 }
 
 impl Keeper {
-    pub(super) fn new(seat: Arc<CacheSeat>, cache: Arc<CacheManager>, links: Weak<Links>) -> Self {
-        Self { seat, cache, links, courses: Mutex::default() }
+    pub(super) fn new(
+        seat: Arc<CacheSeat>,
+        links: Weak<Links>,
+        courses: Arc<Mutex<Courses>>,
+    ) -> Self {
+        let cache = seat.cache().clone();
+        Self { seat, cache, links, courses }
     }
 
     /// Follows every other owner of a tenure, as long as it is not dropped.
-    pub(super) async fn follow_all(&mut self, tenure: Option<&Tenure>) {
-        let Some(tenure) = tenure else { return };
-        self.turn_to(tenure);
+    pub(super) async fn follow_all(&self, tenure: &Tenure) {
         join_all(tenure.others().iter().map(|owner| self.follow(tenure, owner))).await;
-    }
-
-    /// What is right of before in another tenure: nothing, if a view was missed; else how
-    /// far it is with those who own keys still. Of these there may be more to copy.
-    fn turn_to(&self, tenure: &Tenure) {
-        let mut courses = self.courses.lock();
-        if !tenure.is_continuous() {
-            courses.clear();
-        }
-        let is_there = |id: &MemberId| tenure.others().iter().any(|other| other.id == *id);
-        courses.retain(|id, _| is_there(id));
-        for course in courses.values_mut() {
-            course.from = Some(Place::default());
-        }
     }
 
     async fn follow(&self, tenure: &Tenure, owner: &Neighbour) {
@@ -97,12 +75,12 @@ impl Keeper {
     /// Asks once, and makes the changes that it is told of. Returns whether it was told
     /// anything.
     async fn step(&self, tenure: &Tenure, owner: &Neighbour) -> Result<bool, Over> {
-        let course = self.courses.lock().get(&owner.id).cloned().unwrap_or_default();
-        if course.after.is_none() {
+        let course = self.courses.lock().with(owner.id);
+        if course.is_none() {
             self.begin_anew(owner).await?;
         }
         let asked = self.cache.now();
-        let Course { after, from } = course;
+        let (after, from) = course.map_or((None, None), |(after, from)| (Some(after), from));
         let (number, follower) = (tenure.number(), tenure.me().number());
         let (committed, wants_committed) = self.cache.committed_copies(owner.id.number());
         let ask = Follow { follower, tenure: number, after, from, committed, wants_committed };
@@ -113,22 +91,34 @@ impl Keeper {
             Err(_not_reached) => return Ok(false),
         };
         if followed.is_lost {
-            self.courses.lock().remove(&owner.id);
+            self.courses.lock().forget(owner.id);
             return Ok(true);
         }
-        let (up_to, next) = (followed.up_to, followed.next.clone());
+        let heard = self.heard(&followed)?;
+        let up_to = followed.up_to;
         let told = |number| Told { owner: owner.id.number(), number };
         let (as_of, committed) = (told(followed.as_of.unwrap_or(up_to)), told(followed.committed));
         // The time that entries have left was told when the answer was made: that was so
         // long after the question, or longer.
         let counted_from = asked.after(Duration::from_millis(followed.waited_ms));
         if !self.keep(number, as_of, followed, counted_from).await? {
-            self.courses.lock().remove(&owner.id);
+            self.courses.lock().forget(owner.id);
             return Ok(false);
         }
         self.cache.commit_copies(committed);
-        self.courses.lock().insert(owner.id, Course { after: Some(up_to), from: next });
+        self.courses.lock().note(owner.id, heard);
         Ok(true)
+    }
+
+    fn heard(&self, followed: &Followed) -> Result<Heard, Over> {
+        let Some(holding) = self.seat.holding() else { return Err(Over::Ended) };
+        Ok(Heard {
+            up_to: followed.up_to,
+            next: followed.next.clone(),
+            began: followed.began,
+            committed: followed.committed,
+            numbered: words::numbered(followed, &holding),
+        })
     }
 
     /// Drops the copies of an owner's keys: of what it has told before nothing is known.

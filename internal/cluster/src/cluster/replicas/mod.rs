@@ -18,10 +18,17 @@
 //! keeper has missed no view; else it drops all of them and begins anew. So whoever owns
 //! the key when its owner is gone may answer with its copy.
 //!
+//! Where a majority is enough, one who keeps copies may have missed what was acknowledged.
+//! So whoever owns the key then asks the others what they have heard ([`adoption`]), and
+//! whoever does not drops its copies of keys that have another owner now: it reads them off
+//! that one.
+//!
 //! What lay at the owner before a keeper began is read off and sent between the changes.
 //! The keeper asks, so that the time an entry has left is counted from a moment before it
 //! was told, and no copy ends later than its entry.
 
+mod adoption;
+mod courses;
 mod keeper;
 mod owner;
 mod words;
@@ -30,22 +37,28 @@ pub(super) use owner::Owner;
 
 use std::sync::{Arc, Weak};
 
-use distcache_manager::CacheManager;
+use parking_lot::Mutex;
 
+use super::handover::Tenure;
 use super::seat::CacheSeat;
 use crate::links::Links;
+use crate::proto::reply::Outcome;
+use crate::proto::{Moved, Recall, Reply};
+use adoption::Adoption;
+use courses::Courses;
 use keeper::Keeper;
 
 /// What one member does for copies: its own at others, and others' here.
 pub(super) struct Replicas {
     seat: Arc<CacheSeat>,
     owner: Arc<Owner>,
+    courses: Arc<Mutex<Courses>>,
 }
 
 impl Replicas {
     pub(super) fn new(seat: Arc<CacheSeat>) -> Self {
         let owner = Arc::new(Owner::new(seat.clone()));
-        Self { seat, owner }
+        Self { seat, owner, courses: Arc::default() }
     }
 
     /// Who tells others what was done here.
@@ -53,20 +66,34 @@ impl Replicas {
         &self.owner
     }
 
+    /// Answers who asks what was heard here of an owner that is none any more.
+    pub(super) fn recall(&self, ask: &Recall) -> Reply {
+        let epoch = self.seat.holding().map_or(0, |holding| holding.view().epoch());
+        let recalled = self.courses.lock().recall(ask);
+        let outcome = recalled.map_or(Outcome::Moved(Moved {}), Outcome::Recall);
+        Reply { epoch, outcome: Some(outcome), ..Reply::default() }
+    }
+
     /// Keeps copies of what others own, tenure after tenure, until it is dropped.
     pub(super) async fn run(self: Arc<Self>, links: Weak<Links>) {
-        let cache: Arc<CacheManager> = self.seat.cache().clone();
-        let mut keeper = Keeper::new(self.seat.clone(), cache, links);
+        let keeper = Keeper::new(self.seat.clone(), links.clone(), self.courses.clone());
+        let adoption = Adoption::new(self.seat.clone(), links, self.courses.clone());
         let mut tenures = self.seat.tenures();
         loop {
             let tenure = tenures.borrow_and_update().clone();
             let next = tokio::select! {
                 next = tenures.changed() => next,
-                () = keeper.follow_all(tenure.as_deref()) => tenures.changed().await,
+                () = self.work(&keeper, &adoption, tenure.as_deref()) => tenures.changed().await,
             };
             if next.is_err() {
                 return;
             }
         }
+    }
+
+    async fn work(&self, keeper: &Keeper, adoption: &Adoption, tenure: Option<&Tenure>) {
+        let Some(tenure) = tenure else { return };
+        self.courses.lock().turn_to(tenure);
+        tokio::join!(adoption.see_to(tenure), keeper.follow_all(tenure));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache_bus::mutants::{Mutant, is_planted};
-use distcache_manager::{CacheManager, Error, Excerpt, Keyspace, Record};
+use distcache_manager::{CacheManager, Error, Excerpt, Keyspace, LAGGARDS_MAX, Record};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
@@ -50,6 +50,8 @@ pub(crate) struct Owner {
 #[derive(Default)]
 struct State {
     tenure: u64,
+    /// The last change before it began.
+    began: u64,
     followers: BTreeMap<MemberId, Progress>,
 }
 
@@ -100,7 +102,8 @@ impl Owner {
         let followers = tenure.others().iter().map(|other| (other.id, so_far(other.id)));
         // Whoever is granted a near copy in this tenure is one of its followers.
         self.cache().grant_near_in(tenure.number());
-        *state = State { tenure: tenure.number(), followers: followers.collect() };
+        let followers = followers.collect();
+        *state = State { tenure: tenure.number(), began: head, followers };
         self.commit(&state);
         drop(state);
         self.news.notify_waiters();
@@ -116,10 +119,14 @@ impl Owner {
     fn commit(&self, state: &State) {
         let journal = self.cache().journal();
         let before = journal.committed();
-        let done = || state.followers.values().map(|follower| follower.done);
-        let quickest = done().max().filter(|_| is_planted(Mutant::CommittedByQuickest));
-        let Some(least) = quickest.or_else(|| done().min()) else { return };
+        let mut done: Vec<u64> = state.followers.values().map(|follower| follower.done).collect();
+        done.sort_unstable();
+        let quickest = done.last().filter(|_| is_planted(Mutant::CommittedByQuickest));
+        let Some(least) = quickest.or(done.first()).copied() else { return };
         journal.commit(least);
+        // Where there are fewer members than replicas, fewer may be behind: of two, none.
+        let all_but = |laggards: usize| done[laggards.min(done.len() / 2)];
+        (1..=LAGGARDS_MAX).for_each(|laggards| journal.agree(laggards, all_but(laggards)));
         let wants_committed = |follower: &Progress| follower.wants_committed;
         if before < least && state.followers.values().any(wants_committed) {
             self.news.notify_waiters();
@@ -144,14 +151,15 @@ impl Owner {
         true
     }
 
-    /// Up to which change all are committed; nothing in another tenure.
+    /// Up to which change all are committed, and the last before this tenure; nothing in
+    /// another one.
     ///
     /// 1. Tenure 8 ends what A owns: nobody follows it. What waits there is given up.
     /// 2. B, who follows A in tenure 7, is told that nothing waits any more, and takes it
     ///    for committed.
-    fn committed(&self, tenure: u64) -> Option<u64> {
+    fn committed(&self, tenure: u64) -> Option<(u64, u64)> {
         let state = self.state.lock();
-        (state.tenure == tenure).then(|| self.cache().journal().committed())
+        (state.tenure == tenure).then(|| (self.cache().journal().committed(), state.began))
     }
 
     /// Answers the member that is reached at an address.
@@ -169,7 +177,7 @@ impl Owner {
     }
 
     async fn outcome(&self, from: &Address, ask: Follow) -> Outcome {
-        let began = Instant::now();
+        let asked = Instant::now();
         let follower = MemberId::from_number(ask.follower);
         let Some(holding) = self.seat.holding().filter(|holding| {
             // 1. C says that it is B, and that B has made a change to its copies.
@@ -194,13 +202,15 @@ impl Owner {
         if head < after || !self.note(&asker, after) {
             return Outcome::Moved(Moved {});
         }
-        let followed = match self.told(&asker, after, ask.from, began + QUIET_MAX).await {
+        let followed = match self.told(&asker, after, ask.from, asked + QUIET_MAX).await {
             Ok(followed) => followed,
             Err(outcome) => return outcome,
         };
-        let Some(committed) = self.committed(tenure) else { return Outcome::Moved(Moved {}) };
-        let waited_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(0);
-        Outcome::Follow(Followed { waited_ms, committed, ..followed })
+        let Some((committed, began)) = self.committed(tenure) else {
+            return Outcome::Moved(Moved {});
+        };
+        let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(0);
+        Outcome::Follow(Followed { waited_ms, committed, began: Some(began), ..followed })
     }
 
     /// What a follower is told that has made all changes up to `after`, as soon as there is
@@ -272,7 +282,11 @@ impl Owner {
     /// 2. Its key is deleted. The follower makes that change; there is no copy.
     /// 3. It gets the entry.
     async fn read_off(&self, asker: &Asker, after: u64, from: Place) -> Result<Followed, Outcome> {
-        let Ok(_place) = self.reading_off.try_acquire() else {
+        // 1. B owns the keys of A, and asks others which of its copies are the latest.
+        // 2. C reads them off B: there are none yet.
+        // 3. B adopts its copies. It dies, and so does what C should have of them.
+        let Some(_place) = self.reading_off.try_acquire().ok().filter(|_| self.seat.has_adopted())
+        else {
             return Err(Outcome::Busy(Busy { retry_after_ms: BUSY_RETRY_MS }));
         };
         let (cache, asker) = (self.cache().clone(), asker.clone());

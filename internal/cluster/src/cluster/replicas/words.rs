@@ -6,6 +6,7 @@ use distcache_manager::{
     CacheManager, Change, Copied, Entry, Keyspace, Record, Seeds, Selection, Tick, Version,
 };
 
+use super::super::Holding;
 use super::super::handover::page;
 use crate::proto::follow::Place;
 use crate::proto::followed::change::Kind;
@@ -54,7 +55,8 @@ pub(super) fn sent(
             Kind::Pattern(selection.text().to_vec().into())
         }
     };
-    Sent { keyspace: names.place(keyspace.name()), kind: Some(kind) }
+    let number = if keyspace.laggards() == 0 { 0 } else { record.number };
+    Sent { keyspace: names.place(keyspace.name()), kind: Some(kind), number }
 }
 
 /// An entry that was read off, as it is sent; nothing of one whose time is over.
@@ -65,7 +67,7 @@ pub(super) fn seed(
     now: Tick,
 ) -> Option<Sent> {
     let kind = Some(Kind::Put(page::sent(entry, now)?));
-    Some(Sent { keyspace: names.place(keyspace.name()), kind })
+    Some(Sent { keyspace: names.place(keyspace.name()), kind, number: 0 })
 }
 
 /// That a key has an entry; or none, if that has ended by now.
@@ -83,12 +85,30 @@ pub(super) fn received(
     let keyspaces: Vec<Option<Keyspace>> =
         followed.keyspaces.iter().map(|name| cache.keyspace(name)).collect();
     let mut changes = Vec::with_capacity(followed.changes.len());
-    for Sent { keyspace, kind } in followed.changes {
+    for Sent { keyspace, kind, .. } in followed.changes {
         let keyspace = keyspaces.get(usize::try_from(keyspace).ok()?)?;
         let change = change(kind?, counted_from)?;
         changes.extend(keyspace.clone().map(|keyspace| Copied { keyspace, change }));
     }
     Some(changes)
+}
+
+/// Those changes that were sent with their numbers, and the places of their keys among the
+/// members; none of one that is about many keys. Also of keyspaces that there are not here:
+/// who has not made a change must not be taken for one who knows of none.
+pub(super) fn numbered(followed: &Followed, holding: &Holding) -> Vec<(u64, Option<u64>)> {
+    let numbered = followed.changes.iter().filter(|change| change.number != 0);
+    let place = |Sent { keyspace, kind, number }: &Sent| {
+        let key = match kind {
+            Some(Kind::Put(entry)) => Some(&entry.key),
+            Some(Kind::Forget(key)) => Some(key),
+            _ => None,
+        };
+        let name = followed.keyspaces.get(usize::try_from(*keyspace).ok()?)?;
+        let name_hash = Keyspace::hash_of_name(name);
+        Some((*number, key.map(|key| holding.place_in(name_hash, key))))
+    };
+    numbered.filter_map(place).collect()
 }
 
 fn change(kind: Kind, counted_from: Tick) -> Option<Change> {

@@ -96,5 +96,6 @@ pub(in crate::cluster) fn name_of(operation: &Operation) -> &'static str {
         Operation::TakePage(_) => "take_page",
         Operation::Stats(_) => "stats",
         Operation::Follow(_) => "follow",
+        Operation::Recall(_) => "recall",
     }
 }

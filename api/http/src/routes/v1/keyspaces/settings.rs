@@ -6,7 +6,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use distcache::{CircuitBreaker, EvictionPolicy, KeyspaceSettings, RateLimit, ReadFrom, codes};
+use distcache::{
+    Ack, CircuitBreaker, EvictionPolicy, KeyspaceSettings, RateLimit, ReadFrom, codes,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -47,6 +49,7 @@ pub(super) struct Settings {
     flights_max: usize,
     replicas: u8,
     read: String,
+    ack: String,
     #[serde(deserialize_with = "object::or_null")]
     rate_limit: Option<Rate>,
     #[serde(deserialize_with = "object::or_null")]
@@ -100,6 +103,7 @@ impl Settings {
             flights_max,
             replicas,
             read,
+            ack,
             rate_limit,
             circuit_breaker,
         } = settings;
@@ -126,6 +130,7 @@ impl Settings {
             flights_max: *flights_max,
             replicas: *replicas,
             read: read.to_string(),
+            ack: ack.to_string(),
             rate_limit: rate_limit.as_ref().map(Rate::of),
             circuit_breaker: circuit_breaker.as_ref().map(Circuit::of),
         }
@@ -172,6 +177,8 @@ impl Settings {
         };
         let read: Result<ReadFrom, _> = self.read.parse();
         let read = read.map_err(|error| invalid(format!("`read`: {error}")))?;
+        let ack: Result<Ack, _> = self.ack.parse();
+        let ack = ack.map_err(|error| invalid(format!("`ack`: {error}")))?;
         Ok(KeyspaceSettings {
             bytes_max: self.bytes_max,
             entries_max: self.entries_max,
@@ -195,6 +202,7 @@ impl Settings {
             flights_max: self.flights_max,
             replicas: self.replicas,
             read,
+            ack,
             rate_limit: self.rate_limit.map(Rate::to_engine),
             circuit_breaker: self.circuit_breaker.map(Circuit::to_engine),
         })
