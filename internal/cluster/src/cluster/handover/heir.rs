@@ -72,8 +72,8 @@ impl Heir {
             self.take_over(tenure, within).await;
         }
         let (cache, number) = (self.seat.cache().clone(), tenure.number());
-        // 1. A copy is to be adopted. What is used is not noted any more.
-        // 2. Its key is deleted. The copy is adopted.
+        // Of a copy that is adopted later nobody would know whether its key was used: it
+        // would be dropped.
         let _ = timeout(within, self.seat.until_adopted(number)).await;
         // Nothing is to be ended when another tenure has begun, or the cache is closed.
         let _ = spawn_blocking(move || cache.end_arrivals(number)).await;

@@ -128,3 +128,6 @@ impl Courses {
         Some(Recalled { knows: true, has_whole, places })
     }
 }
+
+#[cfg(test)]
+mod tests;
