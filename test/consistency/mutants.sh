@@ -31,6 +31,7 @@ declare -A shown_by=(
     [read-before-copies]='cut --rounds 2 --replicas 2'
     [forget-untold]='within --rounds 2'
     [copies-lost]='kill --rounds 2 --replicas 2'
+    [copies-unasked]='within --rounds 3'
     [put-made-twice]='roll --rounds 2 --replicas 2'
     [committed-by-quickest]='cut --rounds 2 --replicas 3 --read any'
     [tentative-read]='cut --rounds 2 --replicas 3 --read any'

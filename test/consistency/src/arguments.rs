@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Which of them answer reads
     #[arg(long, value_enum, default_value_t = Read::Owner)]
     pub read: Read,
+    /// How many of them have a change before anybody is told of it
+    #[arg(long, value_enum, default_value_t = Ack::All)]
+    pub ack: Ack,
     /// Nineteen of twenty calls read, most of them a few keys: of these there are near copies
     #[arg(long)]
     pub hot: bool,
@@ -92,6 +95,28 @@ impl Read {
         match self {
             Self::Owner => "owner",
             Self::Any => "any",
+        }
+    }
+}
+
+/// How many of the members that hold an entry are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ack {
+    /// The owner alone: no copies are made
+    One,
+    /// More than half of them
+    Quorum,
+    /// Each
+    All,
+}
+
+impl Ack {
+    /// As the settings call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Quorum => "quorum",
+            Self::All => "all",
         }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Copies {
     pub(crate) replicas: u8,
     /// Which of them answer reads, as the settings call it.
     pub(crate) read: &'static str,
+    /// How many of them are waited for, as the settings call it.
+    pub(crate) ack: &'static str,
 }
 
 impl Fleet {
@@ -61,10 +63,10 @@ impl Fleet {
         nats: Option<String>,
     ) -> Result<Self, Failed> {
         let folder = TempDir::new().map_err(Failed::machine("making a folder for logs"))?;
-        let Copies { replicas, read } = copies;
+        let Copies { replicas, read, ack } = copies;
+        let copies = format!("replicas = {replicas}\nread = \"{read}\"\nack = \"{ack}\"");
         let settings = format!(
-            "[keyspaces.{PLAIN}]\nreplicas = {replicas}\nread = \"{read}\"\n\
-             [keyspaces.{LOADED}]\nreplicas = {replicas}\nread = \"{read}\"\n\
+            "[keyspaces.{PLAIN}]\n{copies}\n[keyspaces.{LOADED}]\n{copies}\n\
              load_timeout = \"30s\"\n\
              [keyspaces.{LOADED}.source]\nkind = \"http\"\nurl = \"http://{source}/{{key}}\"\n"
         );

@@ -45,7 +45,8 @@ pub async fn run(arguments: &Arguments) -> Result<bool, Failed> {
     let program = arguments.program.clone().unwrap_or_else(beside);
     let source = Source::start(network.outside()).await?;
     let transport = nats.as_ref().map(NatsServer::url);
-    let copies = Copies { replicas: arguments.replicas, read: arguments.read.name() };
+    let (replicas, ack) = (arguments.replicas, arguments.ack.name());
+    let copies = Copies { replicas, read: arguments.read.name(), ack };
     let mut fleet = Fleet::start(network, program, source.address, copies, transport).await?;
     println!("{} members, run {:?}, seed {}", fleet.count(), arguments.run, arguments.seed);
     let is_good = match arguments.run {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache::{
-    ClusterConfig, Engine, EngineBuilder, Keyspace, KeyspaceConfig, KeyspaceStats, Loaded,
+    Ack, ClusterConfig, Engine, EngineBuilder, Keyspace, KeyspaceConfig, KeyspaceStats, Loaded,
     MemberState, ReadFrom,
 };
 use distcache_cluster::wire::{Address, Network};
@@ -32,19 +32,27 @@ pub(super) struct Space {
     pub(super) name: &'static str,
     pub(super) replicas: u8,
     pub(super) read: ReadFrom,
+    pub(super) ack: Ack,
     /// Whether what is missing comes from the database.
     pub(super) is_loaded: bool,
 }
 
-/// All of them: with one copy and more, read from the owner and from any, with a source and
-/// without.
-pub(super) const SPACES: [Space; 5] = [
-    Space { name: "one", replicas: 1, read: ReadFrom::Owner, is_loaded: false },
-    Space { name: "two", replicas: 2, read: ReadFrom::Owner, is_loaded: false },
-    Space { name: "three-any", replicas: 3, read: ReadFrom::Any, is_loaded: false },
-    Space { name: "loaded", replicas: 1, read: ReadFrom::Owner, is_loaded: true },
-    Space { name: "loaded-two", replicas: 2, read: ReadFrom::Any, is_loaded: true },
+/// All of them: with one copy and more, read from the owner and from any, waited for and not,
+/// with a source and without.
+pub(super) const SPACES: [Space; 8] = [
+    space("one", 1),
+    space("two", 2),
+    Space { read: ReadFrom::Any, ..space("three-any", 3) },
+    Space { ack: Ack::Quorum, ..space("three-quorum", 3) },
+    Space { ack: Ack::One, ..space("two-one", 2) },
+    Space { is_loaded: true, ..space("loaded", 1) },
+    Space { is_loaded: true, read: ReadFrom::Any, ..space("loaded-two", 2) },
+    Space { is_loaded: true, ack: Ack::Quorum, ..space("loaded-quorum", 4) },
 ];
+
+const fn space(name: &'static str, replicas: u8) -> Space {
+    Space { name, replicas, read: ReadFrom::Owner, ack: Ack::All, is_loaded: false }
+}
 
 /// The keyspace of what is in the way.
 const BALLAST_SPACE: &str = "ballast";
@@ -91,7 +99,8 @@ impl Member {
             .cluster(cluster)
             .keyspace(KeyspaceConfig::new(BALLAST_SPACE));
         let config = |space: &Space| {
-            let config = KeyspaceConfig::new(space.name).replicas(space.replicas).read(space.read);
+            let config = KeyspaceConfig::new(space.name).replicas(space.replicas);
+            let config = config.read(space.read).ack(space.ack);
             if space.is_loaded { loaded(config, database, clients) } else { config }
         };
         let builder = SPACES.iter().map(config).fold(builder, EngineBuilder::keyspace);
