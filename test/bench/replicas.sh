@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # PUT and GET of one of 10,000 values of 64 bytes at one of three nodes on this machine, in
-# keyspaces of which one, two and three nodes hold each entry, and in one of which any of
-# three answers reads: requests a second, and the 99th percentile of the time.
+# keyspaces of which one, two and three nodes hold each entry; in one of which any of three
+# answers reads; and in those of three that wait for a majority, and for nobody: requests a second, and the 99th percentile of the time.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 need wrk wrk
@@ -12,9 +12,16 @@ ROUNDS=${ROUNDS:-5}
 SECONDS_A_RUN=${SECONDS_A_RUN:-5}
 CONNECTIONS=${CONNECTIONS:-64}
 KEYS=10000
-# How many nodes hold an entry, and which of them answer reads.
-declare -A REPLICAS=([r1]=1 [r2]=2 [r3]=3 [r3-any]=3)
-KEYSPACES=(r1 r2 r3 r3-any)
+# How many nodes hold an entry, which of them answer reads, and how many are waited for.
+declare -A COPIES=(
+    [r1]='replicas = 1'
+    [r2]='replicas = 2'
+    [r3]='replicas = 3'
+    [r3-any]=$'replicas = 3\nread = "any"'
+    [r3-quorum]=$'replicas = 3\nack = "quorum"'
+    [r3-one]=$'replicas = 3\nack = "one"'
+)
+KEYSPACES=(r1 r2 r3 r3-any r3-quorum r3-one)
 
 build --bin cache_manager
 
@@ -22,8 +29,7 @@ cat >"$SCRATCH/settings.toml" <<TOML
 [log]
 filter = "off"
 $(for name in "${KEYSPACES[@]}"; do
-    printf '[keyspaces.%s]\nreplicas = %s\n' "$name" "${REPLICAS[$name]}"
-    [[ $name != *-any ]] || printf 'read = "any"\n'
+    printf '[keyspaces.%s]\n%s\n' "$name" "${COPIES[$name]}"
 done)
 TOML
 peers=()

@@ -79,7 +79,8 @@
 //! entry. Nobody is told of a change before all of them have it: neither who has made it,
 //! nor who reads the key; if that takes too long, [`Error::NotCommitted`] says so. So what
 //! anybody has seen outlives its owner. A member that falls silent holds such calls up
-//! until it is removed, which takes a lease and a second.
+//! until it is removed, which takes a lease and a second; not so where a majority is enough
+//! ([`Ack::Quorum`]).
 //!
 //! With [`ReadFrom::Any`] a member answers reads with its copy, as long as it has a lease
 //! and knows that all who hold the entry have that value. What was acknowledged is read

@@ -13,6 +13,8 @@ const fn setting(name: &'static str, kind: Kind, preset: Preset, meaning: &'stat
 }
 
 const WARM: &str = "the warm keys";
+const READERS: &[&str] = &["owner", "any"];
+const ACKS: &[&str] = &["one", "quorum", "all"];
 const NONE: Duration = Duration::ZERO;
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -130,14 +132,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     .reloads(Reload::Restart),
     setting(
         "read",
-        Choice(&["owner", "any"]),
+        Choice(READERS),
         Fixed("owner"),
         "Which of those nodes answer reads: the owner alone, or any that knows its copy to be \
          the latest value",
     ),
     setting(
         "ack",
-        Choice(&["one", "quorum", "all"]),
+        Choice(ACKS),
         Fixed("all"),
         "How many of those nodes have each change before anybody is told of it; with one, no \
          copies are made, and `read` must be owner with any but all",
@@ -190,3 +192,16 @@ pub(super) const SETTINGS: &[Setting] = &[
     .reloads(Reload::Restart)
     .group(WARM),
 ];
+
+#[cfg(test)]
+mod tests {
+    use distcache::{Ack, ReadFrom};
+
+    use super::*;
+
+    #[test]
+    fn who_answers_reads_and_how_many_are_waited_for_are_named_as_the_cache_does() {
+        assert_eq!(ReadFrom::ALL.map(ReadFrom::name), READERS);
+        assert_eq!(Ack::ALL.map(Ack::name), ACKS);
+    }
+}
