@@ -61,7 +61,7 @@ impl Inbound<'_> {
         own: &Pseudonym,
         stall_max: Duration,
     ) -> Tried {
-        let Self { response, connection, member } = self;
+        let Self { response, mut connection, member } = self;
         let (parts, incoming) = response.into_parts();
         let status = parts.status.as_u16();
         let head = head_of(status, &parts.headers, own);
@@ -82,7 +82,8 @@ impl Inbound<'_> {
             let pieces = Pieces::new(incoming, connection, member, length, stall_max);
             return Tried::Answered(head.with_chunks(pieces));
         }
-        match timeout(stall_max, Limited::new(incoming, HELD_BYTES_MAX).collect()).await {
+        let body = Limited::new(incoming, HELD_BYTES_MAX).collect();
+        match timeout(stall_max, connection.line.until(body)).await {
             Ok(Ok(body)) => {
                 connection.keep();
                 Tried::Answered(head.with_body(body.to_bytes()))
@@ -210,9 +211,8 @@ impl Chunks for Pieces {
     /// client by closing the connection: another member's answer may be another one.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
-            if self.connection.is_none() {
-                return Poll::Ready(None);
-            }
+            let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
+            connection.line.poll(cx);
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
                 return self.poll_stall(cx);
             };

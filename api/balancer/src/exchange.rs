@@ -76,7 +76,7 @@ impl Exchange<'_> {
                 Ok(connection) => connection,
                 Err(why) => return unsent(member, &why),
             };
-            match connection.sender.try_send_request(request).await {
+            match connection.line.send(request).await {
                 Ok(response) => {
                     let answer = answer::Inbound { response, connection, member };
                     return answer.deliver(self.outbound.method, self.own, self.stall_max).await;

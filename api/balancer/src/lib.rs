@@ -61,6 +61,7 @@ mod answer;
 mod course;
 mod exchange;
 mod hedge;
+mod line;
 mod look;
 mod member;
 mod outbound;

@@ -69,8 +69,8 @@ async fn watch(member: Arc<Member>, look_timeout: Duration) {
 /// Asks a member whether it is ready, on a connection of its own: that it still takes
 /// some is a part of the question.
 async fn ask(member: &Member) -> Seen {
-    let mut sender = match member.pool.connect().await {
-        Ok(sender) => sender,
+    let mut line = match member.pool.connect().await {
+        Ok(line) => line,
         Err(NoConnection::Late | NoConnection::Full) => return Seen::Silence,
         Err(NoConnection::Refused(error)) => {
             log::debug!("member {}: {error}", member.address);
@@ -81,9 +81,10 @@ async fn ask(member: &Member) -> Seen {
     *request.uri_mut() = Uri::from_static("/readyz");
     request.headers_mut().insert(HOST, member.host.clone());
     request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    let Ok(response) = sender.send_request(request).await else { return Seen::Nobody };
+    let Ok(response) = line.send(request).await else { return Seen::Nobody };
     let status = response.status();
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
+    let body = line.until(body).await;
     Seen::Answer(standing(status, &body.map(Collected::to_bytes).unwrap_or_default()))
 }
 

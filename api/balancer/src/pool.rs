@@ -4,29 +4,19 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use distcache::{Bound, Watermark};
-use http_body_util::Full;
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::Address;
+use crate::line::Line;
 use crate::secure::Secure;
 
 /// How long a connection may be idle and still be used: shorter than the 75 s after which
 /// a member closes it, so that a write seldom meets a connection that is being closed.
 const IDLE_MAX: Duration = Duration::from_secs(30);
-
-/// What is read of an answer before somebody takes it. A head is far shorter.
-const READ_BYTES: usize = 64 << 10;
-
-/// Sends requests, one after the other.
-type Sender = SendRequest<Full<Bytes>>;
 
 /// Connections of one member: those that are idle, and a permit for each that is not.
 ///
@@ -49,14 +39,14 @@ pub(crate) struct Pool {
 }
 
 struct Idle {
-    sender: Sender,
+    line: Line,
     since: Instant,
 }
 
 /// A connection that one request has for itself. Dropped, it is closed: whatever was
 /// under way on it ends.
 pub(crate) struct Connection {
-    pub(crate) sender: Sender,
+    pub(crate) line: Line,
     /// Whether nothing was sent on it before: one that was idle the member may just be
     /// closing.
     pub(crate) is_fresh: bool,
@@ -95,32 +85,32 @@ impl Pool {
         };
         self.mark.note(self.in_use() as u64);
         let pool = Arc::clone(self);
-        while let Some(mut sender) = self.pop() {
+        while let Some(mut line) = self.pop() {
             // The member may have closed it meanwhile.
-            if sender.ready().await.is_ok() {
-                return Ok(Connection { sender, is_fresh: false, pool, permit });
+            if line.is_usable().await {
+                return Ok(Connection { line, is_fresh: false, pool, permit });
             }
         }
-        let sender = self.connect().await?;
-        Ok(Connection { sender, is_fresh: true, pool, permit })
+        let line = self.connect().await?;
+        Ok(Connection { line, is_fresh: true, pool, permit })
     }
 
     /// A new connection, beside those that are counted.
-    pub(crate) async fn connect(&self) -> Result<Sender, NoConnection> {
+    pub(crate) async fn connect(&self) -> Result<Line, NoConnection> {
         match timeout(self.connect_timeout, self.open()).await {
-            Ok(Ok(sender)) => Ok(sender),
+            Ok(Ok(line)) => Ok(line),
             Ok(Err(error)) => Err(NoConnection::Refused(error)),
             Err(_late) => Err(NoConnection::Late),
         }
     }
 
-    async fn open(&self) -> io::Result<Sender> {
+    async fn open(&self) -> io::Result<Line> {
         let stream = TcpStream::connect((self.address.host(), self.address.port())).await?;
         // A request is one write: waiting for more to send with it only delays it.
         stream.set_nodelay(true)?;
         match &self.secure {
-            None => speak(stream).await,
-            Some(secure) => speak(secure.over(stream).await?).await,
+            None => Line::over(stream).await,
+            Some(secure) => Line::over(secure.over(stream).await?).await,
         }
     }
 
@@ -142,11 +132,11 @@ impl Pool {
     }
 
     /// The one that was used last, unless that is long ago.
-    fn pop(&self) -> Option<Sender> {
+    fn pop(&self) -> Option<Line> {
         let mut idle = self.idle.lock();
-        let Idle { sender, since } = idle.pop()?;
+        let Idle { line, since } = idle.pop()?;
         if since.elapsed() < IDLE_MAX {
-            return Some(sender);
+            return Some(line);
         }
         // The others are idle for longer.
         let others = std::mem::take(&mut *idle);
@@ -159,24 +149,8 @@ impl Pool {
 impl Connection {
     /// Gives it back: its answer has come to its end.
     pub(crate) fn keep(self) {
-        let Self { sender, is_fresh: _, pool, permit } = self;
-        if !sender.is_closed() {
-            pool.idle.lock().push(Idle { sender, since: Instant::now() });
-        }
+        let Self { line, is_fresh: _, pool, permit } = self;
+        pool.idle.lock().push(Idle { line, since: Instant::now() });
         drop(permit);
     }
-}
-
-/// Speaks HTTP/1.1 over it, on a task of its own.
-async fn speak(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> io::Result<Sender> {
-    let mut http = Builder::new();
-    http.max_buf_size(READ_BYTES);
-    let (sender, connection) =
-        http.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            log::debug!("a connection to a member ended: {error}");
-        }
-    });
-    Ok(sender)
 }
