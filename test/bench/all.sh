@@ -33,7 +33,7 @@ step cargo bench --quiet -p distcache --bench reads
 step cargo bench --quiet -p distcache --features cluster --bench remote
 step cargo bench --quiet -p distcache-cluster --bench links
 step cargo bench --quiet -p distcache-cluster --bench members
-for script in http https balancer replicas memory start idle; do step "test/bench/$script.sh"; done
+for script in http https balancer ring replicas memory start idle; do step "test/bench/$script.sh"; done
 
 for name in "${failed[@]}"; do say "FAILED: $name"; done
 ((${#failed[@]} == 0))

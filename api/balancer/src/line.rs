@@ -106,3 +106,63 @@ impl Work {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    const BEGUN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nval";
+
+    fn request() -> Request<Full<Bytes>> {
+        Request::new(Full::new(Bytes::new()))
+    }
+
+    /// What the member does, asked once.
+    async fn answers(member: &mut DuplexStream, answer: &[u8]) {
+        let mut head = [0; 1024];
+        assert_ne!(member.read(&mut head).await.expect("it is asked"), 0);
+        member.write_all(answer).await.expect("it is heard");
+    }
+
+    #[tokio::test]
+    async fn it_is_usable_when_the_answer_has_come_to_its_end_until_the_member_closes_it() {
+        let (here, mut member) = duplex(1024);
+        let mut line = Line::over(here).await.expect("it is there");
+        for _ in 0..2 {
+            assert!(line.is_usable().await);
+            let (response, ()) = tokio::join!(line.send(request()), answers(&mut member, BEGUN));
+            let response = response.expect("it is answered");
+            assert!(!line.is_usable().await, "it has not come to its end");
+            member.write_all(b"ue").await.expect("it is heard");
+            let body = line.until(response.into_body().collect()).await.expect("it is whole");
+            assert_eq!(body.to_bytes(), "value");
+        }
+        drop(member);
+        assert!(!line.is_usable().await);
+        let error = line.send(request()).await.expect_err("nobody is there");
+        assert!({ error }.take_message().is_some(), "nothing of it was written");
+    }
+
+    #[tokio::test]
+    async fn what_the_member_says_unasked_ends_it() {
+        let (here, mut member) = duplex(1024);
+        let mut line = Line::over(here).await.expect("it is there");
+        assert!(line.is_usable().await);
+        member.write_all(BEGUN).await.expect("it is heard");
+        assert!(!line.is_usable().await);
+    }
+
+    #[tokio::test]
+    async fn one_that_the_member_closes_after_its_answer_is_not_usable() {
+        let (here, mut member) = duplex(1024);
+        let mut line = Line::over(here).await.expect("it is there");
+        let last = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nvalue";
+        let (response, ()) = tokio::join!(line.send(request()), answers(&mut member, last));
+        let body = response.expect("it is answered").into_body();
+        assert_eq!(line.until(body.collect()).await.expect("it is whole").to_bytes(), "value");
+        assert!(!line.is_usable().await);
+    }
+}
