@@ -66,6 +66,8 @@ pub enum Run {
     Kill,
     /// One stands still, and goes on
     Pause,
+    /// Two are killed at once, and start anew. It takes five members
+    KillTwo,
     /// One is killed while another stands still. It takes five members
     KillAndPause,
     /// All are restarted in good order, one after the other

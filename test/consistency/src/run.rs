@@ -80,6 +80,7 @@ async fn under_load(fleet: Fleet, arguments: &Arguments) -> (Fleet, Result<bool,
     let faults = match arguments.run {
         Run::Kill => scene.kill(rounds).await,
         Run::Pause => scene.pause(rounds, Duration::from_secs(arguments.pause_s)).await,
+        Run::KillTwo => scene.kill_two(rounds).await,
         Run::KillAndPause => scene.kill_and_pause(rounds).await,
         Run::Roll => scene.roll(rounds).await,
         Run::Cut => scene.cut(rounds).await,

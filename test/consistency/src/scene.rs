@@ -102,6 +102,28 @@ impl Scene {
         Ok(faults)
     }
 
+    /// Again and again two members are killed at once: a majority is left of five, and with
+    /// three replicas one holder of every entry.
+    pub(crate) async fn kill_two(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
+        let mut faults = Vec::new();
+        let count = self.fleet.count();
+        for _ in 0..rounds {
+            let (one, began) = self.next(CALM).await;
+            let other = (one + 1 + self.rng.usize(..count - 1)) % count;
+            for member in [one, other] {
+                self.fleet.kill(member)?;
+            }
+            sleep(AWAY).await;
+            self.fleet.settled().await?;
+            for member in [one, other] {
+                self.fleet.begin(member)?;
+            }
+            let kill = self.well_again("kill -9", one, began).await?;
+            faults.extend([Fault { member: other, ..kill.clone() }, kill]);
+        }
+        Ok(faults)
+    }
+
     /// One member after the other is restarted in good order, all of them in each round.
     pub(crate) async fn roll(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
         let mut faults = Vec::new();
