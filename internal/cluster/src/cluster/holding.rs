@@ -220,6 +220,22 @@ impl Holding {
     }
 }
 
+impl Holding {
+    /// Whether a key of ours is one for which no copy is to be adopted any more, by the word
+    /// of others.
+    ///
+    /// 1. A leaves. A put of a key of its own is not acknowledged: the key is B's now.
+    /// 2. It is asked of B, over an older value alone. B has a copy, not yet adopted: it has
+    ///    no value. Nobody knows whether the put was made.
+    fn has_adopted(&self, keyspace: &Keyspace, place: u64) -> bool {
+        if keyspace.laggards() == 0 || self.view.placed() <= self.standing.adopted() {
+            return true;
+        }
+        let before = self.before.iter().find(|view| view.placed() < self.view.placed());
+        before.is_none_or(|before| self.is_ours(before, place))
+    }
+}
+
 impl Territory for Holding {
     fn heir(&self, keyspace: &Keyspace, key: &[u8]) -> Option<u64> {
         if keyspace.is_of_copies() {
@@ -238,7 +254,8 @@ impl Territory for Holding {
         let is_ours = if keyspace.is_of_copies() {
             self.has_copy(keyspace, key) && (holds() || is_planted(Mutant::CopiesUnleased))
         } else {
-            self.is_ours(&self.view, place) && holds() && self.is_alone(place)
+            let is_ours = self.is_ours(&self.view, place) && holds() && self.is_alone(place);
+            is_ours && self.has_adopted(keyspace, place)
         };
         is_ours.then_some(Claim(until_ns))
     }

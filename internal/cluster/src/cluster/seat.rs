@@ -57,6 +57,9 @@ impl CacheSeat {
 
     /// In this tenure all copies were adopted that are the latest.
     pub(super) fn note_adopted(&self, tenure: u64) {
+        if let Some(standing) = self.standing.get() {
+            standing.note_adopted(tenure);
+        }
         self.adopted.send_if_modified(|adopted| {
             let is_news = *adopted < tenure;
             *adopted = tenure.max(*adopted);

@@ -19,6 +19,9 @@ pub struct Standing {
     /// Under views older than this epoch nobody can hold a lease. Only grows while the
     /// process stays in one cluster; 0 if nothing is known.
     settled: AtomicU64,
+    /// In tenures up to this one all copies that may be were made own entries. Only grows
+    /// while the process stays in one cluster.
+    adopted: AtomicU64,
 }
 
 impl Standing {
@@ -33,6 +36,17 @@ impl Standing {
     #[inline]
     pub fn settled(&self) -> u64 {
         self.settled.load(Ordering::Acquire)
+    }
+
+    /// In tenures up to this one all copies that may be were made own entries.
+    #[inline]
+    pub(crate) fn adopted(&self) -> u64 {
+        self.adopted.load(Ordering::Acquire)
+    }
+
+    /// They were, in this one.
+    pub(crate) fn note_adopted(&self, tenure: u64) {
+        self.adopted.fetch_max(tenure, Ordering::AcqRel);
     }
 
     /// When the lease ends or ended; zero if there was none.
@@ -87,6 +101,7 @@ impl Standing {
         let until = self.until_ns.swap(0, Ordering::AcqRel);
         self.given_up_ns.fetch_max(until, Ordering::AcqRel);
         self.settled.store(0, Ordering::Release);
+        self.adopted.store(0, Ordering::Release);
     }
 }
 
