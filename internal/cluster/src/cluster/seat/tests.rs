@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use distcache_bus::{Deadline, reply_slot};
 use distcache_manager::{
-    Change as Copy, Config, Copied, Draft, Keyspace, KeyspaceSpec, Parcel, Passage, Territory,
+    Ack, Change as Copy, Config, Copied, Draft, Keyspace, KeyspaceSpec, Parcel, Passage, Territory,
     Tick, Told, Version,
 };
 use tokio::runtime::Builder;
@@ -445,4 +445,26 @@ fn while_a_view_is_taken_the_only_worker_s_other_tasks_go_on() {
     // Another task: the first may have gone on without the worker.
     let taken = runtime.spawn(async move { seat.take(&second) });
     assert_eq!(runtime.block_on(taken).unwrap(), Ok(()));
+}
+
+/// 1. The other leaves. A put of one of its keys is not acknowledged, and asked here.
+/// 2. The copy here is not adopted yet: nobody knows whether the put was made.
+#[test]
+fn where_others_are_asked_first_nobody_answers_for_a_key_that_was_gained_before_that() {
+    let views = views_of_three();
+    let seat = seat(&views);
+    let spec = KeyspaceSpec { replicas: 3, ack: Ack::Quorum, ..KeyspaceSpec::default() };
+    let things = seat.cache.add_keyspace("things", &spec).unwrap();
+    let answered = || -> HashSet<u32> {
+        let is_ours = |n: &u32| seat.cache.answers_for(&things, &key(*n)).is_ok();
+        (0..KEYS).filter(is_ours).collect()
+    };
+    views[1..=4].iter().for_each(|view| seat.take(view).unwrap());
+    seat.note_adopted(views[4].placed());
+    let before = answered();
+    seat.take(&views[5]).unwrap();
+    assert_eq!(answered(), before, "of its own it knows all");
+    seat.note_adopted(views[5].placed());
+    let after = answered();
+    assert!(before.is_subset(&after) && before.len() < after.len(), "{}", after.len());
 }
