@@ -3,10 +3,10 @@
 //! It is read strictly wherever two readers might disagree about where the body ends: what
 //! is behind it would be taken for the answer to somebody else.
 
+use std::borrow::Cow;
 use std::io;
 use std::mem::MaybeUninit;
 
-use bytes::Bytes;
 use distcache_http::Response;
 use httparse::{Header, ParserConfig, Status};
 
@@ -32,6 +32,16 @@ const PASSED_BACK: [&str; 10] = [
     "www-authenticate",
     "x-accel-buffering",
     "x-content-type-options",
+];
+
+/// What they say so often that it is worth no memory of its own.
+const OFTEN: [&str; 6] = [
+    "application/json",
+    "application/octet-stream",
+    "distcache; hit",
+    "no-cache",
+    "nosniff",
+    "sandbox",
 ];
 
 /// What a head says.
@@ -95,8 +105,8 @@ impl Head {
         has_no_body: bool,
     ) -> io::Result<Self> {
         let of_connection = Options::of(headers);
-        let (mut announced, mut is_chunked) = (None, false);
-        let mut kind = None;
+        let (mut announced, mut is_chunked, mut kind) = (None, false, None);
+        let mut response = Response::empty(status);
         for header in headers {
             match header.name.len() {
                 12 if is(header, "content-type") => kind = kind.or_else(|| text_of(header)),
@@ -111,7 +121,13 @@ impl Head {
                     }
                     is_chunked = true;
                 }
-                _ => {}
+                _ => {
+                    let passed = PASSED_BACK.into_iter().find(|name| is(header, name));
+                    let passed = passed.filter(|name| !of_connection.has(name));
+                    if let Some((name, value)) = passed.zip(text_of(header)) {
+                        response = response.with_header(name, value);
+                    }
+                }
             }
         }
         let framing = match (announced, is_chunked) {
@@ -123,16 +139,9 @@ impl Head {
         };
         let stays =
             minor_version == 1 && framing != Framing::UntilClosed && !of_connection.has("close");
-        let response = match kind {
-            Some(kind) => Response::of_type(status, kind, Bytes::new()),
-            None => Response::empty(status),
-        };
-        let passed = headers.iter().filter_map(|header| {
-            let name = PASSED_BACK.into_iter().find(|name| is(header, name))?;
-            let value = text_of(header).filter(|_| !of_connection.has(name))?;
-            Some((name, value))
-        });
-        let response = passed.fold(response, |head, (name, value)| head.with_header(name, value));
+        if let Some(kind) = kind {
+            response = response.with_type(kind);
+        }
         Ok(Self { response, announced, framing, stays })
     }
 }
@@ -153,12 +162,16 @@ impl<'a> Options<'a> {
     }
 }
 
+/// Names come in lower case from our own members, as they are here.
 fn is(header: &Header<'_>, name: &str) -> bool {
-    header.name.eq_ignore_ascii_case(name)
+    header.name == name || header.name.eq_ignore_ascii_case(name)
 }
 
-fn text_of(header: &Header<'_>) -> Option<String> {
-    str::from_utf8(header.value).ok().map(str::to_owned)
+fn text_of(header: &Header<'_>) -> Option<Cow<'static, str>> {
+    if let Some(often) = OFTEN.into_iter().find(|often| often.as_bytes() == header.value) {
+        return Some(Cow::Borrowed(often));
+    }
+    str::from_utf8(header.value).ok().map(|text| Cow::Owned(text.to_owned()))
 }
 
 /// Digits alone: `parse` would take a sign.
