@@ -6,14 +6,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use distcache_http::{Chunks, Method, Response};
-use http_body_util::{BodyExt, Limited};
-use hyper::Response as HyperResponse;
-use hyper::body::{Body, Incoming};
-use hyper::header::{self, HeaderMap, HeaderValue};
+use distcache_http::{Chunks, Method};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::exchange::Tried;
+use crate::framing::Framing;
+use crate::head::Head;
 use crate::member::{Counts, Member};
 use crate::outbound::Pseudonym;
 use crate::pool::Connection;
@@ -30,25 +28,9 @@ const HELD_BYTES_MAX: usize = 1 << 20;
 /// The type of a stream of events, which has no end to be known.
 const EVENTS: &str = "text/event-stream";
 
-/// What members say, beside the length and the type of a body: these go on, and no other
-/// header does. So nothing does that is between two neighbours. Nor does `Location`: where
-/// a member would send clients is behind us.
-const PASSED_BACK: [&str; 10] = [
-    "age",
-    "allow",
-    "cache-control",
-    "cache-status",
-    "content-security-policy",
-    "etag",
-    "retry-after",
-    "www-authenticate",
-    "x-accel-buffering",
-    "x-content-type-options",
-];
-
 /// The head of an answer has come.
 pub(crate) struct Inbound<'a> {
-    pub(crate) response: HyperResponse<Incoming>,
+    pub(crate) head: Head,
     pub(crate) connection: Connection,
     pub(crate) member: &'a Arc<Member>,
 }
@@ -61,32 +43,32 @@ impl Inbound<'_> {
         own: &Pseudonym,
         stall_max: Duration,
     ) -> Tried {
-        let Self { response, mut connection, member } = self;
-        let (parts, incoming) = response.into_parts();
-        let status = parts.status.as_u16();
-        let head = head_of(status, &parts.headers, own);
+        let Self { head, mut connection, member } = self;
+        let Head { response, announced, framing, stays: _ } = head;
+        let response = response.with_header("via", own.as_str().to_owned());
         if method == Method::Head {
-            let length = length_of(&parts.headers);
             connection.keep();
-            return Tried::Answered(match length {
-                Some(length) => head.with_chunks(Omitted(length)),
-                None => head,
+            return Tried::Answered(match announced {
+                Some(length) => response.with_chunks(Omitted(length)),
+                None => response,
             });
         }
-        let length = incoming.size_hint().exact();
-        let is_stream = head.content_type().is_some_and(|kind| kind.starts_with(EVENTS));
+        let length = match framing {
+            Framing::Length(length) => Some(length),
+            Framing::Chunked(_) | Framing::UntilClosed => None,
+        };
+        let is_stream = response.content_type().is_some_and(|kind| kind.starts_with(EVENTS));
         if is_stream || length.is_some_and(|length| WHOLE_BYTES_MAX < length) {
             // What takes its time has none that is over.
             let stall_max = (!is_stream).then_some(stall_max);
             let member = Arc::clone(member);
-            let pieces = Pieces::new(incoming, connection, member, length, stall_max);
-            return Tried::Answered(head.with_chunks(pieces));
+            let pieces = Pieces::new(connection, member, length, stall_max);
+            return Tried::Answered(response.with_chunks(pieces));
         }
-        let body = Limited::new(incoming, HELD_BYTES_MAX).collect();
-        match timeout(stall_max, connection.line.until(body)).await {
+        match timeout(stall_max, connection.line.whole(HELD_BYTES_MAX)).await {
             Ok(Ok(body)) => {
                 connection.keep();
-                Tried::Answered(head.with_body(body.to_bytes()))
+                Tried::Answered(response.with_body(body))
             }
             Ok(Err(error)) => {
                 log::debug!("member {}: an answer ended: {error}", member.address);
@@ -99,38 +81,6 @@ impl Inbound<'_> {
             }
         }
     }
-}
-
-/// The answer without its body.
-fn head_of(status: u16, headers: &HeaderMap, own: &Pseudonym) -> Response {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(text_of);
-    let head = match kind {
-        Some(kind) => Response::of_type(status, kind, Bytes::new()),
-        None => Response::empty(status),
-    };
-    let head = PASSED_BACK.into_iter().fold(head, |head, name| {
-        if is_named(headers, name) {
-            return head;
-        }
-        let values = headers.get_all(name).iter().filter_map(text_of);
-        values.fold(head, |head, value| head.with_header(name, value))
-    });
-    head.with_header("via", own.as_str().to_owned())
-}
-
-fn text_of(value: &HeaderValue) -> Option<String> {
-    str::from_utf8(value.as_bytes()).ok().map(str::to_owned)
-}
-
-fn length_of(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Whether a header is one between the member and us, because `Connection` names it.
-fn is_named(headers: &HeaderMap, name: &str) -> bool {
-    let lines = headers.get_all(header::CONNECTION).iter();
-    let mut options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// The body that the answer to a HEAD would have: its length alone.
@@ -149,7 +99,6 @@ impl Chunks for Omitted {
 /// A body that is passed on as it comes. The member is read no faster than the client
 /// reads.
 struct Pieces {
-    incoming: Incoming,
     /// Given back when the last piece has come.
     connection: Option<Connection>,
     member: Arc<Member>,
@@ -159,14 +108,13 @@ struct Pieces {
 
 impl Pieces {
     fn new(
-        incoming: Incoming,
         connection: Connection,
         member: Arc<Member>,
         left: Option<u64>,
         stall_max: Option<Duration>,
     ) -> Self {
         let stall = stall_max.map(|max| (max, Box::pin(sleep(max))));
-        Self { incoming, connection: Some(connection), member, left, stall }
+        Self { connection: Some(connection), member, left, stall }
     }
 
     /// Ready with nothing where there has been nothing for too long.
@@ -212,16 +160,11 @@ impl Chunks for Pieces {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
-            connection.line.poll(cx);
-            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+            let Poll::Ready(piece) = connection.line.poll_piece(cx) else {
                 return self.poll_stall(cx);
             };
-            match frame {
-                // What is no data is a trailer, which no member sends.
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(piece) if !piece.is_empty() => return Poll::Ready(Some(self.pass(piece))),
-                    Ok(_) | Err(_) => {}
-                },
+            match piece {
+                Some(Ok(piece)) => return Poll::Ready(Some(self.pass(piece))),
                 Some(Err(error)) => self.cut_off(&error),
                 None => self.end(),
             }

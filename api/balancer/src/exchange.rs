@@ -8,6 +8,7 @@ use distcache_http::Response;
 use futures_util::future::{Either, select};
 
 use crate::answer;
+use crate::line::Failed;
 use crate::member::{Counts, Member};
 use crate::outbound::{Outbound, Pseudonym};
 use crate::pool::NoConnection;
@@ -70,30 +71,29 @@ impl Exchange<'_> {
     }
 
     async fn sent(&self, member: &Arc<Member>) -> Tried {
-        let mut request = self.outbound.to(member);
+        let wire = self.outbound.to(member);
         loop {
             let mut connection = match member.pool.take().await {
                 Ok(connection) => connection,
                 Err(why) => return unsent(member, &why),
             };
-            match connection.line.send(request).await {
-                Ok(response) => {
-                    let answer = answer::Inbound { response, connection, member };
+            match connection.line.send(&wire).await {
+                Ok(head) => {
+                    let answer = answer::Inbound { head, connection, member };
                     return answer.deliver(self.outbound.method, self.own, self.stall_max).await;
                 }
-                Err(mut error) => match error.take_message() {
-                    // It was closed before anything was written: another will do.
-                    Some(unsent) if !connection.is_fresh => request = unsent,
-                    Some(_unsent) => {
-                        member.lose();
-                        return Tried::Unsent;
-                    }
-                    None => {
-                        log::debug!("member {}: {}", member.address, error.into_error());
-                        member.look_soon();
-                        return Tried::Lost;
-                    }
-                },
+                // It was closed before anything was written: another will do.
+                Err(Failed::Unsent(_)) if !connection.is_fresh => {}
+                Err(Failed::Unsent(error)) => {
+                    log::debug!("member {}: {error}", member.address);
+                    member.lose();
+                    return Tried::Unsent;
+                }
+                Err(Failed::Lost(error)) => {
+                    log::debug!("member {}: {error}", member.address);
+                    member.look_soon();
+                    return Tried::Lost;
+                }
             }
         }
     }

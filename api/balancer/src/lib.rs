@@ -60,6 +60,8 @@ pub use balancer::Balancer;
 mod answer;
 mod course;
 mod exchange;
+mod framing;
+mod head;
 mod hedge;
 mod line;
 mod look;

@@ -9,14 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use distcache::codes;
 use futures_util::future::select;
-use http_body_util::{BodyExt, Collected, Full, Limited};
-use hyper::header::{CONNECTION, HOST, HeaderValue};
-use hyper::{Request, StatusCode, Uri};
 use serde::Deserialize;
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use crate::line::Wire;
 use crate::member::Member;
 use crate::pool::NoConnection;
 use crate::standing::{Seen, Standing};
@@ -77,24 +75,21 @@ async fn ask(member: &Member) -> Seen {
             return Seen::Nobody;
         }
     };
-    let mut request = Request::new(Full::new(Bytes::new()));
-    *request.uri_mut() = Uri::from_static("/readyz");
-    request.headers_mut().insert(HOST, member.host.clone());
-    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    let Ok(response) = line.send(request).await else { return Seen::Nobody };
-    let status = response.status();
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
-    let body = line.until(body).await;
-    Seen::Answer(standing(status, &body.map(Collected::to_bytes).unwrap_or_default()))
+    let head =
+        format!("GET /readyz HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", member.host);
+    let wire = Wire { head: head.into(), body: Bytes::new(), is_head: false };
+    let Ok(head) = line.send(&wire).await else { return Seen::Nobody };
+    let body = line.whole(ANSWER_BYTES_MAX).await;
+    Seen::Answer(standing(head.response.status(), &body.unwrap_or_default()))
 }
 
 /// What an answer of `/readyz` says.
-fn standing(status: StatusCode, body: &[u8]) -> Standing {
+fn standing(status: u16, body: &[u8]) -> Standing {
     #[derive(Deserialize)]
     struct Why {
         code: String,
     }
-    if status == StatusCode::OK {
+    if status == 200 {
         return Standing::Ready;
     }
     match serde_json::from_slice(body) {
@@ -110,11 +105,11 @@ mod tests {
     #[test]
     fn a_member_is_ready_draining_or_neither() {
         let draining = br#"{"code":"DC-114","detail":"it ends"}"#;
-        assert_eq!(standing(StatusCode::OK, b"ready\n"), Standing::Ready);
-        assert_eq!(standing(StatusCode::OK, draining), Standing::Ready);
-        assert_eq!(standing(StatusCode::SERVICE_UNAVAILABLE, draining), Standing::Draining);
+        assert_eq!(standing(200, b"ready\n"), Standing::Ready);
+        assert_eq!(standing(200, draining), Standing::Ready);
+        assert_eq!(standing(503, draining), Standing::Draining);
         let no_lease = br#"{"code":"DC-148"}"#;
-        assert_eq!(standing(StatusCode::SERVICE_UNAVAILABLE, no_lease), Standing::Unready);
-        assert_eq!(standing(StatusCode::NOT_FOUND, b"<html>"), Standing::Unready);
+        assert_eq!(standing(503, no_lease), Standing::Unready);
+        assert_eq!(standing(404, b"<html>"), Standing::Unready);
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hyper::header::HeaderValue;
 use parking_lot::Mutex;
 use rustls::ClientConfig;
 use tokio::sync::{Notify, watch};
@@ -17,7 +16,7 @@ use crate::{Address, BalancerConfig, StartError};
 pub(crate) struct Member {
     pub(crate) address: Address,
     /// The same, as its clients name it.
-    pub(crate) host: HeaderValue,
+    pub(crate) host: String,
     pub(crate) pool: Arc<Pool>,
     pub(crate) counts: Counts,
     health: Mutex<Health>,
@@ -45,12 +44,10 @@ impl Member {
         tls: Option<&Arc<ClientConfig>>,
     ) -> Result<Self, StartError> {
         let secure = tls.map(|tls| Secure::of(address, tls)).transpose()?;
-        let host = HeaderValue::try_from(address.to_string());
-        let host = host.expect("an address is made of letters, digits and marks");
         let pool = Pool::new(address.clone(), secure, config.connections, config.look_timeout);
         Ok(Self {
             address: address.clone(),
-            host,
+            host: address.to_string(),
             pool: Arc::new(pool),
             counts: Counts::default(),
             health: Mutex::new(Health::new(config.look_every)),

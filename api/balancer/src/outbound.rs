@@ -5,11 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use bytes::Bytes;
 use distcache::codes;
 use distcache_http::{HeaderName, Method, Problem, Request};
-use http_body_util::Full;
-use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::http::uri::PathAndQuery;
-use hyper::{Method as HyperMethod, Request as HyperRequest, Uri};
 
+use crate::line::Wire;
 use crate::member::Member;
 
 /// What a member reads of a client's headers: these go on, and no other does. So nothing
@@ -19,16 +16,23 @@ use crate::member::Member;
 /// Nor `Origin` and `Sec-Fetch-Site`, by which that door tells pages of other sites: to a
 /// member, our own name would be that of another site. And no `Forwarded`: no member
 /// asks who the client is, and a client could write what it likes there.
-const PASSED_ON: [(HeaderName, header::HeaderName); 8] = [
-    (HeaderName::Accept, header::ACCEPT),
-    (HeaderName::Authorization, header::AUTHORIZATION),
-    (HeaderName::CacheControl, header::CACHE_CONTROL),
-    (HeaderName::ContentType, header::CONTENT_TYPE),
-    (HeaderName::IfMatch, header::IF_MATCH),
-    (HeaderName::IfNoneMatch, header::IF_NONE_MATCH),
-    (HeaderName::Traceparent, header::HeaderName::from_static("traceparent")),
-    (HeaderName::Tracestate, header::HeaderName::from_static("tracestate")),
+const PASSED_ON: [HeaderName; 8] = [
+    HeaderName::Accept,
+    HeaderName::Authorization,
+    HeaderName::CacheControl,
+    HeaderName::ContentType,
+    HeaderName::IfMatch,
+    HeaderName::IfNoneMatch,
+    HeaderName::Traceparent,
+    HeaderName::Tracestate,
 ];
+
+/// What the head of a request takes, and a small body behind it.
+const HEAD_BYTES: usize = 512;
+
+/// A body of so many bytes is copied behind its head: to write one piece costs the kernel
+/// less than to gather two.
+const JOINED_BYTES_MAX: usize = 4 << 10;
 
 /// The name of this balancer in `Via`: one of its own, so that it knows what it has sent
 /// itself.
@@ -51,78 +55,95 @@ impl Pseudonym {
 /// A request that may be sent to several members, one after the other.
 pub(crate) struct Outbound {
     pub(crate) method: Method,
-    hyper_method: HyperMethod,
-    target: Uri,
-    headers: HeaderMap,
+    /// The request line, and the headers without `Host` and the empty line.
+    lines: Vec<u8>,
+    /// Where the request line ends.
+    first_end: usize,
     body: Bytes,
 }
 
 impl Outbound {
     /// What goes on of a client's request.
     pub(crate) fn of(request: &Request<'_>, own: &Pseudonym) -> Result<Self, Problem> {
-        let Some(hyper_method) = hypers(request.method) else {
+        let method = request.method;
+        if method == Method::Other {
             let known = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
             return Err(Problem::new(405, codes::METHOD_NOT_ALLOWED).header("allow", known));
-        };
-        Ok(Self {
-            method: request.method,
-            hyper_method,
-            target: target(request)?,
-            headers: headers(request, own)?,
-            body: request.body.clone(),
-        })
+        }
+        let mut lines = Vec::with_capacity(HEAD_BYTES);
+        append(&mut lines, &[method.as_str().as_bytes(), b" "]);
+        append_target(&mut lines, request)?;
+        append(&mut lines, &[b" HTTP/1.1\r\n"]);
+        let first_end = lines.len();
+        append_headers(&mut lines, request, own)?;
+        let body = request.body.clone();
+        if !body.is_empty() || matches!(method, Method::Post | Method::Put | Method::Patch) {
+            append(&mut lines, &[b"content-length: ", body.len().to_string().as_bytes(), b"\r\n"]);
+        }
+        Ok(Self { method, lines, first_end, body })
     }
 
     /// The same for one member.
-    pub(crate) fn to(&self, member: &Member) -> HyperRequest<Full<Bytes>> {
-        let mut request = HyperRequest::new(Full::new(self.body.clone()));
-        *request.method_mut() = self.hyper_method.clone();
-        *request.uri_mut() = self.target.clone();
-        *request.headers_mut() = self.headers.clone();
-        request.headers_mut().insert(header::HOST, member.host.clone());
-        request
+    pub(crate) fn to(&self, member: &Member) -> Wire {
+        let (first, others) = self.lines.split_at(self.first_end);
+        let joined = if self.body.len() <= JOINED_BYTES_MAX { &*self.body } else { &[] };
+        let host = member.host.as_bytes();
+        let mut head =
+            Vec::with_capacity(HEAD_BYTES.max(self.lines.len() + host.len()) + joined.len());
+        append(&mut head, &[first, b"host: ", host, b"\r\n", others, b"\r\n", joined]);
+        let body = if joined.is_empty() { self.body.clone() } else { Bytes::new() };
+        Wire { head: head.into(), body, is_head: self.method == Method::Head }
     }
 }
 
-fn hypers(method: Method) -> Option<HyperMethod> {
-    match method {
-        Method::Get => Some(HyperMethod::GET),
-        Method::Head => Some(HyperMethod::HEAD),
-        Method::Post => Some(HyperMethod::POST),
-        Method::Put => Some(HyperMethod::PUT),
-        Method::Patch => Some(HyperMethod::PATCH),
-        Method::Delete => Some(HyperMethod::DELETE),
-        Method::Options => Some(HyperMethod::OPTIONS),
-        Method::Other => None,
-    }
+fn append(bytes: &mut Vec<u8>, pieces: &[&[u8]]) {
+    pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
 }
 
 /// The path and query as they came: nothing is decoded, so nothing can become something
 /// else.
-fn target(request: &Request<'_>) -> Result<Uri, Problem> {
-    let target = match request.query {
-        Some(query) => PathAndQuery::try_from([request.path, "?", query].concat()),
-        None => PathAndQuery::try_from(request.path),
-    };
-    target.map(Uri::from).map_err(|error| {
-        Problem::new(400, codes::FRAMING_INVALID).detail(format!("the target: {error}"))
-    })
+fn append_target(lines: &mut Vec<u8>, request: &Request<'_>) -> Result<(), Problem> {
+    let start = lines.len();
+    append(lines, &[request.path.as_bytes()]);
+    if let Some(query) = request.query {
+        append(lines, &[b"?", query.as_bytes()]);
+    }
+    // What would end it, or the line.
+    let is_of_target = |byte: &u8| !matches!(byte, 0..=b' ' | b'#' | 0x7f);
+    if lines.len() == start || !lines[start..].iter().all(is_of_target) {
+        return Err(invalid("the target"));
+    }
+    Ok(())
 }
 
-fn headers(request: &Request<'_>, own: &Pseudonym) -> Result<HeaderMap, Problem> {
-    let mut headers = HeaderMap::with_capacity(PASSED_ON.len() + 2);
-    for (name, hypers) in PASSED_ON {
-        if is_named(request, name) {
+fn append_headers(
+    lines: &mut Vec<u8>,
+    request: &Request<'_>,
+    own: &Pseudonym,
+) -> Result<(), Problem> {
+    for name in PASSED_ON {
+        if request.headers.value_of(name).is_none() || is_named(request, name) {
             continue;
         }
         request.headers.each_value_of(name, &mut |value| {
-            if let Ok(value) = HeaderValue::from_bytes(value) {
-                headers.append(hypers.clone(), value);
+            if is_field_value(value) {
+                append(lines, &[name.as_str().as_bytes(), b": ", value, b"\r\n"]);
             }
         });
     }
-    headers.append(header::VIA, via(request, own)?);
-    Ok(headers)
+    append(lines, &[b"via: "]);
+    append_way(lines, request, own)?;
+    append(lines, &[b"\r\n"]);
+    Ok(())
+}
+
+/// Whether a value ends neither its line nor the head.
+fn is_field_value(value: &[u8]) -> bool {
+    value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..))
+}
+
+fn invalid(what: &'static str) -> Problem {
+    Problem::new(400, codes::FRAMING_INVALID).detail(what)
 }
 
 /// Whether a header is one between the client and us, because `Connection` names it.
@@ -141,17 +162,19 @@ fn is_named(request: &Request<'_>, name: HeaderName) -> bool {
 ///
 /// # Errors
 /// 508, if we are on it already.
-fn via(request: &Request<'_>, own: &Pseudonym) -> Result<HeaderValue, Problem> {
-    let mut way = Vec::new();
+fn append_way(lines: &mut Vec<u8>, request: &Request<'_>, own: &Pseudonym) -> Result<(), Problem> {
+    let start = lines.len();
     request.headers.each_value_of(HeaderName::Via, &mut |value| {
-        way.extend_from_slice(value);
-        way.extend_from_slice(b", ");
+        append(lines, &[value, b", "]);
     });
     let own = own.as_str().as_bytes();
+    let way = &lines[start..];
     if way.windows(own.len()).any(|part| part == own) {
         return Err(Problem::new(508, codes::BALANCER_LOOP));
     }
-    way.extend_from_slice(own);
-    HeaderValue::from_bytes(&way)
-        .map_err(|error| Problem::new(400, codes::FRAMING_INVALID).detail(format!("Via: {error}")))
+    if !is_field_value(way) {
+        return Err(invalid("Via"));
+    }
+    append(lines, &[own]);
+    Ok(())
 }

@@ -108,10 +108,10 @@ impl Pool {
         let stream = TcpStream::connect((self.address.host(), self.address.port())).await?;
         // A request is one write: waiting for more to send with it only delays it.
         stream.set_nodelay(true)?;
-        match &self.secure {
-            None => Line::over(stream).await,
-            Some(secure) => Line::over(secure.over(stream).await?).await,
-        }
+        Ok(match &self.secure {
+            None => Line::over(stream),
+            Some(secure) => Line::secured(secure.over(stream).await?),
+        })
     }
 
     /// Closes what is idle: of a member that died, all of it is dead.
@@ -147,10 +147,12 @@ impl Pool {
 }
 
 impl Connection {
-    /// Gives it back: its answer has come to its end.
+    /// Gives it back. It is closed if its answer has not come to its end, or was the last.
     pub(crate) fn keep(self) {
         let Self { line, is_fresh: _, pool, permit } = self;
-        pool.idle.lock().push(Idle { line, since: Instant::now() });
+        if line.is_idle() {
+            pool.idle.lock().push(Idle { line, since: Instant::now() });
+        }
         drop(permit);
     }
 }

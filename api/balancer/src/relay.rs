@@ -103,7 +103,7 @@ impl Relay {
         course: &mut Course<'_>,
         is_stream: bool,
     ) -> Result<Response, Problem> {
-        let mut last = Err(nobody());
+        let mut last = None;
         let mut pauses = Pauses::default();
         let (mut tries, mut looks) = (0, 0);
         while tries < self.tries {
@@ -121,12 +121,13 @@ impl Relay {
                     pauses.pause().await;
                     continue;
                 }
-                Next::Nobody => return last,
+                Next::Nobody => return last.unwrap_or_else(|| Err(nobody())),
             };
             self.count_try(tries);
             tries += 1;
             let tried = match self.hedge_after.filter(|_| !is_stream) {
-                Some(after) => self.read_hedged(exchange, course, member, after).await,
+                // In a box, so that a read that is asked of one has no room for two.
+                Some(after) => Box::pin(self.read_hedged(exchange, course, member, after)).await,
                 None => exchange.read(member).await,
             };
             last = match tried {
@@ -134,15 +135,15 @@ impl Relay {
                 Tried::Answered(response) => {
                     // It asks for a pause; others may well say the same.
                     pauses.pause().await;
-                    Ok(response)
+                    Some(Ok(response))
                 }
-                Tried::Full => Err(full()),
-                Tried::Lost => Err(lost("nothing was changed")),
+                Tried::Full => Some(Err(full())),
+                Tried::Lost => Some(Err(lost("nothing was changed"))),
                 Tried::Unsent => last,
             };
         }
         Counts::add(&self.tally.gave_up);
-        last
+        last.unwrap_or_else(|| Err(nobody()))
     }
 
     /// A read that is sent to a second member as well if the first takes long. The first

@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use crate::{Body, Chunks};
 
-/// As many as the answer to the most frequent question has: they are allocated once.
-const HEADERS_OF_A_HIT: usize = 6;
+/// As many as the answer to the most frequent question has, and one that says by whom it was
+/// passed on: they are allocated once.
+const HEADERS_OF_A_HIT: usize = 7;
 
 /// One answer. The door adds the length, the date and what the connection needs,
 /// and leaves the body out where the request was a HEAD.
@@ -45,6 +46,12 @@ impl Response {
     /// An answer of any status and type.
     pub fn of_type(status: u16, content_type: impl Into<Cow<'static, str>>, body: Bytes) -> Self {
         Self { content_type: Some(content_type.into()), ..Self::empty(status) }.with_body(body)
+    }
+
+    /// The same with a body of this type.
+    #[must_use]
+    pub fn with_type(self, content_type: impl Into<Cow<'static, str>>) -> Self {
+        Self { content_type: Some(content_type.into()), ..self }
     }
 
     /// The same with one more header. The name is in lower case.

@@ -2,6 +2,7 @@
 //! clients are told the truth.
 
 mod bodies;
+mod connections;
 mod courses;
 mod headers;
 mod hedges;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::place::Place;
-use super::{ROOT_KEYSPACE, cachely::OfCachely, route_of};
+use super::{ROOT_KEYSPACE, cachely::OfCachely};
 use crate::escapes::decode;
 use crate::pairs::Pairs;
 use crate::{Request, Right};
@@ -25,7 +25,7 @@ impl<'a> Aim<'a> {
     /// tells what it does.
     pub fn of(request: &Request<'a>) -> Self {
         let place = Place::of(request.path);
-        let operation = route_of(request).and_then(|route| route.operation(request.method));
+        let operation = place.and_then(|place| place.route().operation(request.method));
         let is_read = operation.map_or(request.method.is_safe(), |operation| {
             operation.right.is_none_or(|right| right == Right::Read)
         });

@@ -92,7 +92,7 @@ fn a_token_is_asked_for_on_both_ways() {
 }
 
 #[test]
-fn what_waits_is_begun_once_and_ends_on_the_other_way() {
+fn what_waits_is_begun_once_and_answered_alike() {
     let asked = Arc::new(AtomicUsize::new(0));
     let (gate, asks) = (Gate::default(), asked.clone());
     let slow = KeyspaceConfig::new("slow").source_fn(move |key: &[u8]| {
@@ -117,8 +117,15 @@ fn what_waits_is_begun_once_and_ends_on_the_other_way() {
     let mut client = door.connect();
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     gate.wait_for(1);
+    // It comes while the first one waits, and is read when that is answered.
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     gate.open();
-    assert_eq!(client.reply().body, b"through");
+    for _ in 0..2 {
+        assert_eq!(client.reply().body, b"through");
+    }
+    for method in ["GET", "HEAD"] {
+        is_alike(&mut client, method, "/", "");
+    }
 }
 
 #[test]

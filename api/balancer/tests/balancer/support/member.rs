@@ -17,6 +17,8 @@ pub(crate) enum Does {
     Sends(String),
     /// Sends these bytes, and closes the connection.
     Breaks(String),
+    /// Sends these bytes when it has read a head, reads no body, and closes the connection.
+    Refuses(String),
     /// Says nothing until the other closes the connection, or it is told to.
     Waits,
 }
@@ -192,7 +194,11 @@ fn serve(stream: TcpStream, shared: &Shared) {
     let mut writer = stream.try_clone().expect("a socket can be cloned");
     let mut reader = BufReader::new(stream);
     let mut is_counted = false;
-    while let Some(asked) = read(&mut reader) {
+    while let Some(mut asked) = read_head(&mut reader) {
+        let reads_on = !matches!(*lock(&shared.does), Does::Refuses(_));
+        if reads_on && read_body(&mut reader, &mut asked).is_none() {
+            return;
+        }
         let does = if asked.line.starts_with("GET /readyz ") {
             let readyz = lock(&shared.readyz).clone();
             if readyz.is_empty() { Does::Waits } else { Does::Breaks(readyz) }
@@ -215,7 +221,7 @@ fn serve(stream: TcpStream, shared: &Shared) {
                 writer.write_all(answer.as_bytes()).is_ok()
             }
             Does::Sends(bytes) => writer.write_all(bytes.as_bytes()).is_ok(),
-            Does::Breaks(bytes) => {
+            Does::Breaks(bytes) | Does::Refuses(bytes) => {
                 let _ = writer.write_all(bytes.as_bytes());
                 false
             }
@@ -235,21 +241,23 @@ fn serve(stream: TcpStream, shared: &Shared) {
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
+fn read_head(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
     let line = line_of(reader)?;
     let mut asked = Asked { line, headers: Vec::new(), body: Vec::new() };
     loop {
         let line = line_of(reader)?;
         if line.is_empty() {
-            break;
+            return Some(asked);
         }
         let (name, value) = line.split_once(": ").expect("a header");
         asked.headers.push((name.to_ascii_lowercase(), value.to_owned()));
     }
+}
+
+fn read_body(reader: &mut BufReader<TcpStream>, asked: &mut Asked) -> Option<()> {
     let length = asked.header("content-length").map_or(0, |length| length.parse().expect("digits"));
     asked.body = vec![0; length];
-    reader.read_exact(&mut asked.body).ok()?;
-    Some(asked)
+    reader.read_exact(&mut asked.body).ok()
 }
 
 fn line_of(reader: &mut BufReader<TcpStream>) -> Option<String> {

@@ -13,7 +13,6 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{sleep, timeout};
 
 use super::direct::Desk;
-use super::drain::Drain;
 use super::farewell;
 use super::io::{GuardedIo, Parting};
 use super::outgoing::Outgoing;
@@ -37,7 +36,7 @@ pub(super) async fn serve<S: Service>(stream: impl Stream, shared: &Shared<S>) {
         answer
     });
     let mut connection = shared.http.serve_connection(io, service);
-    if let Err(error) = drive(&mut connection, &shared.drain, &is_stream).await {
+    if let Err(error) = drive(&mut connection, &desk, &is_stream).await {
         log::debug!("a connection ended: {error}");
     }
     let mut io = connection.into_parts().io.into_inner();
@@ -55,16 +54,17 @@ pub(super) async fn serve<S: Service>(stream: impl Stream, shared: &Shared<S>) {
 }
 
 /// Polls `connection` until it ends, and tells it when the door closes.
-async fn drive<T, S>(
-    connection: &mut Connection<TokioIo<GuardedIo<'_, T>>, S>,
-    drain: &Drain,
+async fn drive<T, H>(
+    connection: &mut Connection<TokioIo<GuardedIo<'_, T>>, H>,
+    desk: &Desk<'_, impl Service>,
     is_stream: &AtomicBool,
 ) -> hyper::Result<()>
 where
     T: Stream,
-    S: HttpService<Incoming, ResBody = Outgoing>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    H: HttpService<Incoming, ResBody = Outgoing>,
+    H::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let drain = desk.drain();
     let mut closing = pin!(drain.heard());
     let mut listening = false;
     let mut told = false;
@@ -75,12 +75,22 @@ where
             // the signal is in the flag.
             listening = closing.as_mut().poll(cx) == Poll::Pending;
         }
-        if !told && drain.is_started() {
-            told = true;
-            Pin::new(&mut *connection).graceful_shutdown();
-        }
-        if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
-            return Poll::Ready(ended);
+        // 1. A request is being answered without hyper. The door closes.
+        // 2. hyper is told, has nothing to do, and ends the connection at once.
+        // 3. The client has no answer.
+        //
+        // So it is told when it has been shown that request, which the desk sees to.
+        loop {
+            if !told && drain.is_started() && !desk.is_answering() {
+                told = true;
+                Pin::new(&mut *connection).graceful_shutdown();
+            }
+            if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
+                return Poll::Ready(ended);
+            }
+            if told || !drain.is_started() || desk.is_answering() {
+                break;
+            }
         }
         if told && is_stream.load(Ordering::Relaxed) {
             let cut_off = cut_off.get_or_insert_with(|| Box::pin(sleep(STREAM_PATIENCE)));

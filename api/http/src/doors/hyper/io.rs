@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
-use super::direct::{Direct, Sending};
+use super::direct::{Course, Direct, Sending};
 use super::stream::Stream;
 use crate::guard::{Guard, Phase, Progress, Violation};
 use crate::{DoorWatch, Limits, Problem};
@@ -34,6 +34,9 @@ pub(super) struct GuardedIo<'a, S> {
     direct: &'a dyn Direct,
     /// Heads that hyper was not shown.
     answered: u64,
+    /// Whether the answer to one of those is awaited. Its head is held, should hyper have
+    /// to be shown it after all.
+    waits: bool,
     /// An answer to one of those, as long as it is not written.
     sending: Option<Sending>,
     /// Whether hyper has written the answers to all that it was shown.
@@ -93,6 +96,7 @@ impl<'a, S: Stream> GuardedIo<'a, S> {
             guard: Guard::new(limits),
             direct,
             answered: 0,
+            waits: false,
             sending: None,
             is_hyper_idle: true,
             held: Vec::new(),
@@ -162,14 +166,47 @@ impl<'a, S: Stream> GuardedIo<'a, S> {
             self.held.extend_from_slice(&fresh[released..]);
         }
         let is_alone = heads + 1 == self.guard.heads() && released == fresh.len();
+        let mut shown = released;
         if is_alone && self.is_hyper_idle && self.guard.phase() == Phase::Idle {
-            self.sending = self.direct.begin(cx, fresh);
+            let course = self.direct.begin(cx, fresh);
+            if let Course::Waits = course {
+                self.held.extend_from_slice(fresh);
+            }
+            if !matches!(course, Course::IsForHyper) {
+                shown = 0;
+                self.answered += 1;
+            }
+            self.take(course);
         }
-        let shown = if self.sending.is_some() { 0 } else { released };
-        self.answered += u64::from(self.sending.is_some());
         self.is_hyper_idle &= shown == 0;
         buf.set_filled(before + shown);
         Poll::Ready(Ok(()))
+    }
+
+    /// Waits for an answer that hyper knows nothing of, if there is one to come. Nothing is
+    /// read meanwhile.
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.waits {
+            return Poll::Ready(());
+        }
+        let course = self.direct.go_on(cx);
+        match course {
+            Course::Waits => return Poll::Pending,
+            Course::Sends(_) => self.held.clear(),
+            Course::IsForHyper => {
+                self.answered -= 1;
+                self.passed = self.held.len();
+            }
+        }
+        self.take(course);
+        Poll::Ready(())
+    }
+
+    fn take(&mut self, course: Course) {
+        self.waits = matches!(course, Course::Waits);
+        if let Course::Sends(sending) = course {
+            self.sending = Some(sending);
+        }
     }
 
     /// Reads behind the held bytes.
@@ -256,6 +293,7 @@ impl<S: Stream> AsyncRead for GuardedIo<'_, S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         loop {
+            ready!(this.poll_answer(cx));
             ready!(this.poll_send(cx))?;
             this.hand_out(buf);
             if before < buf.filled().len() {

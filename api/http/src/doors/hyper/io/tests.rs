@@ -77,12 +77,28 @@ impl Stream for Holding {
 struct Word {
     /// How many answers of hyper have ended.
     ended: AtomicU64,
+    /// How often it is looked at before there is an answer.
+    looks: AtomicU64,
+    /// Whether hyper has to give it then.
+    is_for_hyper: bool,
 }
 
 impl Direct for Word {
-    fn begin(&self, _: &mut Context<'_>, _: &[u8]) -> Option<Sending> {
-        let response = Response::octets(Bytes::from_static(b"direct"));
-        Some(Sending::new(response, None, Method::Get))
+    fn begin(&self, cx: &mut Context<'_>, _: &[u8]) -> Course {
+        self.go_on(cx)
+    }
+
+    fn go_on(&self, _: &mut Context<'_>) -> Course {
+        let left = self.looks.load(Ordering::Relaxed);
+        self.looks.store(left.saturating_sub(1), Ordering::Relaxed);
+        match left {
+            0 if self.is_for_hyper => Course::IsForHyper,
+            0 => {
+                let response = Response::octets(Bytes::from_static(b"direct"));
+                Course::Sends(Sending::new(response, None, Method::Get))
+            }
+            _ => Course::Waits,
+        }
     }
 
     fn ended(&self) -> u64 {
@@ -148,6 +164,34 @@ fn a_whole_head_that_comes_alone_is_answered_without_hyper() {
         // What is not, hyper is shown.
         assert_eq!(shown(&mut io, &[&HEAD[..9], &HEAD[9..]]), (HEAD.len(), 2));
         assert_eq!(shown(&mut io, &[HEAD]), (HEAD.len(), 2), "it owes an answer");
+    });
+}
+
+#[test]
+fn an_answer_that_is_awaited_is_sent_before_anything_more_is_read() {
+    runtime().block_on(async {
+        let word = Word { looks: 2.into(), ..Word::default() };
+        let mut io = GuardedIo::new(Holding::new(false), &Limits::default(), &word);
+        assert_eq!(shown(&mut io, &[HEAD, HEAD]), (0, 0));
+        // hyper, which is idle, flushes whenever it is polled.
+        poll_fn(|cx| Pin::new(&mut io).poll_flush(cx)).await.unwrap();
+        assert_eq!((shown(&mut io, &[]), io.stream.coming.len()), ((0, 0), 1));
+        assert_eq!((shown(&mut io, &[]), io.stream.coming.len()), ((0, 2), 0));
+        assert!(io.held.is_empty() && io.is_hyper_idle);
+    });
+}
+
+#[test]
+fn a_head_whose_answer_was_awaited_and_is_for_hyper_is_shown_to_hyper() {
+    runtime().block_on(async {
+        let word = Word { looks: 1.into(), is_for_hyper: true, ..Word::default() };
+        let mut io = GuardedIo::new(Holding::new(false), &Limits::default(), &word);
+        assert_eq!(shown(&mut io, &[HEAD]), (0, 0));
+        assert_eq!(shown(&mut io, &[]), (HEAD.len(), 0));
+        assert_eq!(shown(&mut io, &[HEAD]), (HEAD.len(), 0), "it owes an answer");
+        word.ended.store(2, Ordering::Relaxed);
+        answer(&mut io).await.unwrap();
+        assert!(io.is_hyper_idle);
     });
 }
 
