@@ -2,15 +2,11 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use crate::support::{Does, Member, ask, before, path, send};
 
 const WHOLE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nvalue";
 const VERY_LONG: usize = 16 << 20;
-
-/// Far longer than it takes to hear that the other end was closed.
-const PAUSE: Duration = Duration::from_millis(50);
 
 #[test]
 fn one_that_its_member_closes_while_it_is_idle_costs_no_request() {
@@ -18,9 +14,9 @@ fn one_that_its_member_closes_while_it_is_idle_costs_no_request() {
     let served = before(&[&member]);
     for number in 1..=5 {
         assert_eq!(served.get(&path("a")).text(), "value");
-        std::thread::sleep(PAUSE);
+        member.until_closed(2 * number - 1);
         assert_eq!(served.put(&path("a"), "1").text(), "value");
-        std::thread::sleep(PAUSE);
+        member.until_closed(2 * number);
         assert_eq!((member.asked().len(), member.connections()), (2 * number, 2 * number));
     }
     assert_eq!(served.count("distcache_balancer_retries_total"), 0);

@@ -53,6 +53,9 @@ struct Shared {
     given_up: AtomicUsize,
     /// Connections on which something was asked beside `/readyz`.
     connections: AtomicUsize,
+    /// How many of those it has closed.
+    closed: Mutex<usize>,
+    closing: Condvar,
     is_over: AtomicBool,
     streams: Mutex<Vec<TcpStream>>,
 }
@@ -85,6 +88,8 @@ impl Member {
             changed: Condvar::new(),
             given_up: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
+            closed: Mutex::default(),
+            closing: Condvar::new(),
             is_over: AtomicBool::new(false),
             streams: Mutex::default(),
         });
@@ -150,6 +155,15 @@ impl Member {
     /// How many connections it was asked on.
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it has closed so many of them.
+    pub(crate) fn until_closed(&self, count: usize) {
+        let closed = lock(&self.shared.closed);
+        let too_few = |closed: &mut usize| *closed < count;
+        let waited = self.shared.closing.wait_timeout_while(closed, PATIENCE, too_few);
+        let (closed, _) = waited.expect("nobody panics");
+        assert!(count <= *closed, "{closed} were closed");
     }
 
     /// Closes everything, as a process does that was killed.
@@ -236,6 +250,8 @@ fn serve(stream: TcpStream, shared: &Shared) {
         };
         if !stays {
             let _ = writer.shutdown(Shutdown::Both);
+            *lock(&shared.closed) += usize::from(is_counted);
+            shared.closing.notify_all();
             return;
         }
     }
