@@ -20,7 +20,7 @@ use crate::framing::{Framing, Step, malformed, take};
 use crate::head::{Begins, Head};
 
 /// What is read at a time: onto the stack first.
-const READ_BYTES: usize = 64 << 10;
+const READ_BYTES: usize = 16 << 10;
 
 /// How many times a member may say that an answer will come, before it comes.
 const INTERIM_MAX: u32 = 8;

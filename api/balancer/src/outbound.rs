@@ -97,7 +97,9 @@ impl Outbound {
 }
 
 fn append(bytes: &mut Vec<u8>, pieces: &[&[u8]]) {
-    pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+    for piece in pieces {
+        bytes.extend_from_slice(piece);
+    }
 }
 
 /// The path and query as they came: nothing is decoded, so nothing can become something

@@ -36,7 +36,7 @@ fn one_whose_member_says_more_than_an_answer_is_not_used_again() {
 fn goes_away(address: SocketAddr) {
     let request = format!("GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", path("a"));
     let mut stream = send(address, &request);
-    stream.read_exact(&mut [0]).unwrap();
+    stream.read_exact(&mut [0]).expect("it answers");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
-use super::direct::{Course, Direct, Sending};
+use super::direct::{Course, Direct};
 use super::stream::Stream;
 use crate::guard::{Guard, Phase, Progress, Violation};
 use crate::{DoorWatch, Limits, Problem};
@@ -34,11 +34,9 @@ pub(super) struct GuardedIo<'a, S> {
     direct: &'a dyn Direct,
     /// Heads that hyper was not shown.
     answered: u64,
-    /// Whether the answer to one of those is awaited. Its head is held, should hyper have
-    /// to be shown it after all.
-    waits: bool,
-    /// An answer to one of those, as long as it is not written.
-    sending: Option<Sending>,
+    /// What becomes of the last of those, until its answer is written. While that is awaited
+    /// the head is held, should hyper have to be shown it after all.
+    course: Course,
     /// Whether hyper has written the answers to all that it was shown.
     is_hyper_idle: bool,
     /// Read, but not yet let through; behind `passed` bytes that are.
@@ -96,8 +94,7 @@ impl<'a, S: Stream> GuardedIo<'a, S> {
             guard: Guard::new(limits),
             direct,
             answered: 0,
-            waits: false,
-            sending: None,
+            course: Course::IsForHyper,
             is_hyper_idle: true,
             held: Vec::new(),
             passed: 0,
@@ -135,13 +132,13 @@ impl<'a, S: Stream> GuardedIo<'a, S> {
 
     /// Writes what is left of an answer that hyper knows nothing of.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
+        let Course::Sends(sending) = &mut self.course else { return Poll::Ready(Ok(())) };
         let mut outcome = sending.poll_write(cx, Pin::new(&mut self.stream));
         if matches!(outcome, Poll::Ready(Ok(()))) {
             outcome = Pin::new(&mut self.stream).poll_flush(cx);
         }
         ready!(self.written(cx, outcome))?;
-        (self.stuck, self.sending) = (false, None);
+        (self.stuck, self.course) = (false, Course::IsForHyper);
         Poll::Ready(Ok(()))
     }
 
@@ -168,15 +165,14 @@ impl<'a, S: Stream> GuardedIo<'a, S> {
         let is_alone = heads + 1 == self.guard.heads() && released == fresh.len();
         let mut shown = released;
         if is_alone && self.is_hyper_idle && self.guard.phase() == Phase::Idle {
-            let course = self.direct.begin(cx, fresh);
-            if let Course::Waits = course {
+            self.course = self.direct.begin(cx, fresh);
+            if let Course::Waits = self.course {
                 self.held.extend_from_slice(fresh);
             }
-            if !matches!(course, Course::IsForHyper) {
+            if !matches!(self.course, Course::IsForHyper) {
                 shown = 0;
                 self.answered += 1;
             }
-            self.take(course);
         }
         self.is_hyper_idle &= shown == 0;
         buf.set_filled(before + shown);
@@ -186,11 +182,11 @@ impl<'a, S: Stream> GuardedIo<'a, S> {
     /// Waits for an answer that hyper knows nothing of, if there is one to come. Nothing is
     /// read meanwhile.
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.waits {
+        if !matches!(self.course, Course::Waits) {
             return Poll::Ready(());
         }
-        let course = self.direct.go_on(cx);
-        match course {
+        self.course = self.direct.go_on(cx);
+        match self.course {
             Course::Waits => return Poll::Pending,
             Course::Sends(_) => self.held.clear(),
             Course::IsForHyper => {
@@ -198,15 +194,7 @@ impl<'a, S: Stream> GuardedIo<'a, S> {
                 self.passed = self.held.len();
             }
         }
-        self.take(course);
         Poll::Ready(())
-    }
-
-    fn take(&mut self, course: Course) {
-        self.waits = matches!(course, Course::Waits);
-        if let Course::Sends(sending) = course {
-            self.sending = Some(sending);
-        }
     }
 
     /// Reads behind the held bytes.
@@ -350,7 +338,7 @@ impl<S: Stream> AsyncWrite for GuardedIo<'_, S> {
     /// So it is not idle before as many answers have ended as heads were shown to it. And
     /// an answer that has ended is in its buffer only, until it flushes.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.sending.is_some() {
+        if let Course::Sends(_) = self.course {
             // It has written nothing since, and the time of what we write runs on.
             return Poll::Ready(Ok(()));
         }
