@@ -297,6 +297,10 @@ impl<S: Stream> AsyncRead for GuardedIo<'_, S> {
                 Poll::Ready(outcome) => outcome?,
                 Poll::Pending => ready!(this.wait(cx)),
             }
+            if let Course::Waits = this.course {
+                // It was just looked at, and wakes this task.
+                return Poll::Pending;
+            }
         }
     }
 }

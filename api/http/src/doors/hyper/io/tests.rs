@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 
+use super::super::direct::Sending;
 use super::*;
 use crate::{Method, Response};
 
