@@ -67,10 +67,9 @@ impl CacheSeat {
         });
     }
 
-    /// Whether no copies are left that may be adopted in this tenure.
-    pub(super) fn has_adopted(&self) -> bool {
-        let tenure = self.tenure.borrow().as_ref().map_or(0, |tenure| tenure.number());
-        tenure <= *self.adopted.borrow()
+    /// Whether no copies are left that may be adopted in that tenure.
+    pub(super) fn has_adopted(&self, tenure: u64) -> bool {
+        self.standing.get().is_some_and(|standing| tenure <= standing.adopted())
     }
 
     /// Waits until that is so in a tenure.

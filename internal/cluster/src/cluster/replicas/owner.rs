@@ -285,8 +285,8 @@ impl Owner {
         // 1. B owns the keys of A, and asks others which of its copies are the latest.
         // 2. C reads them off B: there are none yet.
         // 3. B adopts its copies. It dies, and so does what C should have of them.
-        let Some(_place) = self.reading_off.try_acquire().ok().filter(|_| self.seat.has_adopted())
-        else {
+        let has_adopted = self.seat.has_adopted(asker.tenure);
+        let Some(_place) = self.reading_off.try_acquire().ok().filter(|_| has_adopted) else {
             return Err(Outcome::Busy(Busy { retry_after_ms: BUSY_RETRY_MS }));
         };
         let (cache, asker) = (self.cache().clone(), asker.clone());

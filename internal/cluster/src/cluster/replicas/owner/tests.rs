@@ -1,6 +1,6 @@
 //! Whose word it counts that a change is made.
 
-use distcache_manager::{KeyspaceSpec, Write};
+use distcache_manager::{Ack, KeyspaceSpec, Write};
 use futures_util::FutureExt;
 
 use super::super::super::seat::tests::{ME, OTHER, THIRD, seat, views, views_of_three};
@@ -19,9 +19,12 @@ fn owner() -> Arc<Owner> {
 
 /// One with a change that nobody else has made, by the last of these views.
 fn owner_by(views: &[Arc<View>], replicas: u8) -> Arc<Owner> {
-    let spec = KeyspaceSpec { replicas, ..KeyspaceSpec::default() };
+    owner_with(views, &KeyspaceSpec { replicas, ..KeyspaceSpec::default() })
+}
+
+fn owner_with(views: &[Arc<View>], spec: &KeyspaceSpec) -> Arc<Owner> {
     let seat = Arc::new(seat(views));
-    let things = seat.cache().add_keyspace("things", &spec).expect("it is new");
+    let things = seat.cache().add_keyspace("things", spec).expect("it is new");
     let owner = Arc::new(Owner::new(seat.clone()));
     seat.tell_of_tenures(owner.clone());
     for view in &views[1..] {
@@ -151,4 +154,21 @@ async fn what_was_given_up_is_not_told_as_committed() {
     assert_eq!(owner.committed(5), None, "also if it looks when it has an answer already");
     let outcome = asked.await;
     assert!(matches!(outcome, Outcome::Moved(_)), "{outcome:?}");
+}
+
+/// 1. This one owns the keys of one that is gone, and asks others about its copies of them.
+/// 2. A follower, who is as quick, reads off what lies here: the copies are none of it.
+/// 3. They are adopted, and the follower never gets them.
+#[tokio::test]
+async fn what_lies_here_is_read_off_when_the_copies_are_adopted_and_not_before() {
+    let spec = KeyspaceSpec { replicas: 3, ack: Ack::Quorum, ..KeyspaceSpec::default() };
+    let owner = owner_with(&views()[..3], &spec);
+    let ask = || Follow { from: owner.first_place(), ..made(1) };
+    let outcome = says(&owner, &address(OTHER), ask()).await;
+    assert!(matches!(outcome, Outcome::Busy(_)), "{outcome:?}");
+    owner.seat.note_adopted(3);
+    let Outcome::Follow(told) = says(&owner, &address(OTHER), ask()).await else {
+        panic!("it is read off");
+    };
+    assert_eq!((told.up_to, told.changes.len()), (1, 1));
 }
