@@ -16,7 +16,7 @@
 )]
 
 mod arguments;
-pub use arguments::{Arguments, Run, Transport};
+pub use arguments::{Ack, Arguments, Read, Run, Transport};
 
 mod run;
 pub use run::run;
