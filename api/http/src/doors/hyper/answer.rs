@@ -109,6 +109,12 @@ impl<S> Shared<S> {
             self.within_budget(response, Method::of(parts.method.as_str()));
         let mut headers = parts.headers;
         fill(&mut headers, &response);
+        // 1. The door closes. An answer comes before the connection's task has heard of that.
+        // 2. hyper, which is not told yet, writes it as one more of many.
+        // 3. It is told. The client sends its next request to a connection that is closed.
+        if self.drain.is_started() {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let status = StatusCode::from_u16(response.status());
         let body = Outgoing::new(response.into_body(), reservation, &self.drain);
         let mut out = HyperResponse::new(body);

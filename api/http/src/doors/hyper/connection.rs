@@ -100,3 +100,67 @@ where
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::runtime::Builder;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::{Limits, Request, Response};
+
+    /// Answers when it may.
+    struct Gate {
+        asked: Semaphore,
+        may_answer: Semaphore,
+    }
+
+    impl Service for Gate {
+        async fn call(&self, _: Request<'_>) -> Response {
+            self.asked.add_permits(1);
+            let _permit = self.may_answer.acquire().await;
+            Response::octets(Bytes::from_static(b"through"))
+        }
+    }
+
+    /// What a client is told that asks with `head`, when the door closes and its answer
+    /// comes before its connection's task runs again.
+    async fn told_at_the_end(head: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (served, _) = listener.accept().await.unwrap();
+        let gate = Gate { asked: Semaphore::new(0), may_answer: Semaphore::new(0) };
+        let drain = Arc::default();
+        let limits = Limits::default();
+        let shared = Arc::new(Shared::new(gate, limits, drain, None, Arc::default()));
+        let serving = tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move { serve(served, &shared).await }
+        });
+        client.write_all(head.as_bytes()).await.unwrap();
+        let _asked = shared.service.asked.acquire().await.unwrap();
+        shared.drain.start();
+        shared.service.may_answer.add_permits(1);
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        serving.await.unwrap();
+        text
+    }
+
+    #[test]
+    fn an_answer_that_comes_while_the_door_closes_says_that_the_connection_ends() {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        // The first is begun without hyper, the second is not.
+        for head in ["GET / HTTP/1.1\r\nhost: a\r\n\r\n", "PUT / HTTP/1.1\r\nhost: a\r\n\r\n"] {
+            let text = runtime.block_on(told_at_the_end(head));
+            assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+            assert_eq!(text.matches("\r\nconnection: close\r\n").count(), 1, "{text}");
+            assert!(text.ends_with("\r\n\r\nthrough"), "{text}");
+        }
+    }
+}
