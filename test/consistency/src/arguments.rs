@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use distcache::{Ack, ReadFrom};
 
 /// Runs a cluster of real processes under faults, and checks what its clients saw.
 #[derive(Debug, Parser)]
@@ -18,11 +19,11 @@ pub struct Arguments {
     /// Members that hold each entry, its owner included
     #[arg(long, default_value_t = 1)]
     pub replicas: u8,
-    /// Which of them answer reads
-    #[arg(long, value_enum, default_value_t = Read::Owner)]
-    pub read: Read,
-    /// How many of them have a change before anybody is told of it
-    #[arg(long, value_enum, default_value_t = Ack::All)]
+    /// Which of them answer reads: owner, or any that knows its copy to be the latest value
+    #[arg(long, default_value_t)]
+    pub read: ReadFrom,
+    /// How many of them have a change before anybody is told of it: one, quorum or all
+    #[arg(long, default_value_t)]
     pub ack: Ack,
     /// Nineteen of twenty calls read, most of them a few keys: of these there are near copies
     #[arg(long)]
@@ -80,45 +81,4 @@ pub enum Run {
     HerdKill,
     /// Members of this process, under faults of every kind, alone and together
     Within,
-}
-
-/// Who answers reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Read {
-    /// The owner
-    Owner,
-    /// Any that knows its copy to be the latest value
-    Any,
-}
-
-impl Read {
-    /// As the settings call it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Any => "any",
-        }
-    }
-}
-
-/// How many of the members that hold an entry are waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Ack {
-    /// The owner alone: no copies are made
-    One,
-    /// More than half of them
-    Quorum,
-    /// Each
-    All,
-}
-
-impl Ack {
-    /// As the settings call it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::One => "one",
-            Self::Quorum => "quorum",
-            Self::All => "all",
-        }
-    }
 }

@@ -16,7 +16,7 @@
 )]
 
 mod arguments;
-pub use arguments::{Ack, Arguments, Read, Run, Transport};
+pub use arguments::{Arguments, Run, Transport};
 
 mod run;
 pub use run::run;

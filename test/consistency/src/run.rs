@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use distcache::ReadFrom;
 use fastrand::Rng;
 use tempfile::TempDir;
 
-use crate::arguments::{Arguments, Read, Run, Transport};
+use crate::arguments::{Arguments, Run, Transport};
 use crate::failed::Failed;
 use crate::fleet::{Copies, Fleet};
 use crate::herd::herds;
@@ -91,7 +92,7 @@ async fn under_load(fleet: Fleet, arguments: &Arguments) -> (Fleet, Result<bool,
     };
     let Scene { fleet, load, .. } = scene;
     let history = load.end().await;
-    let read_from_copies = arguments.read == Read::Any;
+    let read_from_copies = arguments.read == ReadFrom::Any;
     let demands = Demands {
         faults_min: rounds,
         hit_share_min: 0.0,

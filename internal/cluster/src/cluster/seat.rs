@@ -30,8 +30,8 @@ pub(super) struct CacheSeat {
     owner: OnceLock<Arc<Owner>>,
     /// Since when its keys are its own, and from whom it has them.
     tenure: watch::Sender<Option<Arc<Tenure>>>,
-    /// The tenure in which copies were adopted last, also those of which others were asked.
-    adopted: watch::Sender<u64>,
+    /// Wakes whoever waits until copies were adopted, also those of which others were asked.
+    adopted: watch::Sender<()>,
 }
 
 impl CacheSeat {
@@ -60,11 +60,7 @@ impl CacheSeat {
         if let Some(standing) = self.standing.get() {
             standing.note_adopted(tenure);
         }
-        self.adopted.send_if_modified(|adopted| {
-            let is_news = *adopted < tenure;
-            *adopted = tenure.max(*adopted);
-            is_news
-        });
+        self.adopted.send_replace(());
     }
 
     /// Whether no copies are left that may be adopted in that tenure.
@@ -75,7 +71,7 @@ impl CacheSeat {
     /// Waits until that is so in a tenure.
     pub(super) async fn until_adopted(&self, tenure: u64) {
         // The other end is ours: it does not go.
-        let _ = self.adopted.subscribe().wait_for(|adopted| tenure <= *adopted).await;
+        let _ = self.adopted.subscribe().wait_for(|()| self.has_adopted(tenure)).await;
     }
 
     pub(super) fn holding(&self) -> Option<Arc<Holding>> {
