@@ -44,7 +44,7 @@ impl Inbound<'_> {
         stall_max: Duration,
     ) -> Tried {
         let Self { head, mut connection, member } = self;
-        let Head { response, announced, framing, stays: _ } = head;
+        let Head { response, announced, framing, .. } = head;
         let response = response.with_header("via", own.as_str().to_owned());
         if method == Method::Head {
             connection.keep();

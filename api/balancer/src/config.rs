@@ -16,10 +16,10 @@ pub enum Balance {
     /// The requests for one key all go to one member; those without a key, to each in its
     /// turn.
     ///
-    /// That member is seldom the key's owner: who that is depends on a hash that is keyed
-    /// with a secret of the cluster, so that no client can aim at one node, and a balancer
-    /// is told no more than a client. What this is good for is that everything of a key
-    /// goes one way: what a member keeps of others' keys is kept by one member.
+    /// The first of them goes to a member that the key's hash picks. That is seldom the
+    /// key's owner: who owns a key is told by a hash with a secret of the cluster. So a
+    /// member that is not says who is, and the next request goes there; so many keys are
+    /// remembered, the last ones. Where a member owns the key it asks no other one.
     Ring,
 }
 

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use distcache_http::Aim;
 use distcache_ring::{HashRing, KeyHasher};
 
+use crate::head::Name;
 use crate::member::Member;
+use crate::owners::Owners;
 use crate::standing::Standing;
 use crate::{Balance, StartError};
 
@@ -19,8 +21,18 @@ const KEY: [u8; 16] = *b"distcache ring 1";
 pub(crate) struct Roster {
     members: Vec<Arc<Member>>,
     turn: AtomicUsize,
-    /// The numbers of the members, placed by their addresses; none for turns alone.
-    ring: Option<(HashRing<String>, KeyHasher)>,
+    /// None for turns alone.
+    ring: Option<Ring>,
+}
+
+/// Where keys go.
+struct Ring {
+    hasher: KeyHasher,
+    /// The members as they were told last.
+    owners: Owners,
+    /// The members' addresses: for keys of which nobody has told anything, and for who is
+    /// asked next.
+    addresses: HashRing<String>,
 }
 
 impl Roster {
@@ -29,8 +41,9 @@ impl Roster {
             Balance::RoundRobin => None,
             Balance::Ring => {
                 let addresses = members.iter().map(|member| member.address.to_string());
-                let ring = HashRing::builder().nodes(addresses).build()?;
-                Some((ring, KeyHasher::new(KEY)))
+                let addresses = HashRing::builder().nodes(addresses).build()?;
+                let (hasher, owners) = (KeyHasher::new(KEY), Owners::new());
+                Some(Ring { hasher, owners, addresses })
             }
         };
         Ok(Self { members, turn: AtomicUsize::new(0), ring })
@@ -40,13 +53,18 @@ impl Roster {
         &self.members
     }
 
+    /// Whether a key decides where its requests go.
+    pub(crate) fn goes_by_keys(&self) -> bool {
+        self.ring.is_some()
+    }
+
     /// The course of one request.
     pub(crate) fn course(&self, aim: &Aim<'_>) -> Course<'_> {
-        let hash = self.ring.as_ref().zip(aim.key.as_ref()).map(|((_, hasher), aimed)| {
+        let hash = self.ring.as_ref().zip(aim.key.as_ref()).map(|(ring, aimed)| {
             // The length before them, so that no two run into each other.
             let length = (aimed.keyspace.len() as u64).to_le_bytes();
             let parts = [&length[..], &aimed.keyspace, &aimed.key];
-            hasher.hash(&parts.concat())
+            ring.hasher.hash(&parts.concat())
         });
         let start = match hash {
             Some(hash) => Start::Hash(hash),
@@ -54,6 +72,16 @@ impl Roster {
             None => Start::Turn(self.turn.fetch_add(1, Ordering::Relaxed)),
         };
         Course { roster: self, start, tried: Vec::new() }
+    }
+
+    /// A member has said who owns the key of a course. Whoever is called so is asked first
+    /// the next time.
+    pub(crate) fn told(&self, start: Start, owner: Name) {
+        let Start::Hash(hash) = start else { return };
+        let number = self.members.iter().position(|member| member.is(owner));
+        if let Some((ring, number)) = self.ring.as_ref().zip(number) {
+            ring.owners.note(hash, number);
+        }
     }
 
     /// The members in the order of a course, by their numbers.
@@ -66,11 +94,13 @@ impl Roster {
         let turns = turn
             .into_iter()
             .flat_map(move |turn| (0..count).map(move |n| (turn % count + n) % count));
-        let ring = self.ring.as_ref().zip(hash);
-        let owners = ring.into_iter().flat_map(move |((ring, _), hash)| {
-            ring.owners(hash, count).filter_map(|address| self.number_of(address))
+        let by_key = self.ring.as_ref().zip(hash).into_iter().flat_map(move |(ring, hash)| {
+            let owner = ring.owners.of(hash).filter(|owner| *owner < count);
+            let others = ring.addresses.owners(hash, count);
+            let others = others.filter_map(|address| self.number_of(address));
+            owner.into_iter().chain(others.filter(move |other| Some(*other) != owner))
         });
-        turns.chain(owners)
+        turns.chain(by_key)
     }
 
     fn number_of(&self, address: &str) -> Option<usize> {
@@ -78,9 +108,12 @@ impl Roster {
     }
 }
 
+/// Where a course begins.
 #[derive(Debug, Clone, Copy)]
-enum Start {
+pub(crate) enum Start {
+    /// At this turn.
     Turn(usize),
+    /// At the owner of the key of this hash.
     Hash(u64),
 }
 
@@ -103,6 +136,11 @@ pub(crate) enum Next<'a> {
 }
 
 impl<'a> Course<'a> {
+    /// Where it begins.
+    pub(crate) fn start(&self) -> Start {
+        self.start
+    }
+
     /// The next member: one that is ready, or if nobody is, one that lives.
     pub(crate) fn next(&mut self) -> Next<'a> {
         let of = |wanted: fn(Standing) -> bool| {

@@ -8,6 +8,7 @@ use distcache_http::Response;
 use futures_util::future::{Either, select};
 
 use crate::answer;
+use crate::course::{Roster, Start};
 use crate::line::Failed;
 use crate::member::{Counts, Member};
 use crate::outbound::{Outbound, Pseudonym};
@@ -42,6 +43,9 @@ pub(crate) struct Exchange<'a> {
     pub(crate) own: &'a Pseudonym,
     /// How long there may be nothing of a body.
     pub(crate) stall_max: Duration,
+    /// Who hears of an owner, and for which key.
+    pub(crate) roster: &'a Roster,
+    pub(crate) start: Start,
 }
 
 impl Exchange<'_> {
@@ -79,6 +83,9 @@ impl Exchange<'_> {
             };
             match connection.line.send(&wire).await {
                 Ok(head) => {
+                    if let Some(owner) = head.owner {
+                        self.roster.told(self.start, owner);
+                    }
                     let answer = answer::Inbound { head, connection, member };
                     return answer.deliver(self.outbound.method, self.own, self.stall_max).await;
                 }

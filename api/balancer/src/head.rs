@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 use std::io;
 use std::mem::MaybeUninit;
+use std::num::NonZeroU64;
 
-use distcache_http::Response;
+use distcache_http::{MEMBER_HEADER, OWNER_HEADER, Response};
 use httparse::{Header, ParserConfig, Status};
 
 use crate::framing::{Chunked, Framing, malformed};
@@ -55,6 +56,24 @@ pub(crate) struct Head {
     pub(crate) framing: Framing,
     /// Whether another request may be sent on the connection then.
     pub(crate) stays: bool,
+    /// Who gives the answer, if it says so.
+    pub(crate) member: Option<Name>,
+    /// Who owns the key that was asked for, if the member says that it does not.
+    pub(crate) owner: Option<Name>,
+}
+
+/// How a member is called in its cluster: sixteen hexadecimal digits. Whoever has started
+/// anew has another name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name(pub(crate) NonZeroU64);
+
+impl Name {
+    fn of(value: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(value).ok().filter(|text| text.len() == 16)?;
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u64::from_str_radix(text, 16).ok().filter(|_| is_plain)?;
+        NonZeroU64::new(number).map(Self)
+    }
 }
 
 /// What begins with the bytes that have come.
@@ -106,6 +125,7 @@ impl Head {
     ) -> io::Result<Self> {
         let of_connection = Options::of(headers);
         let (mut announced, mut is_chunked, mut kind) = (None, false, None);
+        let (mut member, mut owner) = (None, None);
         let mut response = Response::empty(status);
         for header in headers {
             match header.name.len() {
@@ -114,6 +134,8 @@ impl Head {
                     let length = decimal(header.value).filter(|_| announced.is_none());
                     announced = Some(length.ok_or_else(|| malformed("a length"))?);
                 }
+                15 if is(header, OWNER_HEADER) => owner = Name::of(header.value),
+                16 if is(header, MEMBER_HEADER) => member = Name::of(header.value),
                 17 if is(header, "transfer-encoding") => {
                     let is_known = header.value.eq_ignore_ascii_case(b"chunked");
                     if is_chunked || !is_known || minor_version == 0 {
@@ -142,7 +164,7 @@ impl Head {
         if let Some(kind) = kind {
             response = response.with_type(kind);
         }
-        Ok(Self { response, announced, framing, stays })
+        Ok(Self { response, announced, framing, stays, member, owner })
     }
 }
 

@@ -67,6 +67,7 @@ mod line;
 mod look;
 mod member;
 mod outbound;
+mod owners;
 mod pool;
 mod relay;
 mod report;

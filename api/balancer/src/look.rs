@@ -79,6 +79,9 @@ async fn ask(member: &Member) -> Seen {
         format!("GET /readyz HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", member.host);
     let wire = Wire { head: head.into(), body: Bytes::new(), is_head: false };
     let Ok(head) = line.send(&wire).await else { return Seen::Nobody };
+    if let Some(name) = head.member {
+        member.introduced(name);
+    }
     let body = line.whole(ANSWER_BYTES_MAX).await;
     Seen::Answer(standing(head.response.status(), &body.unwrap_or_default()))
 }

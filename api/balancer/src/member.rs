@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use rustls::ClientConfig;
 use tokio::sync::{Notify, watch};
 
+use crate::head::Name;
 use crate::pool::Pool;
 use crate::secure::Secure;
 use crate::standing::{Health, Look, Seen, Standing};
@@ -19,6 +20,8 @@ pub(crate) struct Member {
     pub(crate) host: String,
     pub(crate) pool: Arc<Pool>,
     pub(crate) counts: Counts,
+    /// How its cluster calls it, as it said last; 0 if it has not.
+    name: AtomicU64,
     health: Mutex<Health>,
     /// What `health` says, for who waits for it to change. Set under its lock.
     standing: watch::Sender<Standing>,
@@ -50,10 +53,22 @@ impl Member {
             host: address.to_string(),
             pool: Arc::new(pool),
             counts: Counts::default(),
+            name: AtomicU64::new(0),
             health: Mutex::new(Health::new(config.look_every)),
             standing: watch::Sender::new(Standing::Unknown),
             wanted: Notify::new(),
         })
+    }
+
+    /// It has said how its cluster calls it.
+    pub(crate) fn introduced(&self, name: Name) {
+        self.name.store(name.0.get(), Ordering::Relaxed);
+    }
+
+    /// Whether its cluster calls it so.
+    pub(crate) fn is(&self, name: Name) -> bool {
+        // Relaxed: a word of its own.
+        self.name.load(Ordering::Relaxed) == name.0.get()
     }
 
     pub(crate) fn standing(&self) -> Standing {

@@ -80,9 +80,14 @@ impl Relay {
     pub(crate) async fn answer(&self, request: &Request<'_>) -> Result<Response, Problem> {
         let outbound = Outbound::of(request, &self.own)?;
         let aim = Aim::of(request);
-        let exchange =
-            Exchange { outbound: &outbound, own: &self.own, stall_max: self.request_timeout };
         let mut course = self.roster.course(&aim);
+        let exchange = Exchange {
+            outbound: &outbound,
+            own: &self.own,
+            stall_max: self.request_timeout,
+            roster: &self.roster,
+            start: course.start(),
+        };
         let deadline = Instant::now() + self.request_timeout;
         let answered = if aim.is_read {
             timeout_at(deadline, self.read(&exchange, &mut course, aim.is_stream)).await

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::Balance;
 use crate::member::Member;
+use crate::owners::OWNERS_MAX;
 use crate::relay::{Relay, Tally};
 use crate::standing::Standing;
 
@@ -62,7 +63,11 @@ pub(crate) fn bounds(relay: &Relay) -> Vec<Bound> {
         reached("member_tries", "tries", tries, &tally.gave_up),
         reached("member_time", "ms", request_ms, &tally.late),
     ];
-    fullest(members).into_iter().chain(own).collect()
+    let owners = relay.roster.goes_by_keys().then(|| {
+        // One more takes the place of another: nobody is refused.
+        Bound::new("key_owners", "keys", OWNERS_MAX as u64)
+    });
+    fullest(members).into_iter().chain(own).chain(owners).collect()
 }
 
 /// Bounds of a request that is passed on.

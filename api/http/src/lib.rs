@@ -82,7 +82,9 @@ mod otel;
 pub use otel::Tracing;
 
 mod routes;
-pub use routes::{Aim, AimedKey, Operation, ROOT_KEYSPACE, ROUTES, Route, Routes};
+pub use routes::{
+    Aim, AimedKey, MEMBER_HEADER, OWNER_HEADER, Operation, ROOT_KEYSPACE, ROUTES, Route, Routes,
+};
 
 mod front;
 pub use front::Front;

@@ -3,13 +3,23 @@
 mod view;
 pub(crate) use view::{Member, Members};
 
-use distcache::{Engine, MemberState};
+use distcache::{Engine, Keyspace, MemberState};
 
 use crate::etag::Tagger;
 
 /// Who the members are; `None` of an engine that is alone.
 pub(crate) fn members(engine: &Engine) -> Option<Members> {
     engine.members().map(Members::of)
+}
+
+/// The id of this process; `None` outside of a cluster.
+pub(crate) fn me(engine: &Engine) -> Option<String> {
+    engine.members()?.me.map(|id| id.to_string())
+}
+
+/// The id of the member that owns a key, if that is another than this process.
+pub(crate) fn other_owner(keyspace: &Keyspace, key: &[u8]) -> Option<String> {
+    keyspace.other_owner(key).map(|id| id.to_string())
 }
 
 /// Who marks tags; `None` outside of a cluster.

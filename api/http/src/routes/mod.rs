@@ -11,6 +11,7 @@ mod nodes;
 mod peer;
 mod place;
 mod ready;
+mod signpost;
 mod table;
 pub(crate) mod v1;
 
@@ -35,6 +36,7 @@ use admin::OfAdmin;
 pub use aim::{Aim, AimedKey};
 use cachely::OfCachely;
 use place::Place;
+pub use signpost::{MEMBER_HEADER, OWNER_HEADER};
 pub use table::{Operation, ROUTES, Route};
 pub(crate) use v1::limits::of_bounds as limits;
 
@@ -210,7 +212,10 @@ impl Routes {
             Place::Cachely(of_cachely) => Box::pin(self.cachely(of_cachely, request)).await,
             Place::Openapi => Ok(Response::of_type(200, "application/json", OPENAPI.into())),
             Place::Livez => Ok(Response::text("alive\n")),
-            Place::Readyz => ready::report(&self.engine, &self.readiness),
+            Place::Readyz => {
+                let report = ready::report(&self.engine, &self.readiness)?;
+                Ok(signpost::introduce(&self.engine, report))
+            }
             Place::Metrics => Box::pin(self.metrics()).await,
             Place::Members => Ok(members::report(&self.engine)),
             Place::Nodes => Ok(nodes::report(&self.engine.manager().nodes())),
@@ -308,6 +313,7 @@ impl Service for Routes {
     async fn call(&self, request: Request<'_>) -> Response {
         let watch = Stopwatch::start();
         let response = self.traced(&request).await;
+        let response = signpost::tell(&self.engine, &request, response);
         self.observer.note(&self.engine, &request, &response, watch.elapsed());
         response
     }

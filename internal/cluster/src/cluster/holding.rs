@@ -93,6 +93,12 @@ impl Holding {
         self.whose(self.view.owner(self.place(keyspace, key)))
     }
 
+    /// The member that owns a key, if that is another than this one.
+    pub fn other_owner(&self, keyspace: &Keyspace, key: &[u8]) -> Option<MemberId> {
+        let owner = self.view.owner(self.place(keyspace, key))?.id;
+        (owner != self.me).then_some(owner)
+    }
+
     /// Whether a member keeps a copy of a key that another owns.
     pub(super) fn keeps(&self, member: MemberId, keyspace: &Keyspace, key: &[u8]) -> bool {
         let count = usize::from(keyspace.replicas());

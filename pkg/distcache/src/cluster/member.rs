@@ -7,7 +7,7 @@ use distcache_cluster::{ClusterId, MemberId};
 
 use super::Away;
 use super::start::Part;
-use crate::Event;
+use crate::{Event, Keyspace};
 
 /// The cluster, as one of its members sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,15 @@ impl Away {
     /// The cluster that this process works in; `None` outside of one.
     pub(crate) fn cluster_id(&self) -> Option<ClusterId> {
         self.part()?.holding().map(|holding| holding.view().cluster())
+    }
+}
+
+impl Keyspace {
+    /// The member that owns a key, if that is another than this one; `None` also outside of
+    /// a cluster. It is as of now: the next view may give the key to somebody else.
+    pub fn other_owner(&self, key: &[u8]) -> Option<MemberId> {
+        let holding = self.inner.away.part()?.holding()?;
+        holding.other_owner(&self.inner.cache, key)
     }
 }
 

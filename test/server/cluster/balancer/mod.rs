@@ -1,6 +1,7 @@
 //! A load balancer before real nodes: as processes, over sockets, under signals.
 
 mod ends;
+mod owners;
 mod page;
 mod paths;
 mod refusals;

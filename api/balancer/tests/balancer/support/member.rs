@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{Builder, JoinHandle};
 
+use distcache_http::MEMBER_HEADER;
+
 use super::PATIENCE;
 
 /// What a member does when it is asked.
@@ -113,6 +115,12 @@ impl Member {
     /// From now on it does this.
     pub(crate) fn does(&self, does: Does) {
         *lock(&self.shared.does) = does;
+    }
+
+    /// From now on `/readyz` says also how its cluster calls it.
+    pub(crate) fn is_called(&self, name: &str) {
+        let head = format!("HTTP/1.1 200 OK\r\n{MEMBER_HEADER}: {name}\r\n");
+        *lock(&self.shared.readyz) = format!("{head}Content-Length: 6\r\n\r\nready\n");
     }
 
     /// From now on `/readyz` says that it drains.
