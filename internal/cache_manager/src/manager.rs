@@ -356,6 +356,12 @@ impl CacheManager {
         reports.collect()
     }
 
+    /// How often the data nodes that there are were replaced: each time one lost what it
+    /// held.
+    pub fn replacements(&self) -> u64 {
+        self.shared.routing.load().nodes.iter().map(|node| node.incarnation).sum()
+    }
+
     /// What every node has counted by now, asked of the nodes themselves.
     ///
     /// # Errors

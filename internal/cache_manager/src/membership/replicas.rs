@@ -82,15 +82,17 @@ impl CacheManager {
 
     /// In this tenure nobody says any more what is committed of the one before: copies of
     /// which that is not known are orphans. To be called when this process has
-    /// [adopted](Self::adopt_copies) its own.
+    /// [adopted](Self::adopt_copies) its own. Returns whether copies were dropped, because
+    /// it is not known of which of them that is so.
     ///
     /// # Errors
     /// `Elsewhere` in another tenure; `Closed`.
-    pub fn orphan_copies(&self, tenure: u64) -> Result<(), Error> {
+    pub fn orphan_copies(&self, tenure: u64) -> Result<bool, Error> {
         self.shared.change(|membership, routing| {
             membership.is_in(tenure)?;
             let (routing, tentative) = (routing.load_full(), &self.shared.tentative);
-            if tentative.is_overflown() {
+            let is_overflown = tentative.is_overflown();
+            if is_overflown {
                 membership.drop_copies(&routing, |copies, _| 2 < copies.replicas());
             }
             tentative.orphan();
@@ -105,7 +107,7 @@ impl CacheManager {
                 });
                 tentative.retain_orphans(&held.into_inner());
             }
-            Ok(())
+            Ok(is_overflown)
         })
     }
 

@@ -106,6 +106,20 @@ impl Holding {
         holders.iter().skip(1).any(|holder| holder.id == member)
     }
 
+    /// Whether a member kept a copy of a key by an earlier view, and this process owned it.
+    pub(super) fn kept(
+        &self,
+        before: &View,
+        member: MemberId,
+        keyspace: &Keyspace,
+        key: &[u8],
+    ) -> bool {
+        let holders = before.holders(self.place(keyspace, key), usize::from(keyspace.replicas()));
+        holders.split_first().is_some_and(|(owner, keepers)| {
+            owner.id == self.me && keepers.iter().any(|keeper| keeper.id == member)
+        })
+    }
+
     /// Whether this process keeps a copy of a key that another owns. It may be read under
     /// a lease, whoever owns the key by a later view:
     ///

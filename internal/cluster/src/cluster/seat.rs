@@ -103,14 +103,16 @@ impl CacheSeat {
         }
         // What it gives and takes bears the number that it has everywhere, also if the
         // view with that number was missed.
-        let tenure = Tenure::new(view, holding.me(), before);
+        let mut tenure = Tenure::new(view, holding.me(), before);
         self.cache.settle(tenure.number(), Some(holding.clone()))?;
         if tenure.number() < view.epoch() {
             self.cache.settle_alike(view.epoch(), holding.clone())?;
         }
         self.drop_unconfirmed(&tenure, &holding)?;
         self.adopt(&tenure)?;
-        self.cache.orphan_copies(tenure.number())?;
+        if self.cache.orphan_copies(tenure.number())? {
+            tenure = tenure.dropped_copies();
+        }
         self.holding.store(Some(holding));
         if let Some(owner) = self.owner.get() {
             owner.begin(&tenure);

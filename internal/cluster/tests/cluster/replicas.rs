@@ -7,6 +7,7 @@ use distcache_cluster::wire::Weather;
 use distcache_manager::{Config, Error, KeyspaceSpec, Tick, Write};
 
 use crate::holders::{Holders, KEYS, THINGS, is_committed, key, things, value};
+use crate::keys::until;
 use crate::process::{Process, address};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -68,6 +69,29 @@ async fn who_keeps_more_after_a_death_is_given_what_was_there_before_the_next() 
         cluster.until_each_entry_has_its_copy().await;
         cluster.has_everything();
     }
+}
+
+/// What the node held that was its process's own is lost, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn copies_that_went_with_a_data_node_are_read_off_again() {
+    let mut cluster = Holders::of(3, 3, 2).await;
+    (0..KEYS).for_each(|n| cluster.put(n, &value(n), Tick::NEVER));
+    cluster.until_each_entry_has_its_copy().await;
+    let cache = &cluster.processes[1].cache;
+    let (victim, replacements) = (cache.owner(b"any"), cache.replacements());
+    cache.on_node(victim, |_| panic!("a fuse has blown")).expect_err("nobody answers");
+    let replaced = || replacements < cluster.processes[1].cache.replacements();
+    until("the node was replaced", replaced).await;
+    let lost = |cluster: &Holders| (0..KEYS).filter(|n| cluster.get(*n).is_none()).count() as u64;
+    until("each entry that is left has its copy", || {
+        let held: u64 = cluster.processes.iter().map(Process::entries).sum();
+        2 * u64::from(KEYS) - lost(&cluster) <= held
+    })
+    .await;
+    let lost_with_the_node = lost(&cluster);
+    assert!(0 < lost_with_the_node && lost_with_the_node < u64::from(KEYS) / 2);
+    cluster.kill(0).await;
+    assert_eq!(lost(&cluster), lost_with_the_node);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -18,6 +18,8 @@ pub(crate) struct Tenure {
     /// change of owners up to this one then.
     before: Option<Arc<View>>,
     is_member: bool,
+    /// Copies of what others own were dropped when it began.
+    has_dropped_copies: bool,
 }
 
 /// Another member.
@@ -62,7 +64,26 @@ impl Tenure {
         };
         let others = if owns { not_in(&now, &[]) } else { Vec::new() };
         let is_member = view.member(me).is_some();
-        Self { number, me, givers, heirs, others, before: before.cloned(), is_member }
+        Self {
+            number,
+            me,
+            givers,
+            heirs,
+            others,
+            before: before.cloned(),
+            is_member,
+            has_dropped_copies: false,
+        }
+    }
+
+    /// Copies were dropped when it began of keys whose owner is the one that it was.
+    pub(crate) fn dropped_copies(self) -> Self {
+        Self { has_dropped_copies: true, ..self }
+    }
+
+    /// Whether what was copied in the tenure before is still here.
+    pub(crate) fn keeps_copies(&self) -> bool {
+        !self.has_dropped_copies
     }
 
     pub(crate) fn number(&self) -> u64 {

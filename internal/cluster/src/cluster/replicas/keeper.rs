@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::handover::{Neighbour, Tenure};
 use super::super::seat::CacheSeat;
-use super::courses::{Courses, Heard};
+use super::courses::{Courses, Heard, Wanted};
 use super::owner::QUIET_MAX;
 use super::words;
 use crate::links::{CallFailed, Links, NotSent};
@@ -75,15 +75,19 @@ impl Keeper {
     /// Asks once, and makes the changes that it is told of. Returns whether it was told
     /// anything.
     async fn step(&self, tenure: &Tenure, owner: &Neighbour) -> Result<bool, Over> {
-        let course = self.courses.lock().with(owner.id);
-        if course.is_none() {
+        let Wanted { after, from, had_in, replacements } = {
+            let mut courses = self.courses.lock();
+            courses.look_for_losses(self.cache.replacements());
+            courses.with(owner.id)
+        };
+        if after.is_none() {
             self.begin_anew(owner).await?;
         }
         let asked = self.cache.now();
-        let (after, from) = course.map_or((None, None), |(after, from)| (Some(after), from));
         let (number, follower) = (tenure.number(), tenure.me().number());
         let (committed, wants_committed) = self.cache.committed_copies(owner.id.number());
-        let ask = Follow { follower, tenure: number, after, from, committed, wants_committed };
+        let ask =
+            Follow { follower, tenure: number, after, from, committed, wants_committed, had_in };
         let followed = match self.ask(owner, ask).await {
             Ok(Some(Outcome::Follow(followed))) => followed,
             Ok(_) => return Ok(false),
@@ -94,7 +98,7 @@ impl Keeper {
             self.courses.lock().forget(owner.id);
             return Ok(true);
         }
-        let heard = self.heard(&followed)?;
+        let heard = Heard { replacements, ..self.heard(&followed)? };
         let up_to = followed.up_to;
         let told = |number| Told { owner: owner.id.number(), number };
         let (as_of, committed) = (told(followed.as_of.unwrap_or(up_to)), told(followed.committed));
@@ -117,7 +121,9 @@ impl Keeper {
             next: followed.next.clone(),
             began: followed.began,
             committed: followed.committed,
+            lacks: followed.keyspaces.iter().any(|name| self.cache.keyspace(name).is_none()),
             numbered: words::numbered(followed, &holding),
+            ..Heard::default()
         })
     }
 

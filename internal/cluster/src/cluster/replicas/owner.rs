@@ -20,7 +20,7 @@ use super::words::{self, Names};
 use crate::proto::follow::Place;
 use crate::proto::reply::Outcome;
 use crate::proto::{Busy, Follow, Followed, Moved, Nothing, Reply, UnknownOutcome};
-use crate::view::{Address, MemberId};
+use crate::view::{Address, MemberId, View};
 use crate::wire;
 
 /// Bytes of changes in one answer, unless a single one is larger.
@@ -53,6 +53,8 @@ struct State {
     /// The last change before it began.
     began: u64,
     followers: BTreeMap<MemberId, Progress>,
+    /// A view of the tenure right before.
+    before: Option<Arc<View>>,
 }
 
 /// How far one is.
@@ -103,7 +105,8 @@ impl Owner {
         // Whoever is granted a near copy in this tenure is one of its followers.
         self.cache().grant_near_in(tenure.number());
         let followers = followers.collect();
-        *state = State { tenure: tenure.number(), began: head, followers };
+        let before = tenure.before().cloned();
+        *state = State { tenure: tenure.number(), began: head, followers, before };
         self.commit(&state);
         drop(state);
         self.news.notify_waiters();
@@ -151,6 +154,14 @@ impl Owner {
         true
     }
 
+    /// A view of the tenure in which a follower had all of its copies, if that was the one
+    /// right before this.
+    fn had_by(&self, tenure: u64, had_in: Option<u64>) -> Option<Arc<View>> {
+        let state = self.state.lock();
+        let before = state.before.clone().filter(|_| state.tenure == tenure)?;
+        (Some(before.placed()) == had_in).then_some(before)
+    }
+
     /// Up to which change all are committed, and the last before this tenure; nothing in
     /// another one.
     ///
@@ -188,7 +199,8 @@ impl Owner {
             return Outcome::Moved(Moved {});
         };
         let Follow { tenure, committed, wants_committed, .. } = ask;
-        let asker = Asker { follower, tenure, committed, wants_committed, holding };
+        let had_by = self.had_by(tenure, ask.had_in);
+        let asker = Asker { follower, tenure, committed, wants_committed, had_by, holding };
         let head = self.cache().journal().head();
         let Some(after) = ask.after else {
             // It has dropped all that it had: none of that can be too old.
@@ -295,7 +307,7 @@ impl Owner {
             let Some(keyspace) = cache.keyspace(&from.keyspace).filter(is_replicated) else {
                 return Ok(Followed { up_to: after, next, ..Followed::default() });
             };
-            let wants = |key: &[u8]| asker.keeps(&keyspace, key);
+            let wants = |key: &[u8]| asker.lacks(&keyspace, key);
             let (entries, seeds) =
                 cache.read_off(&keyspace, words::seeds(&from), ANSWER_BYTES_MAX, wants)?;
             let (mut names, now) = (Names::default(), cache.now());
@@ -330,6 +342,8 @@ struct Asker {
     /// What it knows to be committed, and whether it waits to be told of more.
     committed: u64,
     wants_committed: bool,
+    /// By this view it had copies of all that it keeps.
+    had_by: Option<Arc<View>>,
     holding: Arc<Holding>,
 }
 
@@ -346,6 +360,13 @@ impl Asker {
 
     fn keeps(&self, keyspace: &Keyspace, key: &[u8]) -> bool {
         self.holding.keeps(self.follower, keyspace, key)
+    }
+
+    /// Whether it keeps a copy, and must be sent what lies here: of a key of which it kept
+    /// one in the tenure before it was told of every change since.
+    fn lacks(&self, keyspace: &Keyspace, key: &[u8]) -> bool {
+        let had = |before| self.holding.kept(before, self.follower, keyspace, key);
+        self.keeps(keyspace, key) && !self.had_by.as_deref().is_some_and(had)
     }
 }
 

@@ -107,5 +107,58 @@ fn who_has_missed_a_view_knows_nothing_of_who_is_gone() {
     courses.note(OTHER, heard(5, Some(5), &[]));
     courses.turn_to(&Tenure::new(&views_of_three()[5], ME, None));
     assert_eq!(courses.ended().count(), 0);
-    assert_eq!(courses.with(OTHER), None);
+    assert_eq!(courses.with(OTHER), Wanted::default());
+}
+
+/// What a third is to be asked in the next tenure, when it was heard so in the one before.
+fn wanted_then(heard: impl FnOnce(&mut Courses), next: Tenure) -> (bool, Option<u64>) {
+    let mut courses = courses();
+    heard(&mut courses);
+    courses.turn_to(&next);
+    let Wanted { after, from, had_in, .. } = courses.with(THIRD);
+    assert_eq!(after, Some(7));
+    (from == Some(Place::default()), had_in)
+}
+
+/// The other has gone in between, and the third owns keys still.
+#[test]
+fn of_who_owns_keys_still_all_is_read_off_but_what_was_copied_in_the_tenure_before() {
+    let whole = |courses: &mut Courses| courses.note(THIRD, heard(7, Some(5), &[]));
+    assert_eq!(wanted_then(whole, tenure(5)), (true, Some(5)));
+    assert_eq!(wanted_then(whole, tenure(5).dropped_copies()), (true, None));
+    let place = Place { node: 1, ..Place::default() };
+    let half = |courses: &mut Courses| {
+        courses.note(THIRD, Heard { next: Some(place), ..heard(7, Some(5), &[]) });
+    };
+    assert_eq!(wanted_then(half, tenure(5)), (true, None));
+    let silent = |courses: &mut Courses| courses.note(THIRD, heard(7, None, &[]));
+    assert_eq!(wanted_then(silent, tenure(5)), (true, None), "it has not said all of before");
+    let unknown = |courses: &mut Courses| {
+        courses.note(THIRD, Heard { lacks: true, ..heard(6, Some(5), &[]) });
+        courses.note(THIRD, heard(7, Some(5), &[]));
+    };
+    assert_eq!(wanted_then(unknown, tenure(5)), (true, None), "something was not kept");
+}
+
+#[test]
+fn what_a_data_node_held_that_was_replaced_is_read_off_again() {
+    let mut courses = courses();
+    courses.look_for_losses(3);
+    courses.note(OTHER, Heard { replacements: 3, ..heard(5, Some(5), &[]) });
+    courses.note(THIRD, Heard { replacements: 3, ..heard(6, Some(5), &[]) });
+    courses.look_for_losses(3);
+    assert_eq!(courses.with(OTHER).from, None);
+    courses.look_for_losses(4);
+    let again = |after| Wanted {
+        after: Some(after),
+        from: Some(Place::default()),
+        had_in: None,
+        replacements: 4,
+    };
+    assert_eq!((courses.with(OTHER), courses.with(THIRD)), (again(5), again(6)));
+    // The other was asked before that, and its answer may have been kept by that node.
+    courses.note(OTHER, Heard { replacements: 3, ..heard(8, Some(5), &[]) });
+    assert_eq!(courses.with(OTHER), again(8));
+    courses.note(OTHER, Heard { replacements: 4, ..heard(9, Some(5), &[]) });
+    assert_eq!(courses.with(OTHER).from, None);
 }

@@ -163,18 +163,47 @@ async fn what_was_given_up_is_not_told_as_committed() {
 async fn what_lies_here_is_read_off_when_the_copies_are_adopted_and_not_before() {
     let spec = KeyspaceSpec { replicas: 3, ack: Ack::Quorum, ..KeyspaceSpec::default() };
     let owner = owner_with(&views()[..3], &spec);
-    let ask = |from| Follow { from, ..made(1) };
-    let outcome = says(&owner, &address(OTHER), ask(owner.first_place())).await;
+    let ask = Follow { from: owner.first_place(), ..made(1) };
+    let outcome = says(&owner, &address(OTHER), ask.clone()).await;
     assert!(matches!(outcome, Outcome::Busy(_)), "{outcome:?}");
     owner.seat.note_adopted(3);
+    assert_eq!(read_off(&owner, OTHER, ask).await, 1);
+}
+
+/// How many entries a follower reads off; each node has a page of its own.
+async fn read_off(owner: &Arc<Owner>, follower: MemberId, ask: Follow) -> usize {
     let (mut read, mut next) = (0, owner.first_place());
-    // Each node has a page of its own.
     while let Some(from) = next {
-        let outcome = says(&owner, &address(OTHER), ask(Some(from))).await;
+        let ask = Follow { from: Some(from), follower: follower.number(), ..ask.clone() };
+        let outcome = says(owner, &address(follower), ask).await;
         let Outcome::Follow(told) = outcome else { panic!("it is read off: {outcome:?}") };
-        assert_eq!(told.up_to, 1);
         read += told.changes.len();
         next = told.next;
     }
-    assert_eq!(read, 1);
+    read
+}
+
+/// The other keeps all by the view before; then a third comes; then the other goes.
+#[tokio::test]
+async fn who_had_copies_in_the_tenure_before_reads_off_those_alone_that_it_did_not_have() {
+    let views = views_of_three();
+    let owner = owner_by(&views[..5], 2);
+    let things = owner.cache().keyspace("things").expect("it was added");
+    // What is another's is refused. The first that is its own was put by `owner_by`.
+    let put = |n: &u32| owner.cache().put_in(&things, &Write::new(&n.to_le_bytes(), b"1")).is_ok();
+    let all = (0..300).filter(put).count();
+    let ask = |tenure, had_in| {
+        let after = Some(owner.cache().journal().head());
+        Follow { tenure, after, had_in, ..Follow::default() }
+    };
+    let others = read_off(&owner, OTHER, ask(5, None)).await;
+    assert!(0 < others && others < all, "{others} of {all}");
+    assert_eq!(read_off(&owner, OTHER, ask(5, Some(3))).await, 0);
+    for elsewhere in [2, 4, 5] {
+        assert_eq!(read_off(&owner, OTHER, ask(5, Some(elsewhere))).await, others);
+    }
+    assert_eq!(read_off(&owner, THIRD, ask(5, Some(3))).await, all - others, "it had none");
+    owner.seat.take(&views[5]).expect("it follows");
+    assert_eq!(read_off(&owner, THIRD, ask(6, Some(5))).await, others);
+    assert_eq!(read_off(&owner, THIRD, ask(6, None)).await, all);
 }
