@@ -321,6 +321,9 @@ fn poll_bytes(
 }
 
 #[cfg(test)]
+mod any_answer;
+
+#[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
