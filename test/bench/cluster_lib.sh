@@ -18,17 +18,18 @@ await_ready() {
     done
 }
 
-# start_nodes SETTINGS: three of one cluster; their ports are in `nodes`.
+# start_nodes SETTINGS: three of one cluster; their ports are in `nodes`, and their processes
+# in `node_pids`.
 start_nodes() {
     local peers=() peer node
-    nodes=()
+    nodes=() node_pids=()
     for _ in 1 2 3; do peers+=("127.0.0.1:$(free_port)"); done
     for peer in "${peers[@]}"; do
         node=$(free_port)
         start "$node.log" "$SERVER" -mode=node --config "$1" \
             --listen "127.0.0.1:$node" --peer-listen "$peer" --advertise "$peer" \
             --peers "$(IFS=, && echo "${peers[*]}")"
-        nodes+=("$node")
+        nodes+=("$node") node_pids+=("$STARTED")
     done
     for node in "${nodes[@]}"; do await_ready "$node"; done
 }

@@ -2,6 +2,8 @@
 # PUT and GET of one of 10,000 values of 64 bytes at one of three nodes on this machine, in
 # keyspaces of which one, two and three nodes hold each entry; in one of which any of three
 # answers reads; and in those of three that wait for a majority, and for nobody: requests a second, and the 99th percentile of the time.
+# At last PUT where three hold each entry and one of the nodes falters: for all, and for a
+# majority.
 # shellcheck source-path=SCRIPTDIR source=cluster_lib.sh
 source "$(dirname "$0")/cluster_lib.sh"
 CONNECTIONS=${CONNECTIONS:-64}
@@ -51,3 +53,27 @@ for method in PUT GET; do
         fact "${method,,}-$name-p99-ms" "$(awk '{ print $2 }' "$SCRATCH/$method-$name" | median)"
     done
 done
+
+# falter PID: has a process stand still for every other twentieth of a second.
+falter() {
+    local pid=$1
+    trap 'kill -CONT "$pid"; exit' TERM
+    while true; do
+        kill -STOP "$pid"
+        sleep 0.05
+        kill -CONT "$pid"
+        sleep 0.05
+    done
+}
+
+falter "${node_pids[2]}" &
+faltering=$!
+# Ended before the node that it stops.
+PIDS=("$faltering" "${PIDS[@]}")
+for round in $(seq "$ROUNDS"); do
+    say "PUT while a node falters, round $round of $ROUNDS"
+    for name in r3 r3-quorum; do
+        quietly ask PUT "$name" "$SECONDS_A_RUN" >>"$SCRATCH/FALTERING-$name"
+    done
+done
+ratio put-r3-quorum-faltering r3 "$(rate FALTERING r3-quorum)" "$(rate FALTERING r3)"
