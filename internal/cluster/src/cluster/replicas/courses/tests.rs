@@ -111,10 +111,10 @@ fn who_has_missed_a_view_knows_nothing_of_who_is_gone() {
 }
 
 /// What a third is to be asked in the next tenure, when it was heard so in the one before.
-fn wanted_then(heard: impl FnOnce(&mut Courses), next: Tenure) -> (bool, Option<u64>) {
+fn wanted_then(heard: impl FnOnce(&mut Courses), next: &Tenure) -> (bool, Option<u64>) {
     let mut courses = courses();
     heard(&mut courses);
-    courses.turn_to(&next);
+    courses.turn_to(next);
     let Wanted { after, from, had_in, .. } = courses.with(THIRD);
     assert_eq!(after, Some(7));
     (from == Some(Place::default()), had_in)
@@ -124,20 +124,20 @@ fn wanted_then(heard: impl FnOnce(&mut Courses), next: Tenure) -> (bool, Option<
 #[test]
 fn of_who_owns_keys_still_all_is_read_off_but_what_was_copied_in_the_tenure_before() {
     let whole = |courses: &mut Courses| courses.note(THIRD, heard(7, Some(5), &[]));
-    assert_eq!(wanted_then(whole, tenure(5)), (true, Some(5)));
-    assert_eq!(wanted_then(whole, tenure(5).dropped_copies()), (true, None));
+    assert_eq!(wanted_then(whole, &tenure(5)), (true, Some(5)));
+    assert_eq!(wanted_then(whole, &tenure(5).dropped_copies()), (true, None));
     let place = Place { node: 1, ..Place::default() };
     let half = |courses: &mut Courses| {
         courses.note(THIRD, Heard { next: Some(place), ..heard(7, Some(5), &[]) });
     };
-    assert_eq!(wanted_then(half, tenure(5)), (true, None));
+    assert_eq!(wanted_then(half, &tenure(5)), (true, None));
     let silent = |courses: &mut Courses| courses.note(THIRD, heard(7, None, &[]));
-    assert_eq!(wanted_then(silent, tenure(5)), (true, None), "it has not said all of before");
+    assert_eq!(wanted_then(silent, &tenure(5)), (true, None), "it has not said all of before");
     let unknown = |courses: &mut Courses| {
         courses.note(THIRD, Heard { lacks: true, ..heard(6, Some(5), &[]) });
         courses.note(THIRD, heard(7, Some(5), &[]));
     };
-    assert_eq!(wanted_then(unknown, tenure(5)), (true, None), "something was not kept");
+    assert_eq!(wanted_then(unknown, &tenure(5)), (true, None), "something was not kept");
 }
 
 #[test]
