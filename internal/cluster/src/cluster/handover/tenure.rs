@@ -18,8 +18,7 @@ pub(crate) struct Tenure {
     /// change of owners up to this one then.
     before: Option<Arc<View>>,
     is_member: bool,
-    /// Copies of what others own were dropped when it began.
-    has_dropped_copies: bool,
+    keeps_copies: bool,
 }
 
 /// Another member.
@@ -72,18 +71,18 @@ impl Tenure {
             others,
             before: before.cloned(),
             is_member,
-            has_dropped_copies: false,
+            keeps_copies: true,
         }
     }
 
     /// Copies were dropped when it began of keys whose owner is the one that it was.
     pub(crate) fn dropped_copies(self) -> Self {
-        Self { has_dropped_copies: true, ..self }
+        Self { keeps_copies: false, ..self }
     }
 
     /// Whether what was copied in the tenure before is still here.
     pub(crate) fn keeps_copies(&self) -> bool {
-        !self.has_dropped_copies
+        self.keeps_copies
     }
 
     pub(crate) fn number(&self) -> u64 {

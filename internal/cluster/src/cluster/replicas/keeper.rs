@@ -98,7 +98,7 @@ impl Keeper {
             self.courses.lock().forget(owner.id);
             return Ok(true);
         }
-        let heard = Heard { replacements, ..self.heard(&followed)? };
+        let heard = self.heard(&followed, replacements)?;
         let up_to = followed.up_to;
         let told = |number| Told { owner: owner.id.number(), number };
         let (as_of, committed) = (told(followed.as_of.unwrap_or(up_to)), told(followed.committed));
@@ -114,7 +114,7 @@ impl Keeper {
         Ok(true)
     }
 
-    fn heard(&self, followed: &Followed) -> Result<Heard, Over> {
+    fn heard(&self, followed: &Followed, replacements: u64) -> Result<Heard, Over> {
         let Some(holding) = self.seat.holding() else { return Err(Over::Ended) };
         Ok(Heard {
             up_to: followed.up_to,
@@ -122,8 +122,8 @@ impl Keeper {
             began: followed.began,
             committed: followed.committed,
             lacks: followed.keyspaces.iter().any(|name| self.cache.keyspace(name).is_none()),
+            replacements,
             numbered: words::numbered(followed, &holding),
-            ..Heard::default()
         })
     }
 

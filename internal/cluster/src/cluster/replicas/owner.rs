@@ -156,10 +156,10 @@ impl Owner {
 
     /// A view of the tenure in which a follower had all of its copies, if that was the one
     /// right before this.
-    fn had_by(&self, tenure: u64, had_in: Option<u64>) -> Option<Arc<View>> {
+    fn had_by(&self, asker: &Asker) -> Option<Arc<View>> {
         let state = self.state.lock();
-        let before = state.before.clone().filter(|_| state.tenure == tenure)?;
-        (Some(before.placed()) == had_in).then_some(before)
+        let before = state.before.clone().filter(|_| state.tenure == asker.tenure)?;
+        (Some(before.placed()) == asker.had_in).then_some(before)
     }
 
     /// Up to which change all are committed, and the last before this tenure; nothing in
@@ -198,9 +198,8 @@ impl Owner {
         }) else {
             return Outcome::Moved(Moved {});
         };
-        let Follow { tenure, committed, wants_committed, .. } = ask;
-        let had_by = self.had_by(tenure, ask.had_in);
-        let asker = Asker { follower, tenure, committed, wants_committed, had_by, holding };
+        let Follow { tenure, committed, wants_committed, had_in, .. } = ask;
+        let asker = Asker { follower, tenure, committed, wants_committed, had_in, holding };
         let head = self.cache().journal().head();
         let Some(after) = ask.after else {
             // It has dropped all that it had: none of that can be too old.
@@ -301,13 +300,14 @@ impl Owner {
         let Some(_place) = self.reading_off.try_acquire().ok().filter(|_| has_adopted) else {
             return Err(Outcome::Busy(Busy { retry_after_ms: BUSY_RETRY_MS }));
         };
+        let had_by = self.had_by(asker);
         let (cache, asker) = (self.cache().clone(), asker.clone());
         let read = spawn_blocking(move || {
             let next = next_keyspace(&cache, &from.keyspace);
             let Some(keyspace) = cache.keyspace(&from.keyspace).filter(is_replicated) else {
                 return Ok(Followed { up_to: after, next, ..Followed::default() });
             };
-            let wants = |key: &[u8]| asker.lacks(&keyspace, key);
+            let wants = |key: &[u8]| asker.lacks(had_by.as_deref(), &keyspace, key);
             let (entries, seeds) =
                 cache.read_off(&keyspace, words::seeds(&from), ANSWER_BYTES_MAX, wants)?;
             let (mut names, now) = (Names::default(), cache.now());
@@ -342,8 +342,8 @@ struct Asker {
     /// What it knows to be committed, and whether it waits to be told of more.
     committed: u64,
     wants_committed: bool,
-    /// By this view it had copies of all that it keeps.
-    had_by: Option<Arc<View>>,
+    /// The tenure in which it had copies of all that it was to keep.
+    had_in: Option<u64>,
     holding: Arc<Holding>,
 }
 
@@ -364,9 +364,9 @@ impl Asker {
 
     /// Whether it keeps a copy, and must be sent what lies here: of a key of which it kept
     /// one in the tenure before it was told of every change since.
-    fn lacks(&self, keyspace: &Keyspace, key: &[u8]) -> bool {
+    fn lacks(&self, had_by: Option<&View>, keyspace: &Keyspace, key: &[u8]) -> bool {
         let had = |before| self.holding.kept(before, self.follower, keyspace, key);
-        self.keeps(keyspace, key) && !self.had_by.as_deref().is_some_and(had)
+        self.keeps(keyspace, key) && !had_by.is_some_and(had)
     }
 }
 
