@@ -29,6 +29,7 @@ pub use error::Error;
 mod handle;
 pub use handle::NodeId;
 
+mod arrivals;
 mod routing;
 
 mod territory;
@@ -79,8 +80,8 @@ pub use distcache_bus::{Dispatch, Epoch, Lag, Received, Stopwatch, Subscription,
 pub use distcache_node::{
     AGE_BOUNDS_S, Ages, CONTENT_TYPE_BYTES_MAX, Cargo, Cause, Change, Clock, Condition,
     CustomPolicy, Draft, Entry, Eviction, EvictionPolicy, Excerpt, Failure, Flight, Forgotten,
-    Held, InFlight, JOURNAL_BYTES_MAX, Journal, KEY_BYTES_MAX, LAGGARDS_MAX, Label, LabelInvalid,
-    Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus, Parcel, Peaks, REMOVALS_MAX,
-    Reached, Record, Removal, Selection, Slot, SystemClock, TAG_RECORDS_MAX, TAGS_MAX, Tick, Trace,
-    VALIDATOR_BYTES_MAX, Value, Version, WAITERS_MAX, eviction, number_in,
+    Held, InFlight, JOURNAL_BYTES_MAX, Journal, KEY_BYTES_MAX, KeyspaceId, LAGGARDS_MAX, Label,
+    LabelInvalid, Landed, Landing, Lead, Lifetimes, Look, ManualClock, NodeStatus, Parcel, Peaks,
+    REMOVALS_MAX, Reached, Record, Removal, Selection, Slot, SystemClock, TAG_RECORDS_MAX,
+    TAGS_MAX, Tick, Trace, VALIDATOR_BYTES_MAX, Value, Version, WAITERS_MAX, eviction, number_in,
 };

@@ -287,6 +287,24 @@ impl CacheManager {
         })
     }
 
+    /// As [`give`](Self::give), of these keys. Returns whether the parcel had room for all.
+    ///
+    /// # Errors
+    /// As of `give`.
+    pub fn give_keys<'k>(
+        &self,
+        tenure: u64,
+        keyspace: &Keyspace,
+        heir: u64,
+        keys: impl Iterator<Item = &'k [u8]>,
+        parcel: &mut Parcel,
+    ) -> Result<bool, Error> {
+        let keys = keys.map(|key| (self.shared.hash(keyspace, key), key));
+        self.shared.change(|membership, routing| {
+            membership.give_keys(&routing.load(), tenure, keyspace, heir, keys, parcel)
+        })
+    }
+
     /// Takes over entries of another process, which has answered for their keys until
     /// this tenure, with their versions and ends. Returns how many: not those whose keys
     /// were used here since it began, and none that comes after
@@ -303,6 +321,23 @@ impl CacheManager {
         let hash = |key: &[u8]| self.shared.hash(keyspace, key);
         self.shared.change(|membership, routing| {
             membership.absorb(routing, tenure, keyspace, hash, entries)
+        })
+    }
+
+    /// Takes over nothing more of these keys: nobody who had them has anything of them. Who
+    /// asks for one is answered from now on, and not [told to wait](Territory::awaits).
+    ///
+    /// # Errors
+    /// `Elsewhere` in another tenure; `Closed`.
+    pub fn end_arrivals_for<'k>(
+        &self,
+        tenure: u64,
+        keyspace: &Keyspace,
+        keys: impl Iterator<Item = &'k [u8]>,
+    ) -> Result<(), Error> {
+        let hashes = keys.map(|key| self.shared.hash(keyspace, key));
+        self.shared.change(|membership, routing| {
+            membership.end_arrivals_for(&routing.load(), tenure, hashes)
         })
     }
 

@@ -8,6 +8,7 @@ use distcache_bus::{Deadline, Epoch};
 use distcache_ring::{HashRing, RingNode};
 use parking_lot::{Condvar, Mutex};
 
+use crate::arrivals::Arrivals;
 use crate::handle::NodeHandle;
 use crate::tallies::Tallies;
 use crate::{Claim, Error, Keyspace, NodeId, Territory};
@@ -33,6 +34,8 @@ pub(crate) struct Routing {
     pub(crate) departed: Arc<Tallies>,
     /// Which keys are ours, if other processes have some.
     pub(crate) territory: Option<Arc<dyn Territory>>,
+    /// Whether such may have entries that are to come here.
+    pub(crate) arrivals: Arrivals,
 }
 
 impl Routing {
@@ -59,6 +62,12 @@ impl Routing {
             None => Ok(None),
             Some(territory) => territory.claim(keyspace, key).map(Some).ok_or(Error::Elsewhere),
         }
+    }
+
+    /// Whether entries are on their way: from one node to another, or from another process.
+    #[inline]
+    pub(crate) fn is_moving(&self) -> bool {
+        self.before.is_some() || self.arrivals.are_expected()
     }
 
     /// The node that may still hold the entry of a hash which it does not own

@@ -25,6 +25,13 @@ pub trait Territory: fmt::Debug + Send + Sync + 'static {
     /// does, or it cannot know.
     fn claim(&self, keyspace: &Keyspace, key: &[u8]) -> Option<Claim>;
 
+    /// Whether the entry of a key that is ours is waited for, which another process may
+    /// have: then the key is as one that is not ours, for a moment. That is asked of keys
+    /// that have none here, while entries may arrive. Default: none is waited for.
+    fn awaits(&self, _keyspace: &Keyspace, _key: &[u8]) -> bool {
+        false
+    }
+
     /// Whether the time of a claim is over, now.
     fn is_over(&self, claim: Claim) -> bool;
 

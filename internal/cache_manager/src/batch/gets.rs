@@ -119,7 +119,7 @@ impl CacheManager {
     ) {
         let deadline = self.shared.deadline();
         let mut alone = Vec::new();
-        if routing.before.is_none() {
+        if !routing.is_moving() {
             let gets = Gets::new(routing, &self.shared.hashes(keyspace, keys), keys);
             for (node, part, command) in gets.commands(routing, keyspace) {
                 let answered = if keyspace.shares_hits() {
@@ -178,7 +178,7 @@ impl CacheManager {
         mut each: impl FnMut(usize, Result<Option<Hit>, Error>),
     ) {
         let mut alone = Vec::new();
-        if routing.before.is_none() {
+        if !routing.is_moving() {
             let gets = Gets::new(routing, &self.shared.hashes(keyspace, keys), keys);
             // Every owner is asked before the first is waited for.
             let calls = self.begin_gets(routing, keyspace, &gets);

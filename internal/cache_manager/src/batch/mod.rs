@@ -121,7 +121,7 @@ impl<'a> Subject<'a> {
 }
 
 /// A batch of commands for each owner, or several if it has many keys; none while
-/// entries are on their way between nodes.
+/// entries are on their way.
 fn parts<C>(
     routing: &Routing,
     Subject { keyspace, hashes, .. }: &Subject<'_>,
@@ -129,7 +129,7 @@ fn parts<C>(
     command: impl Fn(usize, Epoch) -> Option<C>,
 ) -> Vec<Part<C>> {
     let mut parts = Vec::with_capacity(routing.nodes.len());
-    if routing.before.is_some() {
+    if routing.is_moving() {
         return parts;
     }
     let sorted = Places::of(routing, hashes);

@@ -106,7 +106,7 @@ impl CacheManager {
         cargo: &Cargo,
     ) -> Result<Landed, Error> {
         let id = keyspace.id();
-        let asked = Asked { keyspace, hash: flight.hash(), key: flight.key() };
+        let asked = landing(keyspace, flight);
         let (_, told) = self.shared.ask(asked, |routing, node, deadline| {
             let (epoch, flight, cargo) = (routing.epoch, flight.clone(), cargo.clone());
             node.mailbox.call(epoch, deadline, Land { epoch, keyspace: id, flight, cargo })
@@ -126,7 +126,7 @@ impl CacheManager {
         cargo: &Cargo,
     ) -> Result<Landed, Error> {
         let id = keyspace.id();
-        let asked = Asked { keyspace, hash: flight.hash(), key: flight.key() };
+        let asked = landing(keyspace, flight);
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let (epoch, flight, cargo) = (routing.epoch, flight.clone(), cargo.clone());
             let command = Land { epoch, keyspace: id, flight, cargo };
@@ -136,6 +136,11 @@ impl CacheManager {
         self.shared.directory.tell(&told.departed);
         Ok(told.reply)
     }
+}
+
+/// To land depends on the load, which nothing that arrives is newer than.
+fn landing<'a>(keyspace: &'a Keyspace, flight: &'a Flight) -> Asked<'a> {
+    Asked { keyspace, hash: flight.hash(), key: flight.key(), is_blind: true }
 }
 
 impl Shared {

@@ -36,12 +36,21 @@ pub(crate) struct Asked<'a> {
     pub(crate) keyspace: &'a Keyspace,
     pub(crate) hash: u64,
     pub(crate) key: &'a [u8],
+    /// Whether what is done depends on nothing that the key has.
+    pub(crate) is_blind: bool,
+}
+
+impl Asked<'_> {
+    /// The same, of something that depends on nothing that the key has.
+    pub(crate) fn blindly(self) -> Self {
+        Self { is_blind: true, ..self }
+    }
 }
 
 impl Shared {
     #[inline]
     pub(crate) fn about<'a>(&self, keyspace: &'a Keyspace, key: &'a [u8]) -> Asked<'a> {
-        Asked { keyspace, hash: self.hash(keyspace, key), key }
+        Asked { keyspace, hash: self.hash(keyspace, key), key, is_blind: false }
     }
 
     /// Asks the owner of a key what it has, and again if the ring has changed
@@ -70,7 +79,7 @@ impl Shared {
         attempt: impl Fn(&Routing, &NodeHandle, &Deadline) -> Result<R, CallError>,
     ) -> Result<(NodeId, R), Error> {
         let routing = self.routing.load();
-        routing.claim(asked.keyspace, asked.key)?;
+        routing.claim_for(asked)?;
         if routing.before.is_none() {
             let node = routing.owner(asked.hash);
             match attempt(&routing, node, deadline) {
@@ -94,7 +103,7 @@ impl Shared {
     ) -> Result<(NodeId, R, Right), Error> {
         self.admits_change(asked.keyspace)?;
         let routing = self.routing.load();
-        let claim = routing.claim(asked.keyspace, asked.key)?;
+        let claim = routing.claim_for(asked)?;
         if routing.before.is_none() {
             let node = routing.owner(asked.hash);
             match attempt(&routing, node, deadline) {
@@ -167,7 +176,7 @@ impl Shared {
         &self,
         routing: &Routing,
         node: &NodeHandle,
-        Asked { keyspace, hash, key }: Asked<'_>,
+        Asked { keyspace, hash, key, .. }: Asked<'_>,
         deadline: &Deadline,
     ) -> Result<Fetched, CallError> {
         let Some(before) = routing.owner_before(hash) else { return Ok(Fetched::Done) };
@@ -223,16 +232,16 @@ impl Shared {
     #[inline]
     fn first<A, T>(
         &self,
-        Asked { keyspace, hash, key }: Asked<'_>,
+        asked: Asked<'_>,
         attempt: impl FnOnce(&Routing, &NodeHandle) -> A,
         right: impl FnOnce(&Routing, Option<Claim>) -> T,
     ) -> Result<Option<(NodeId, A, T)>, Error> {
         let routing = self.routing.load();
-        let claim = routing.claim(keyspace, key)?;
+        let claim = routing.claim_for(asked)?;
         if routing.before.is_some() {
             return Ok(None);
         }
-        let node = routing.owner(hash);
+        let node = routing.owner(asked.hash);
         let attempted = attempt(&routing, node);
         Ok(Some((node.id, attempted, right(&routing, claim))))
     }
@@ -240,7 +249,7 @@ impl Shared {
     async fn reach_patiently_async<R: Unpin, T>(
         &self,
         ends_at: Deadline,
-        Asked { keyspace, hash, key }: Asked<'_>,
+        Asked { keyspace, hash, key, .. }: Asked<'_>,
         begin: impl Fn(&Self, &Routing, &NodeHandle, &Deadline) -> Call<R>,
         right: impl Fn(&Routing, Option<Claim>) -> T,
     ) -> Result<(NodeId, R, T), Error> {

@@ -171,7 +171,7 @@ impl Shared {
     /// refused, or the ring is changing.
     #[inline]
     fn get_at_once(&self, asked: Asked<'_>) -> Option<Result<Option<Hit>, Error>> {
-        let Asked { keyspace, hash, key } = asked;
+        let Asked { keyspace, hash, key, .. } = asked;
         let command = Get { keyspace: keyspace.id(), hash, key };
         let attempt = |routing: &Routing, node: &NodeHandle| {
             if keyspace.shares_hits() {
@@ -192,7 +192,7 @@ impl Shared {
 
     /// The same for a task that waits.
     async fn get_patiently(&self, asked: Asked<'_>) -> Result<Option<Hit>, Error> {
-        let Asked { keyspace, hash, key } = asked;
+        let Asked { keyspace, hash, key, .. } = asked;
         let id = keyspace.id();
         let begin = |shared: &Self, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let command = Get { keyspace: id, hash, key };

@@ -122,7 +122,7 @@ impl CacheManager {
         write: &Write<'_>,
     ) -> Result<Stored, Error> {
         let (item, key, condition) = (write.item()?, write.key, write.condition);
-        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let asked @ Asked { hash, .. } = self.shared.about_put(keyspace, key, condition);
         let id = keyspace.id();
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let epoch = routing.epoch;
@@ -163,7 +163,7 @@ impl CacheManager {
     /// # Errors
     /// As of `delete_in`.
     pub async fn delete_in_async(&self, keyspace: &Keyspace, key: &[u8]) -> Result<bool, Error> {
-        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key);
+        let asked @ Asked { hash, .. } = self.shared.about(keyspace, key).blindly();
         let id = keyspace.id();
         let begin = |shared: &Shared, routing: &Routing, node: &NodeHandle, deadline: &Deadline| {
             let command = Delete { keyspace: id, hash, key };
@@ -308,6 +308,15 @@ impl CacheManager {
 }
 
 impl Shared {
+    fn about_put<'a>(
+        &self,
+        keyspace: &'a Keyspace,
+        key: &'a [u8],
+        condition: Condition,
+    ) -> Asked<'a> {
+        Asked { is_blind: condition == Condition::Always, ..self.about(keyspace, key) }
+    }
+
     pub(crate) fn put(
         &self,
         keyspace: &Keyspace,
@@ -315,7 +324,7 @@ impl Shared {
         deadline: &Deadline,
     ) -> Result<Stored, Error> {
         let (item, key, condition) = (write.item()?, write.key, write.condition);
-        let asked @ Asked { hash, .. } = self.about(keyspace, key);
+        let asked @ Asked { hash, .. } = self.about_put(keyspace, key, condition);
         let id = keyspace.id();
         let (node, told, right) = self.tell(deadline, asked, |routing, node, deadline| {
             let epoch = routing.epoch;
@@ -331,7 +340,7 @@ impl Shared {
         key: &[u8],
         deadline: &Deadline,
     ) -> Result<bool, Error> {
-        let asked @ Asked { hash, .. } = self.about(keyspace, key);
+        let asked @ Asked { hash, .. } = self.about(keyspace, key).blindly();
         let id = keyspace.id();
         let (node, told, right) = self.tell(deadline, asked, |routing, node, deadline| {
             node.mailbox.call(routing.epoch, deadline, Delete { keyspace: id, hash, key })

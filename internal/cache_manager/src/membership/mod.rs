@@ -26,6 +26,7 @@ use distcache_node::{
 use distcache_ring::HashRing;
 use parking_lot::Mutex;
 
+use crate::arrivals::Arrivals;
 use crate::budget::Budget;
 use crate::config::DATA_NODES_MAX;
 use crate::handle::{NodeHandle, Pulse};
@@ -101,7 +102,9 @@ impl Membership {
         let spawn = |(&id, plan)| self.spawn(id, 0, Epoch::FIRST, plan);
         let nodes = ring.nodes().zip(&plans).map(spawn).collect::<io::Result<_>>()?;
         let (epoch, ring, departed) = (Epoch::FIRST, Arc::new(ring), Arc::default());
-        Ok((self, Routing { epoch, ring, nodes, before: None, departed, territory: None }))
+        let (before, territory, arrivals) = (None, None, Arrivals::default());
+        let routing = Routing { epoch, ring, nodes, before, departed, territory, arrivals };
+        Ok((self, routing))
     }
 
     /// Adds a node and moves its keys to it.

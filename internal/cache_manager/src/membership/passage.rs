@@ -49,11 +49,13 @@ impl Membership {
     /// Lets every node note which keys are used, before others give it entries.
     pub(super) fn expect_arrivals(&self, routing: &Routing) {
         routing.nodes.iter().for_each(|node| self.on(node, DataNode::expect_arrivals));
+        routing.arrivals.expect();
     }
 
     /// What still arrives comes too late.
     pub(super) fn end_arrivals(&self, routing: &RoutingCell) {
         let routing = routing.load_full();
+        routing.arrivals.end();
         routing.nodes.iter().for_each(|node| self.on(node, DataNode::end_arrivals));
     }
 
@@ -86,6 +88,42 @@ impl Membership {
             None => Passage { node: from.node + 1, at: 0 },
         };
         Ok((next.node < routing.nodes.len()).then_some(next))
+    }
+
+    /// The same of these keys, as far as they are `heir`'s and the parcel has room. Returns
+    /// whether it had for all.
+    pub(crate) fn give_keys<'k>(
+        &self,
+        routing: &Routing,
+        tenure: u64,
+        keyspace: &Keyspace,
+        heir: u64,
+        keys: impl Iterator<Item = (u64, &'k [u8])>,
+        parcel: &mut Parcel,
+    ) -> Result<bool, Error> {
+        self.is_in(tenure)?;
+        let Some(territory) = &routing.territory else { return Ok(true) };
+        let leaves = |key: &[u8]| territory.heir(keyspace, key) == Some(heir);
+        let give = |(hash, key): (u64, &[u8])| {
+            let give = |node: &mut DataNode| node.give_one(keyspace.id(), hash, key, parcel);
+            // What a node that cannot be had still holds is gone with it.
+            routing.owner(hash).mailbox.locked(MOVE_WAIT, give).unwrap_or(true)
+        };
+        Ok(keys.filter(|(_, key)| leaves(key)).all(give))
+    }
+
+    /// These keys get no entries of other processes any more: they have none.
+    pub(crate) fn end_arrivals_for(
+        &self,
+        routing: &Routing,
+        tenure: u64,
+        hashes: impl Iterator<Item = u64>,
+    ) -> Result<(), Error> {
+        self.is_in(tenure)?;
+        for hash in hashes {
+            self.on(routing.owner(hash), |node| node.end_arrival(hash));
+        }
+        Ok(())
     }
 
     /// Drops what this process does not answer for in that tenure.

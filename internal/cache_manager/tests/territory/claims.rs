@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use distcache_manager::{CacheManager, Config, Epoch, Error, PutItem, Tick, Version, Write};
+use distcache_manager::{
+    CacheManager, Condition, Config, Epoch, Error, PutItem, Tick, Version, Write,
+};
 
 use crate::fields::{Fields, OURS, THEIRS};
 use crate::support::block_on;
@@ -217,4 +219,61 @@ fn a_node_that_has_given_half_of_its_versions_makes_everybody_begin_a_new_epoch_
     let after = cache.put(b"k", b"3", None).unwrap().version;
     assert!(before < after);
     assert_eq!(cache.statuses().unwrap()[0].1.sequence, 1, "it begins anew with the epoch");
+}
+
+/// One of whose keys no entry has come yet, of which the territory waits for each.
+fn awaiting() -> CacheManager {
+    let (cache, fields) = (start(), Arc::new(Fields::of(b"o")));
+    fields.awaits.store(true, Ordering::SeqCst);
+    cache.settle(1, Some(fields)).expect("a first view");
+    cache
+}
+
+#[test]
+fn nobody_is_answered_by_what_a_key_has_while_its_entry_is_waited_for() {
+    let cache = awaiting();
+    let space = cache.default_keyspace();
+    for (call, outcome) in every_read(&cache, OURS) {
+        assert_eq!(outcome, Err(Error::Elsewhere), "{call}");
+    }
+    let write = Write { condition: Condition::Absent, ..Write::new(OURS, b"7") };
+    let version = Version::from(1);
+    let changes = [
+        cache.put_in(space, &write).map(drop),
+        block_on(cache.put_in_async(space, &write)).map(drop),
+        cache.put_many_in(space, &[write]).remove(0).map(drop),
+        cache.set_expires_in(space, OURS, Tick::NEVER).map(drop),
+        block_on(cache.set_expires_in_async(space, OURS, Tick::NEVER)).map(drop),
+        cache.add_in(space, OURS, 1, Some(Tick::NEVER)).map(drop),
+        block_on(cache.add_in_async(space, OURS, 1, Some(Tick::NEVER))).map(drop),
+        cache.delete_if_in(space, OURS, version),
+        block_on(cache.delete_if_in_async(space, OURS, version)),
+    ];
+    assert!(changes.iter().all(|change| *change == Err(Error::Elsewhere)), "{changes:?}");
+    assert_eq!(cache.answers_for(space, OURS), Ok(()), "it is its own all the same");
+    cache.end_arrivals_for(1, space, [OURS].into_iter()).unwrap();
+    for (call, outcome) in every_read(&cache, OURS) {
+        assert_eq!(outcome, Ok(()), "{call}");
+    }
+    assert_eq!(cache.get(b"other").map(drop), Err(Error::Elsewhere), "that may still come");
+    cache.end_arrivals(1).unwrap();
+    assert_eq!(cache.get(b"other").map(drop), Ok(()));
+}
+
+#[test]
+fn what_depends_on_nothing_that_a_key_has_is_done_before_its_entry_has_come() {
+    let cache = awaiting();
+    let item = PutItem { key: b"o-1", value: b"7", ttl: None };
+    let done = [
+        cache.put_many(&[item]).remove(0).map(drop),
+        cache.put(b"o-2", b"7", None).map(drop),
+        block_on(cache.put_async(b"o-3", b"7", None)).map(drop),
+        cache.delete(b"o-4").map(drop),
+        block_on(cache.delete_async(b"o-5")).map(drop),
+        cache.delete_many(&[b"o-6"]).remove(0).map(drop),
+    ];
+    assert!(done.iter().all(Result::is_ok), "{done:?}");
+    let keys: [&[u8]; 6] = [b"o-1", b"o-2", b"o-3", b"o-4", b"o-5", b"o-6"];
+    let there = keys.map(|key| cache.get(key).expect("nothing arrives any more").is_some());
+    assert_eq!(there, [true, true, true, false, false, false]);
 }

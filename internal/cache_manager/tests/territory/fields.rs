@@ -11,6 +11,8 @@ pub(crate) struct Fields {
     ours: Vec<u8>,
     pub(crate) claims: AtomicU64,
     pub(crate) is_over: AtomicBool,
+    /// Whether entries are waited for.
+    pub(crate) awaits: AtomicBool,
     /// Who has claimed a key waits here until the test lets go.
     pub(crate) gate: RwLock<()>,
 }
@@ -28,6 +30,7 @@ impl Fields {
             ours: ours.to_vec(),
             claims: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
+            awaits: AtomicBool::new(false),
             gate: RwLock::default(),
         }
     }
@@ -47,6 +50,11 @@ impl Territory for Fields {
         let claim = self.heir(keyspace, key).is_none().then_some(Claim(1));
         drop(self.gate.read());
         claim
+    }
+
+    fn awaits(&self, keyspace: &Keyspace, key: &[u8]) -> bool {
+        assert_eq!(self.heir(keyspace, key), None, "it is ours");
+        self.awaits.load(Ordering::SeqCst)
     }
 
     fn is_over(&self, claim: Claim) -> bool {

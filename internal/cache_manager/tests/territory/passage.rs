@@ -390,3 +390,26 @@ fn a_parcel_takes_what_it_has_room_for_and_leaves_the_rest_for_the_next() {
     old.give(3, old.default_keyspace(), HEIR, Passage::default(), &mut small).unwrap();
     assert_eq!(small.entries().len(), 1, "one that is longer goes alone");
 }
+
+#[test]
+fn single_keys_are_given_as_far_as_there_is_room_and_to_their_heir_alone() {
+    let old = owner(2);
+    let keys: Vec<_> = (0..8).map(key).collect();
+    keys[..6].iter().for_each(|key| _ = old.put(key, &[7; 30 << 10], None).unwrap());
+    let give = |tenure, heir, bytes_max| {
+        let mut parcel = Parcel::new(bytes_max);
+        let (space, keys) = (old.default_keyspace(), keys.iter().map(Vec::as_slice));
+        let has_room = old.give_keys(tenure, space, heir, keys, &mut parcel);
+        let given: Vec<_> = parcel.entries().iter().map(|entry| entry.key().to_vec()).collect();
+        has_room.map(|has_room| (has_room, given))
+    };
+    assert_eq!(give(MOVED, HEIR, u64::MAX), Err(Error::Elsewhere), "it answers for them");
+    old.settle(MOVED, Some(Arc::new(Fields::of(b"o")))).unwrap();
+    assert_eq!(give(MOVED, HEIR + 1, u64::MAX), Ok((true, vec![])), "somebody else");
+    assert_eq!(give(1, HEIR, u64::MAX), Err(Error::Elsewhere), "another tenure");
+    assert_eq!(give(MOVED, HEIR, 1), Ok((false, vec![keys[1].clone()])));
+    let rest = vec![keys[3].clone(), keys[5].clone()];
+    assert_eq!(give(MOVED, HEIR, u64::MAX), Ok((true, rest)));
+    assert_eq!(give(MOVED, HEIR, u64::MAX), Ok((true, vec![])), "they have gone");
+    assert!(keys[..6].iter().step_by(2).all(|key| value(&old, key).is_some()), "its own stay");
+}

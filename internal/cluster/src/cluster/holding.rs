@@ -9,6 +9,7 @@ use distcache_bus::mutants::{Mutant, is_planted};
 use distcache_manager::{Claim, Keyspace, Territory};
 use distcache_ring::KeyHasher;
 
+use super::handover::Awaited;
 use crate::lease::{Standing, Uptime};
 use crate::view::{Member, MemberId, View};
 use crate::wire;
@@ -28,6 +29,8 @@ pub struct Holding {
     before: Vec<Arc<View>>,
     standing: Arc<Standing>,
     uptime: Arc<dyn Uptime>,
+    /// Those of its keys whose entries somebody waits for.
+    awaited: Option<Arc<Awaited>>,
     /// How often somebody was chosen to be read from.
     readings: AtomicUsize,
 }
@@ -58,9 +61,14 @@ impl Holding {
         let hasher = KeyHasher::new(view.hash_key());
         let address = |member: &Member| member.address.as_str().parse().ok();
         let addresses = view.members().iter().map(address).collect();
-        let (before, readings) = (Vec::new(), AtomicUsize::new(0));
+        let (before, awaited, readings) = (Vec::new(), None, AtomicUsize::new(0));
         let is_owner = view.member(me).is_some_and(|me| me.state.owns());
-        Self { view, me, is_owner, addresses, hasher, before, standing, uptime, readings }
+        Self { view, me, is_owner, addresses, hasher, before, standing, uptime, awaited, readings }
+    }
+
+    /// The same, where entries are waited for.
+    pub(super) fn awaiting(self, awaited: Arc<Awaited>) -> Self {
+        Self { awaited: Some(awaited), ..self }
     }
 
     /// By a later view of the same cluster.
@@ -75,7 +83,8 @@ impl Holding {
             before.truncate(last.map_or(UNSETTLED_MAX, |last| last + 1));
         }
         let (standing, uptime) = (self.standing.clone(), self.uptime.clone());
-        Self { before, ..Self::first(view, self.me, standing, uptime) }
+        let awaited = self.awaited.clone();
+        Self { before, awaited, ..Self::first(view, self.me, standing, uptime) }
     }
 
     /// The view.
@@ -278,6 +287,11 @@ impl Territory for Holding {
             is_ours && self.has_adopted(keyspace, place)
         };
         is_ours.then_some(Claim(until_ns))
+    }
+
+    fn awaits(&self, keyspace: &Keyspace, key: &[u8]) -> bool {
+        let (place, now) = (self.place(keyspace, key), self.uptime.now());
+        self.awaited.as_ref().is_some_and(|awaited| awaited.awaits(keyspace, key, place, now))
     }
 
     fn is_over(&self, Claim(until_ns): Claim) -> bool {

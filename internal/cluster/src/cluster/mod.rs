@@ -114,7 +114,8 @@ impl Cluster {
         // 2. Its process begins to take part. Another one owns the key, and it is put there.
         // 3. Somebody asks this one, which has no view yet, and gets what it had by itself.
         cache.withdraw()?;
-        let seat = Arc::new(CacheSeat::new(cache, uptime.clone(), tenant.clone()));
+        let seat =
+            Arc::new(CacheSeat::new(cache, uptime.clone(), tenant.clone(), handover.patience));
         let post = Arc::new(LinkPost::default());
         let handover = Arc::new(Handover::new(seat.clone(), handover));
         let replicas = Arc::new(Replicas::new(seat.clone()));

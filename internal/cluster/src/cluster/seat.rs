@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use distcache_bus::mutants::{Mutant, linger};
 use distcache_manager::{CacheManager, Error, Nowhere};
 use tokio::sync::watch;
 
-use super::handover::Tenure;
+use super::handover::{Awaited, Tenure};
 use super::replicas::Owner;
 use super::{Holding, Tenant};
 use crate::agreement::{NotTaken, Seat};
@@ -30,6 +31,8 @@ pub(super) struct CacheSeat {
     owner: OnceLock<Arc<Owner>>,
     /// Since when its keys are its own, and from whom it has them.
     tenure: watch::Sender<Option<Arc<Tenure>>>,
+    /// Keys of this member whose entries somebody waits for.
+    awaited: Arc<Awaited>,
     /// Wakes whoever waits until copies were adopted, also those of which others were asked.
     adopted: watch::Sender<()>,
 }
@@ -39,11 +42,16 @@ impl CacheSeat {
         cache: Arc<CacheManager>,
         uptime: Arc<dyn Uptime>,
         tenant: Arc<dyn Tenant>,
+        patience: Duration,
     ) -> Self {
         let (standing, holding) = (OnceLock::new(), ArcSwapOption::empty());
         let (owner, tenure) = (OnceLock::new(), watch::Sender::default());
-        let adopted = watch::Sender::default();
-        Self { cache, uptime, standing, holding, tenant, owner, tenure, adopted }
+        let (awaited, adopted) = (Arc::new(Awaited::new(patience)), watch::Sender::default());
+        Self { cache, uptime, standing, holding, tenant, owner, tenure, awaited, adopted }
+    }
+
+    pub(super) fn awaited(&self) -> &Awaited {
+        &self.awaited
     }
 
     pub(super) fn cache(&self) -> &Arc<CacheManager> {
@@ -104,6 +112,7 @@ impl CacheSeat {
         // What it gives and takes bears the number that it has everywhere, also if the
         // view with that number was missed.
         let mut tenure = Tenure::new(view, holding.me(), before);
+        self.awaited.begin(&tenure);
         self.cache.settle(tenure.number(), Some(holding.clone()))?;
         if tenure.number() < view.epoch() {
             self.cache.settle_alike(view.epoch(), holding.clone())?;
@@ -200,7 +209,8 @@ impl CacheSeat {
         for keyspace in self.cache.keyspaces() {
             self.cache.clear_in(&keyspace).map_err(|error| not_taken(error.to_string()))?;
         }
-        let holding = Holding::first(view.clone(), me, standing, self.uptime.clone());
+        let holding = Holding::first(view.clone(), me, standing, self.uptime.clone())
+            .awaiting(self.awaited.clone());
         self.settle(holding, None).map_err(|error| not_taken(error.to_string()))?;
         self.tenant.settled(view);
         Ok(())

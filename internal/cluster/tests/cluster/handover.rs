@@ -98,7 +98,8 @@ impl Cluster {
 
     /// What its owner says of a key.
     pub(crate) fn known(&self, n: u32) -> Option<Known> {
-        let hit = self.processes[self.owner(n)].cache.get(&key(n)).expect("it is its own")?;
+        let owner = &self.processes[self.owner(n)];
+        let hit = owner.get(owner.cache.default_keyspace(), &key(n))?;
         assert_eq!(hit.value.label().content_type(), Some("text/plain"));
         Some((hit.value.version().get(), hit.value.expires()))
     }
@@ -126,7 +127,7 @@ impl Cluster {
 /// One mebibyte a second, for three seconds.
 fn slow() -> Settings {
     let bytes_per_second = NonZeroU64::new(1 << 20).expect("it is not zero");
-    Settings { bytes_per_second, within: Duration::from_secs(3) }
+    Settings { bytes_per_second, within: Duration::from_secs(3), ..Settings::default() }
 }
 
 /// A value of which three have room in a page.
@@ -192,19 +193,18 @@ async fn what_was_changed_before_its_entry_came_stays_and_no_more_comes_than_its
     // 100 values of 300 KiB, a third of which goes to the new one: some 10 MiB.
     let (mut changed, mut deleted) = (Vec::new(), Vec::new());
     for (index, n) in keys.iter().copied().enumerate() {
-        match (index % 3, new.cache.get(&key(n)).unwrap()) {
-            (0, None) => {
+        match index % 3 {
+            0 => {
                 new.cache.put(&key(n), NEW, None).unwrap();
                 changed.push(n);
             }
-            (1, _) => {
+            1 => {
                 new.cache.delete(&key(n)).unwrap();
                 deleted.push(n);
             }
             _ => {}
         }
     }
-    assert!(!changed.is_empty(), "all had come before: {} keys", keys.len());
     let came = (keys.len() * LARGE.len()) as u64;
     until("its time is over, or all has come", || {
         let counts = new.cluster.handed_over();
@@ -218,7 +218,7 @@ async fn what_was_changed_before_its_entry_came_stays_and_no_more_comes_than_its
     assert!(0 < counts.entries_taken, "{counts:?}");
     let mut there = 0;
     for n in keys {
-        let value = new.cache.get(&key(n)).unwrap().map(|hit| hit.value);
+        let value = new.get(new.cache.default_keyspace(), &key(n)).map(|hit| hit.value);
         if changed.contains(&n) {
             assert_eq!(value.as_deref(), Some(NEW), "{n}");
         } else if deleted.contains(&n) {
@@ -236,6 +236,28 @@ async fn what_was_changed_before_its_entry_came_stays_and_no_more_comes_than_its
         until("its time is over there, too", || given().ended_by_time == 1).await;
         until("strays are dropped", || process.entries() == own).await;
     }
+}
+
+/// Of the pages only the first of each giver comes: the next ones wait for a long time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_asks_for_a_key_whose_page_has_not_come_is_answered_with_its_entry() {
+    let (bytes_per_second, within) = (NonZeroU64::MIN, Duration::from_mins(10));
+    let settings = Settings { bytes_per_second, within, patience: within };
+    let mut cluster = Cluster::of(2, 100, settings).await;
+    let before = cluster.put_all(LARGE);
+    cluster.start().await;
+    cluster.until_settled(3).await;
+    let new = &cluster.processes[2].cluster;
+    until("the first pages have come", || 2 == new.handed_over().pages_taken).await;
+    let came = new.handed_over().entries_taken;
+    let keys = cluster.keys_of(2);
+    assert!(2 * came < keys.len() as u64, "{came} of {}", keys.len());
+    cluster.assert_all_there(&before);
+    let counts = new.handed_over();
+    assert_eq!((counts.entries_taken, counts.entries_refused), (keys.len() as u64, 0));
+    // Of a key of which nobody has anything that is said, and not waited for.
+    let unknown = (100..1_000).find(|n| cluster.processes[2].answers_for(&key(*n)));
+    assert_eq!(cluster.known(unknown.expect("it owns a third of all")), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -12,7 +12,7 @@ use distcache_cluster::proto::{Found, Get, Moved, Read, Reply, Request};
 use distcache_cluster::wire::{Address, Network, Wire};
 use distcache_cluster::{Cluster, Parts, Settings, Tenant, View, Whose, handover};
 use distcache_manager::{
-    CacheManager, Config, Draft, Error, Hit, NEAR_LASTS, Tick, Value, Version,
+    CacheManager, Config, Draft, Error, Hit, Keyspace, NEAR_LASTS, Tick, Value, Version,
 };
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -127,10 +127,22 @@ impl Process {
 
     /// Whether it answers for a key now.
     pub(crate) fn answers_for(&self, key: &[u8]) -> bool {
-        match self.cache.get(key) {
-            Ok(_) => true,
+        match self.cache.answers_for(self.cache.default_keyspace(), key) {
+            Ok(()) => true,
             Err(Error::Elsewhere) => false,
             Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// What there is of a key of its own, when nobody waits for the key's entry any more.
+    pub(crate) fn get(&self, keyspace: &Keyspace, key: &[u8]) -> Option<Hit> {
+        loop {
+            match self.cache.get_in(keyspace, key) {
+                Err(Error::Elsewhere) if self.cache.answers_for(keyspace, key).is_ok() => {
+                    std::thread::yield_now();
+                }
+                told => return told.expect("it is its own"),
+            }
         }
     }
 

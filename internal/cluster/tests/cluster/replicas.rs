@@ -106,7 +106,7 @@ async fn a_copy_ends_no_later_than_its_entry() {
         })
         .collect();
     let left = |process: &Process, n: u32| {
-        let hit = process.cache.get_in(&things(process), &key(n)).expect("its own");
+        let hit = process.get(&things(process), &key(n));
         hit.expect("it is there").value.expires().as_ms() - process.cache.now().as_ms()
     };
     let before: Vec<u64> = (0..KEYS).map(|n| left(cluster.owner(n), n)).collect();

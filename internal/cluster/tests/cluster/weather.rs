@@ -63,8 +63,8 @@ impl Changed {
     fn assert_holds(&self, cluster: &Cluster, before: &BTreeMap<u32, Known>) -> usize {
         let mut there = 0;
         for (n, (version, expires)) in before {
-            let owner = &cluster.processes[cluster.owner(*n)].cache;
-            let Some(hit) = owner.get(&key(*n)).expect("it is its own") else { continue };
+            let owner = &cluster.processes[cluster.owner(*n)];
+            let Some(hit) = owner.get(owner.cache.default_keyspace(), &key(*n)) else { continue };
             assert!(!self.deleted.contains(n), "{n} has come back");
             if self.put.contains(n) {
                 assert_eq!(&*hit.value, NEW, "{n} is as it was before");

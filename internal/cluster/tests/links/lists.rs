@@ -9,8 +9,8 @@ use distcache_cluster::proto::reply::Outcome;
 use distcache_cluster::proto::request::Operation;
 use distcache_cluster::proto::{
     DeleteMany, Followed, Frame, GetMany, InvalidateTag, Item, ManyForgotten, ManyRead,
-    ManyWritten, Numbers, Page, PageTaken, Put, PutMany, Reply, Request, followed, many_forgotten,
-    many_read, many_written, numbers, page_taken,
+    ManyWritten, Numbers, Page, PageTaken, Put, PutMany, Reply, Request, TakePage, followed,
+    many_forgotten, many_read, many_written, numbers, page_taken,
 };
 use distcache_cluster::wire::{FRAME_BYTES_MAX, Network};
 use prost::Message;
@@ -54,6 +54,9 @@ fn lists() -> Vec<List> {
     vec![
         list!("GetMany.keys", Bytes, |n| {
             request(Operation::GetMany(GetMany { keys: empty(n), ..GetMany::default() }))
+        }),
+        list!("TakePage.keys", Bytes, |n| {
+            request(Operation::TakePage(TakePage { keys: empty(n), ..TakePage::default() }))
         }),
         list!("DeleteMany.keys", Bytes, |n| {
             request(Operation::DeleteMany(DeleteMany { keys: empty(n), ..DeleteMany::default() }))

@@ -6,6 +6,7 @@ use distcache_bus::mutants::{Mutant, is_planted};
 use super::DataNode;
 use crate::any_store::on_store;
 use crate::arrivals::Arrivals;
+use crate::keyspace::Keyspace;
 use crate::{Entry, KeyspaceId, Parcel, Version};
 
 impl DataNode {
@@ -78,6 +79,23 @@ impl DataNode {
         on_store!(&mut keyspace.store, store => store.give_some(at, entries, leaves, parcel, now))
     }
 
+    /// Takes the entry of one key away for another process, if the parcel has room for it.
+    /// Returns whether it had. Loads are taken off with the [others](Self::give_some).
+    pub fn give_one(&mut self, id: KeyspaceId, hash: u64, key: &[u8], parcel: &mut Parcel) -> bool {
+        let now = self.clock.now();
+        self.note_peaks();
+        let Some(keyspace) = self.keyspace_mut(id) else { return true };
+        on_store!(&mut keyspace.store, store => {
+            if store.held(hash, key).is_some_and(|entry| !parcel.fits(entry)) {
+                return false;
+            }
+            if let Some(entry) = store.hand_over(hash, key, now) {
+                parcel.push(entry);
+            }
+        });
+        true
+    }
+
     /// Entries of another process may arrive from now on
     /// ([`absorb`](Self::absorb)), until [`end_arrivals`](Self::end_arrivals).
     ///
@@ -130,6 +148,17 @@ impl DataNode {
             keyspace.jot_state(hash, &key);
         }
         is_taken
+    }
+
+    /// Whether a key has no entry here, and may be given one by another process.
+    pub fn may_arrive(&self, id: KeyspaceId, hash: u64, key: &[u8]) -> bool {
+        let is_here = |keyspace: &Keyspace| on_store!(&keyspace.store, store => store.held(hash, key).is_some());
+        self.is_left_alone(hash) && !self.keyspace(id).is_some_and(is_here)
+    }
+
+    /// The entry of a key does not arrive any more.
+    pub fn end_arrival(&mut self, hash: u64) {
+        self.note_use(hash);
     }
 
     /// Whether a key was not used since entries may arrive: nobody who asked was told

@@ -81,7 +81,13 @@ impl Giver {
         let Ok(_place) = self.pages.try_acquire() else {
             return Outcome::Busy(Busy { retry_after_ms: BUSY_RETRY_MS });
         };
-        if timeout(TURN_WAIT, self.rate.turn()).await.is_err() {
+        // Who waits for a key waits for no turn.
+        let turn = async {
+            if ask.keys.is_empty() {
+                self.rate.turn().await
+            }
+        };
+        if timeout(TURN_WAIT, turn).await.is_err() {
             return Outcome::Busy(Busy { retry_after_ms: BUSY_RETRY_MS });
         }
         let cache = self.seat.cache().clone();

@@ -11,6 +11,9 @@
 //!    │  takes over those whose keys were         │
 //!    │  not used; again, until there is no next  │
 //!    │                                           │
+//!    ├── TakePage {keys} ───────────────────────►│  between two pages: entries for
+//!    │◄─────────────────── PageTaken {entries} ──┤  which somebody waits
+//!    │                                           │
 //!    ├── TakePage {has_all} ────────────────────►│  when all heirs have everything:
 //!    │  notes no more                            │  drops what nobody has asked for
 //! ```
@@ -19,17 +22,20 @@
 //! twice, or in another tenure, would undo what was done to its key meanwhile. What is
 //! lost on the way is a miss, and so is everything that was not handed over in time.
 
+mod awaited;
 mod counts;
 mod giver;
 mod heir;
 pub(super) mod page;
 mod rate;
 mod settings;
+mod taking;
 mod tenure;
 
 pub use counts::Counts;
 pub use settings::Settings;
 
+pub(super) use awaited::Awaited;
 pub(super) use giver::Giver;
 pub(super) use tenure::{Neighbour, Tenure};
 

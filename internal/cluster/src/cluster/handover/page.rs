@@ -7,6 +7,7 @@ use distcache_manager::{
     CacheManager, Draft, Entry, Error, Keyspace, Label, Parcel, Passage, Tick, Version,
 };
 
+use super::awaited::KEYS_AT_ONCE_MAX;
 use crate::proto::page_taken::Entry as Sent;
 use crate::proto::take_page::Place;
 use crate::proto::{PageTaken, TakePage};
@@ -22,6 +23,12 @@ pub(super) fn take_off(
 ) -> Result<(Parcel, Option<Place>), Error> {
     let mut parcel = Parcel::new(PAGE_BYTES_MAX);
     let Some(keyspace) = cache.keyspace(&ask.keyspace) else { return Ok((parcel, None)) };
+    if !ask.keys.is_empty() {
+        let keys = ask.keys.iter().take(KEYS_AT_ONCE_MAX).map(AsRef::as_ref);
+        let has_room = cache.give_keys(ask.tenure, &keyspace, ask.heir, keys, &mut parcel)?;
+        let is_all = has_room && ask.keys.len() <= KEYS_AT_ONCE_MAX;
+        return Ok((parcel, (!is_all).then(Place::default)));
+    }
     let mut next = Some(passage(ask.from.unwrap_or_default()));
     while let Some(from) = next {
         next = cache.give(ask.tenure, &keyspace, ask.heir, from, &mut parcel)?;

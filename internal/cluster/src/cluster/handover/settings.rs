@@ -8,16 +8,22 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Bytes of entries that this member takes in a second, and as many that it gives, on
-    /// average; 64 MiB. A tenth of a network of 10 Gbit/s, and of a processor's time.
+    /// average; 64 MiB. A tenth of a network of 10 Gbit/s, and of a processor's time. What
+    /// somebody asks for does not wait for that, but counts.
     pub bytes_per_second: NonZeroU64,
     /// How long a hand-over lasts at most; 30 s, in which 2 GiB pass. What has not been
     /// handed over by then is dropped where it is, and is a miss at its new owner.
     pub within: Duration,
+    /// How long who asks for a key waits for its entry, if that has not come yet; 150 ms, as
+    /// long as some pages take. Then it is a miss. Shorter than a read waits before it passes
+    /// the cache.
+    pub patience: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let bytes_per_second = NonZeroU64::new(64 << 20).expect("it is not zero");
-        Self { bytes_per_second, within: Duration::from_secs(30) }
+        let (within, patience) = (Duration::from_secs(30), Duration::from_millis(150));
+        Self { bytes_per_second, within, patience }
     }
 }

@@ -96,7 +96,7 @@ fn empty_seat(tenant: Arc<dyn Tenant>) -> CacheSeat {
     let standing = Arc::<Standing>::default();
     let uptime = Arc::new(BootTime);
     standing.extend(uptime.now() + Duration::from_hours(1), u64::MAX);
-    let seat = CacheSeat::new(cache, uptime, tenant);
+    let seat = CacheSeat::new(cache, uptime, tenant, Duration::ZERO);
     seat.stand(standing);
     seat
 }
@@ -167,6 +167,8 @@ fn adopted(skipped: Option<usize>) -> usize {
     seat.cache.keep_copies(views[2].placed(), told, copies).unwrap();
     let next = (3..views.len()).filter(|at| Some(*at) != skipped);
     next.for_each(|at| seat.take(&views[at]).unwrap());
+    // Nobody gives anything, and nobody waits for it.
+    seat.cache.end_arrivals(seat.cache.tenure()).unwrap();
     let is_there = |n: &u32| seat.cache.get_in(&things, &key(*n)).unwrap().is_some();
     (0..KEYS).filter(is_there).count()
 }
