@@ -9,7 +9,8 @@
 pub enum Mutant {
     /// A lease lasts for ever.
     LeaseUnchecked,
-    /// Who has gained a key answers for it before the one before has heard of that.
+    /// Who has gained a key answers for it before the one before has heard of that, and before
+    /// others have dropped their near copies of it.
     UnsettledViews,
     /// Every member answers for every key.
     OwnersUnchecked,

@@ -228,8 +228,9 @@ pub(super) fn tell_of_adopted(copies: u64) {
 impl Seat for CacheSeat {
     fn take(&self, view: &Arc<View>) -> Result<(), NotTaken> {
         in_place(|| {
-            let me = self.holding().map_or(0, |holding| holding.me().number());
-            linger(Mutant::UnsettledViews, me.is_multiple_of(2));
+            let is_first = |me| view.members().iter().all(|member| me <= member.id);
+            let is_slow = self.holding().is_some_and(|holding| is_first(holding.me()));
+            linger(Mutant::UnsettledViews, is_slow);
             self.turn_to(view)
         })
     }
