@@ -111,6 +111,11 @@ impl Near {
         }
     }
 
+    /// Whether there is no room for any.
+    pub(crate) fn is_off(&self) -> bool {
+        self.shards.is_empty()
+    }
+
     /// What values may take, what they take, and the most they have taken.
     pub(crate) fn fill(&self) -> (u64, u64, &Watermark) {
         let bytes = self.shards.iter().map(|shard| shard.lock().bytes).sum();

@@ -119,7 +119,9 @@ impl CacheManager {
     ) {
         let deadline = self.shared.deadline();
         let mut alone = Vec::new();
-        if !routing.is_moving() {
+        if routing.is_moving() {
+            alone.extend(0..keys.len());
+        } else {
             let gets = Gets::new(routing, &self.shared.hashes(keyspace, keys), keys);
             for (node, part, command) in gets.commands(routing, keyspace) {
                 let answered = if keyspace.shares_hits() {
@@ -129,8 +131,6 @@ impl CacheManager {
                 };
                 gets.give(node.id, part, answered, &mut each, &mut alone);
             }
-        } else {
-            alone.extend(0..keys.len());
         }
         for at in alone {
             each(at, self.shared.get(keyspace, keys[at], &deadline));
@@ -178,15 +178,15 @@ impl CacheManager {
         mut each: impl FnMut(usize, Result<Option<Hit>, Error>),
     ) {
         let mut alone = Vec::new();
-        if !routing.is_moving() {
+        if routing.is_moving() {
+            alone.extend(0..keys.len());
+        } else {
             let gets = Gets::new(routing, &self.shared.hashes(keyspace, keys), keys);
             // Every owner is asked before the first is waited for.
             let calls = self.begin_gets(routing, keyspace, &gets);
             for (node, part, call) in calls {
                 gets.give(node, part, call.await, &mut each, &mut alone);
             }
-        } else {
-            alone.extend(0..keys.len());
         }
         for at in alone {
             each(at, self.get_in_async(keyspace, keys[at]).await);

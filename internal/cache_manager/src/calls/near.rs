@@ -19,6 +19,9 @@ impl CacheManager {
     /// The near copy of a key that another process owns, if there is one that may be read:
     /// then it is the latest value. `None` says nothing of the key.
     pub fn get_near(&self, keyspace: &Keyspace, key: &[u8]) -> Option<Value> {
+        if self.shared.near.is_off() {
+            return None;
+        }
         let routing = self.shared.routing.load();
         let territory = routing.territory.as_ref()?;
         let (claim, now) = territory.lease()?;
@@ -31,6 +34,9 @@ impl CacheManager {
     /// A read of the key goes to its owner: how to ask for a near copy with it, if this
     /// process reads it so often that it should have one.
     pub fn ask_near(&self, keyspace: &Keyspace, key: &[u8]) -> Option<NearAsk> {
+        if self.shared.near.is_off() {
+            return None;
+        }
         let routing = self.shared.routing.load();
         let territory = routing.territory.as_ref()?;
         let (_, now) = territory.lease()?;

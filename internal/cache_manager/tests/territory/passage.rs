@@ -395,7 +395,7 @@ fn a_parcel_takes_what_it_has_room_for_and_leaves_the_rest_for_the_next() {
 fn single_keys_are_given_as_far_as_there_is_room_and_to_their_heir_alone() {
     let old = owner(2);
     let keys: Vec<_> = (0..8).map(key).collect();
-    keys[..6].iter().for_each(|key| _ = old.put(key, &[7; 30 << 10], None).unwrap());
+    keys[..6].iter().for_each(|key| _ = old.put(key, &[7; 1 << 10], None).unwrap());
     let give = |tenure, heir, bytes_max| {
         let mut parcel = Parcel::new(bytes_max);
         let (space, keys) = (old.default_keyspace(), keys.iter().map(Vec::as_slice));

@@ -1,7 +1,5 @@
 //! Calls about many keys, some of them another member's: one request for each owner.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use distcache_bus::Deadline;
 use distcache_cluster::Whose;
@@ -19,7 +17,7 @@ use super::afar::tags_too_many;
 use super::start::Part;
 use super::tasks::wait_for;
 use super::words::{Heard, heard, item_to, told, understood};
-use crate::keyspace::ask::{Asks, FromTold, Told};
+use crate::keyspace::ask::{Ask, Asks, FromTold, Told};
 use crate::{Error, Keyspace};
 
 /// Keys of one request. More make several, on their way at once.
@@ -76,14 +74,12 @@ impl Keyspace {
         }
         let calls = parcels.iter().map(|parcel| (&parcel.to, self.request(parcel, asks)));
         let replies = part.call_all(&self.inner.watch, calls.collect(), ends_at).await;
+        let mut note = |at: usize, sorted| match sorted {
+            Sorted::Told(told) => answers[at] = told.and_then(T::from_told),
+            Sorted::Alone(stored) => alone.push((at, stored)),
+        };
         for (parcel, reply) in parcels.iter().zip(replies) {
-            let sorted = self.sorted(parcel, asks, reply);
-            for (&at, sorted) in parcel.places.iter().zip(sorted) {
-                match sorted {
-                    Sorted::Told(told) => answers[at] = told.and_then(T::from_told),
-                    Sorted::Alone(stored) => alone.push((at, stored)),
-                }
-            }
+            self.sort(parcel, asks, reply, &mut note);
         }
         // Their owner has changed, or is not there: each finds its own way.
         let mut trips: Vec<BoxFuture<'_, _>> = Vec::with_capacity(alone.len());
@@ -105,7 +101,8 @@ impl Keyspace {
     ) -> (Vec<Parcel>, Vec<usize>) {
         let (mut parcels, mut left_over) = (Vec::new(), Vec::new());
         let holding = part.holding();
-        let mut open: HashMap<Address, (Vec<usize>, usize)> = HashMap::new();
+        // Of each owner the one that goes on, and its bytes; there are few owners.
+        let mut open: Vec<(Parcel, usize)> = Vec::new();
         for at in places {
             let owner = |key| holding.as_ref().map(|one| one.owner(&self.inner.cache, key));
             let goes_along = tags_too_many(asks.one(at)).is_none();
@@ -113,19 +110,21 @@ impl Keyspace {
                 left_over.push(at);
                 continue;
             };
-            let (packed, bytes) = open.entry(owner.clone()).or_default();
             let more = asks.bytes(at);
-            let is_full = packed.len() == KEYS_A_REQUEST || BYTES_A_REQUEST < *bytes + more;
-            if is_full && !packed.is_empty() {
-                let places = std::mem::take(packed);
+            let Some((parcel, bytes)) = open.iter_mut().find(|(parcel, _)| parcel.to == owner)
+            else {
+                open.push((Parcel { to: owner, places: vec![at], near: Vec::new() }, more));
+                continue;
+            };
+            if parcel.places.len() == KEYS_A_REQUEST || BYTES_A_REQUEST < *bytes + more {
+                let places = std::mem::take(&mut parcel.places);
                 parcels.push(Parcel { to: owner, places, near: Vec::new() });
                 *bytes = 0;
             }
-            packed.push(at);
+            parcel.places.push(at);
             *bytes += more;
         }
-        let last = |(to, (places, _))| Parcel { to, places, near: Vec::new() };
-        parcels.extend(open.into_iter().map(last));
+        parcels.extend(open.into_iter().map(|(last, _)| last));
         (parcels, left_over)
     }
 
@@ -160,52 +159,84 @@ impl Keyspace {
         }
     }
 
-    /// What one owner says of its keys.
-    fn sorted(
+    /// Notes what one owner says of its keys.
+    fn sort(
         &self,
         parcel: &Parcel,
         asks: Asks<'_>,
         reply: Result<Reply, CallFailed>,
-    ) -> Vec<Sorted> {
-        let each = |sorted: &dyn Fn() -> Sorted| parcel.places.iter().map(|_| sorted()).collect();
-        let failed = |error: &Error| each(&|| Sorted::Told(Err(error.clone())));
+        note: &mut impl FnMut(usize, Sorted),
+    ) {
+        let said = match self.said(&parcel.to, asks, reply) {
+            Ok(said) if said.len() == parcel.places.len() => said,
+            Ok(_) => return parcel.all(|| failed(Error::not_understood(&parcel.to)), note),
+            Err(None) => return parcel.all(|| Sorted::Alone(None), note),
+            Err(Some(error)) => return parcel.all(|| failed(error.clone()), note),
+        };
+        for (n, (one, &at)) in said.zip(&parcel.places).enumerate() {
+            note(
+                at,
+                match one {
+                    None => failed(Error::not_understood(&parcel.to)),
+                    Some(One::Moved) => Sorted::Alone(None),
+                    Some(One::Failed(failure)) => {
+                        let error = understood(self.name(), failure);
+                        match error.stored() {
+                            None => failed(error),
+                            stored => Sorted::Alone(stored),
+                        }
+                    }
+                    Some(One::Done(outcome)) => self.done(parcel, n, asks.one(at), outcome),
+                },
+            );
+        }
+    }
+
+    /// What an owner says of each of many keys; or why of none: nothing if they are to be
+    /// asked about alone.
+    fn said(
+        &self,
+        owner: &Address,
+        asks: Asks<'_>,
+        reply: Result<Reply, CallFailed>,
+    ) -> Result<Said, Option<Error>> {
         let reply = match reply {
             Ok(reply) => reply,
             Err(CallFailed::Unknown(why)) if !asks.are_reads() => {
-                return failed(&Error::outcome_unknown(&parcel.to, &why));
+                return Err(Some(Error::outcome_unknown(owner, &why)));
             }
-            Err(_not_done) => return each(&|| Sorted::Alone(None)),
+            Err(_not_done) => return Err(None),
         };
-        let outcome = match heard(self.name(), &parcel.to, reply) {
-            Heard::Moved => return each(&|| Sorted::Alone(None)),
-            Heard::Failed(error) => return failed(&error),
-            Heard::Answer(outcome) => outcome,
-        };
-        let said = Said::of(outcome).filter(|said| said.0.len() == parcel.places.len());
-        let Some(said) = said else {
-            return failed(&Error::not_understood(&parcel.to));
-        };
-        let sort = |(n, (one, &at)): (usize, (One, &usize))| match one {
-            One::Moved => Sorted::Alone(None),
-            One::Failed(failure) => {
-                let error = understood(self.name(), failure);
-                match error.stored() {
-                    None => Sorted::Told(Err(error)),
-                    stored => Sorted::Alone(stored),
-                }
+        match heard(self.name(), owner, reply) {
+            Heard::Moved => Err(None),
+            Heard::Failed(error) => Err(Some(error)),
+            Heard::Answer(outcome) => {
+                said(outcome).ok_or_else(|| Some(Error::not_understood(owner)))
             }
-            One::Done(outcome) => {
-                let granted = near_ms_of(&outcome);
-                let told = told(&self.inner, asks.one(at), outcome)
-                    .unwrap_or_else(|| Err(Error::not_understood(&parcel.to)));
-                let near = parcel.near.iter().find(|(of, _)| *of == n);
-                if let (Some((_, near)), Some(near_ms), Ok(told)) = (near, granted, &told) {
-                    self.keep_near(*near, near_ms, told);
-                }
-                Sorted::Told(told)
-            }
-        };
-        said.0.into_iter().zip(&parcel.places).enumerate().map(sort).collect()
+        }
+    }
+
+    /// What was done for the key in a place of a parcel.
+    fn done(&self, parcel: &Parcel, n: usize, ask: Ask<'_>, outcome: Outcome) -> Sorted {
+        let granted = near_ms_of(&outcome);
+        let told = told(&self.inner, ask, outcome)
+            .unwrap_or_else(|| Err(Error::not_understood(&parcel.to)));
+        let near = parcel.near.iter().find(|(of, _)| *of == n);
+        if let (Some((_, near)), Some(near_ms), Ok(told)) = (near, granted, &told) {
+            self.keep_near(*near, near_ms, told);
+        }
+        Sorted::Told(told)
+    }
+}
+
+fn failed(error: Error) -> Sorted {
+    Sorted::Told(Err(error))
+}
+
+impl Parcel {
+    /// Notes the same of all of its keys.
+    fn all(&self, sorted: impl Fn() -> Sorted, note: &mut impl FnMut(usize, Sorted)) {
+        self.places.iter().for_each(|&at| note(at, sorted()));
     }
 }
 
@@ -221,8 +252,9 @@ fn is_for_owner<T>(answer: &Result<T, Error>) -> bool {
     answer.as_ref().is_err_and(Error::is_for_owner)
 }
 
-/// What is said of many keys, each as it would be said of one.
-struct Said(Vec<One>);
+/// What is said of many keys, each as it would be said of one; nothing of one of which it is
+/// not understood.
+type Said = Box<dyn ExactSizeIterator<Item = Option<One>>>;
 
 enum One {
     Moved,
@@ -230,36 +262,31 @@ enum One {
     Done(Outcome),
 }
 
-impl Said {
-    /// `None` if it is not understood.
-    fn of(outcome: Outcome) -> Option<Self> {
-        macro_rules! each {
-            ($results:expr, $kind:path, $done:path => $as_one:path) => {{
-                use $kind as Kind;
-                let one = |result: Option<Kind>| {
-                    Some(match result? {
-                        Kind::Moved(_) => One::Moved,
-                        Kind::Failure(failure) => One::Failed(failure),
-                        $done(done) => One::Done($as_one(done)),
-                    })
-                };
-                $results.into_iter().map(|result| one(result.result)).collect::<Option<_>>()
-            }};
+/// `None` if it is not understood.
+fn said(outcome: Outcome) -> Option<Said> {
+    macro_rules! each {
+        ($results:expr, $kind:path, $done:path => $as_one:path) => {{
+            use $kind as Kind;
+            let one = |result: Kind| match result {
+                Kind::Moved(_) => One::Moved,
+                Kind::Failure(failure) => One::Failed(failure),
+                $done(done) => One::Done($as_one(done)),
+            };
+            Some(Box::new($results.into_iter().map(move |result| result.result.map(one))))
+        }};
+    }
+    match outcome {
+        Outcome::GetMany(many) => {
+            each!(many.results, many_read::result::Result, Kind::Read => Outcome::Get)
         }
-        let said = match outcome {
-            Outcome::GetMany(many) => {
-                each!(many.results, many_read::result::Result, Kind::Read => Outcome::Get)
-            }
-            Outcome::PutMany(many) => {
-                each!(many.results, many_written::result::Result, Kind::Written => Outcome::Put)
-            }
-            Outcome::DeleteMany(many) => each!(
-                many.results,
-                many_forgotten::result::Result,
-                Kind::Forgotten => Outcome::Delete
-            ),
-            _ => None,
-        };
-        said.map(Self)
+        Outcome::PutMany(many) => {
+            each!(many.results, many_written::result::Result, Kind::Written => Outcome::Put)
+        }
+        Outcome::DeleteMany(many) => each!(
+            many.results,
+            many_forgotten::result::Result,
+            Kind::Forgotten => Outcome::Delete
+        ),
+        _ => None,
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use distcache::{Engine, Error, Found, Item, Keyspace, KeyspaceConfig, ReadFrom, Version};
+use distcache::{
+    CacheError, Engine, Error, Found, Item, Keyspace, KeyspaceConfig, ReadFrom, Version,
+};
 use parking_lot::Mutex;
 
 use crate::fleet::{Fleet, until};
@@ -255,12 +257,20 @@ fn a_put_is_made_once_whoever_owns_its_key_meanwhile() {
     let mut fleet = Fleet::of(2, replicated);
     let (seen, keys, is_over) = (Seen::default(), &keys()[..6], AtomicBool::new(false));
     let spaces = [0, 1].map(|at| space(&fleet.engines[at], "plain"));
+    let unknown = AtomicUsize::new(0);
     let write = &|writer: usize| {
         for round in (0..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
             for key in keys {
                 let value = format!("{}-{writer}-{round}", String::from_utf8_lossy(key));
-                let version = spaces[writer % 2].put(key, value.as_bytes()).unwrap();
-                seen.note(value.as_bytes(), version);
+                match spaces[writer % 2].put(key, value.as_bytes()) {
+                    Ok(version) => seen.note(value.as_bytes(), version),
+                    // Where the machine is busy its entry may come too late to its next owner:
+                    // nobody knows who has seen it.
+                    Err(Error::OwnerChanged { .. } | Error::Cache(CacheError::ClaimEnded)) => {
+                        unknown.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Err(error) => panic!("{error:?}"),
+                }
             }
         }
     };
@@ -290,6 +300,8 @@ fn a_put_is_made_once_whoever_owns_its_key_meanwhile() {
         drop(ends);
     });
     assert!(100 < seen.0.lock().len());
+    let unknown = unknown.into_inner();
+    assert!(unknown < 5, "{unknown} puts were neither made nor refused");
 }
 
 /// Ends the others, also when one has failed.

@@ -84,7 +84,7 @@ impl Giver {
         // Who waits for a key waits for no turn.
         let turn = async {
             if ask.keys.is_empty() {
-                self.rate.turn().await
+                self.rate.turn().await;
             }
         };
         if timeout(TURN_WAIT, turn).await.is_err() {

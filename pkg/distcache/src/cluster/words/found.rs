@@ -1,5 +1,6 @@
 //! A value that was found.
 
+use std::cell::LazyCell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +14,8 @@ use crate::{Error, Found, How, Ttl};
 
 /// A value, as it is sent: times as what is left of them, or as what has passed.
 pub(in crate::cluster) fn found_to(space: &Inner, found: &Found) -> proto::Found {
-    let now = space.manager.now();
+    // Most values need no time, and there may be many.
+    let now = LazyCell::new(|| space.manager.now());
     let (how, stale_for) = match found.how() {
         How::Hit => (Way::Hit, Duration::ZERO),
         How::Stale { since } => (Way::Stale, now.since(since)),
@@ -41,18 +43,18 @@ pub(in crate::cluster) fn found_from(
     key: &[u8],
     found: &proto::Found,
 ) -> Result<Found, Error> {
-    let now = space.manager.now();
+    let now = LazyCell::new(|| space.manager.now());
     let passed = |ms| Duration::from_millis(ms);
     let is_stale = found.how() == Way::Stale;
-    let since = now.before(passed(found.stale_for_ms));
+    let since = || now.before(passed(found.stale_for_ms));
     let fresh_until = match found.ttl_left_ms {
         Some(left) => now.after(passed(left)),
-        None if is_stale => since,
+        None if is_stale => since(),
         None => Tick::NEVER,
     };
     let how = match found.how() {
         Way::Hit => How::Hit,
-        Way::Stale => How::Stale { since },
+        Way::Stale => How::Stale { since: since() },
         Way::Loaded => How::Loaded,
         Way::Collapsed => How::Collapsed,
     };
