@@ -61,7 +61,7 @@ impl Routing {
         let may_arrive = self
             .owner(hash)
             .mailbox
-            .locked(LOOK_WAIT, |node| node.may_arrive(id, hash, key))
+            .looked_at(LOOK_WAIT, |node| node.may_arrive(id, hash, key))
             .unwrap_or(false);
         may_arrive && territory.awaits(keyspace, key)
     }

@@ -295,6 +295,18 @@ impl<S: Send + Sync + 'static> Mailbox<S> {
         self.settle(outcome)
     }
 
+    /// As [`locked`](Self::locked), for a look at the state, beside those who read.
+    ///
+    /// # Errors
+    /// As of `locked`.
+    pub fn looked_at<R>(&self, wait: Duration, look: impl FnOnce(&S) -> R) -> Result<R, CallError> {
+        let deadline = Deadline::within(wait);
+        let state = self.lock(&deadline, |until| self.state.try_read_until(until))?;
+        let outcome = self.acknowledged(|| look(&state));
+        drop(state);
+        self.settle(outcome)
+    }
+
     /// Commands in the inbox now.
     pub fn inbox_depth(&self) -> usize {
         self.inbox.lock().as_ref().map_or(0, Sender::len)

@@ -465,10 +465,26 @@ fn work_under_the_bare_lock_waits_no_longer_than_it_may() {
         let fixture = Fixture::new(dispatch);
         assert_eq!(fixture.mailbox.locked(Duration::from_mins(1), |sum| *sum), Ok(0));
         let (wake, sleeper) = fixture.occupy();
-        let outcome = fixture.mailbox.locked(Duration::from_millis(1), |sum| *sum);
-        assert_eq!(outcome, Err(CallError::TimedOut));
+        for outcome in [
+            fixture.mailbox.locked(Duration::from_millis(1), |sum| *sum),
+            fixture.mailbox.looked_at(Duration::from_millis(1), |sum| *sum),
+        ] {
+            assert_eq!(outcome, Err(CallError::TimedOut));
+        }
         drop(wake);
         sleeper.join().unwrap().unwrap();
+        fixture.end();
+    }
+}
+
+#[test]
+fn those_who_look_at_a_state_stand_in_each_other_s_way_no_more_than_those_who_read() {
+    for dispatch in DISPATCHES {
+        let fixture = Fixture::new(dispatch);
+        let mailbox = &fixture.mailbox;
+        let beside =
+            mailbox.looked_at(Duration::ZERO, |_| mailbox.looked_at(Duration::ZERO, |sum| *sum));
+        assert_eq!(beside, Ok(Ok(0)));
         fixture.end();
     }
 }
