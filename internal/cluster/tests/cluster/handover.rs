@@ -253,6 +253,8 @@ async fn who_asks_for_a_key_whose_page_has_not_come_is_answered_with_its_entry()
     let keys = cluster.keys_of(2);
     assert!(2 * came < keys.len() as u64, "{came} of {}", keys.len());
     cluster.assert_all_there(&before);
+    // They are counted when they are there.
+    until("all are counted", || keys.len() as u64 <= new.handed_over().entries_taken).await;
     let counts = new.handed_over();
     assert_eq!((counts.entries_taken, counts.entries_refused), (keys.len() as u64, 0));
     // Of a key of which nobody has anything that is said, and not waited for.
