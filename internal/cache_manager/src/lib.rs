@@ -48,6 +48,7 @@ pub use keyspace::{
 
 mod manager;
 pub use manager::{CacheManager, DEFAULT_KEYSPACE};
+mod sharing;
 
 mod calls;
 pub use calls::{Cursor, Hit, NEAR_LASTS, NoCursor, Page, Peeked, Stored, Write};
