@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use distcache_http::{Chunks, Method};
+use distcache_http::{Chunks, Method, Response};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::exchange::Tried;
@@ -28,6 +28,21 @@ const HELD_BYTES_MAX: usize = 1 << 20;
 /// The type of a stream of events, which has no end to be known.
 const EVENTS: &str = "text/event-stream";
 
+/// The client's answer, of one that has come whole.
+pub(crate) fn whole(head: Head, body: Bytes, method: Method, own: &Pseudonym) -> Response {
+    let Head { response, announced, .. } = head;
+    let response = response.with_header("via", own.as_str().to_owned());
+    if method == Method::Head { omitted(response, announced) } else { response.with_body(body) }
+}
+
+/// The answer to a HEAD.
+fn omitted(response: Response, announced: Option<u64>) -> Response {
+    match announced {
+        Some(length) => response.with_chunks(Omitted(length)),
+        None => response,
+    }
+}
+
 /// The head of an answer has come.
 pub(crate) struct Inbound<'a> {
     pub(crate) head: Head,
@@ -48,10 +63,7 @@ impl Inbound<'_> {
         let response = response.with_header("via", own.as_str().to_owned());
         if method == Method::Head {
             connection.keep();
-            return Tried::Answered(match announced {
-                Some(length) => response.with_chunks(Omitted(length)),
-                None => response,
-            });
+            return Tried::Answered(omitted(response, announced));
         }
         let length = match framing {
             Framing::Length(length) => Some(length),

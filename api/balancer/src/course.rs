@@ -74,14 +74,32 @@ impl Roster {
         Course { roster: self, start, tried: Vec::new() }
     }
 
-    /// A member has said who owns the key of a course. Whoever is called so is asked first
-    /// the next time.
-    pub(crate) fn told(&self, start: Start, owner: Name) {
+    /// A member has answered for the key of a course, and said who owns it if it does not.
+    /// Whoever owns it is asked first the next time.
+    ///
+    /// Of those that are in no cluster none is an owner:
+    ///
+    /// 1. One is down, and another is asked for its keys.
+    /// 2. The first comes back. Were the other their owner now, this balancer asked it, and
+    ///    those beside this one asked the first.
+    pub(crate) fn told(&self, start: Start, by: &Arc<Member>, owner: Option<Name>) {
         let Start::Hash(hash) = start else { return };
-        let number = self.members.iter().position(|member| member.is(owner));
-        if let Some((ring, number)) = self.ring.as_ref().zip(number) {
+        let Some(ring) = &self.ring else { return };
+        let is_it = |member: &Arc<Member>| match owner {
+            Some(owner) => member.is(owner),
+            None => member.is_named() && Arc::ptr_eq(member, by),
+        };
+        if let Some(number) = self.members.iter().position(is_it) {
             ring.owners.note(hash, number);
         }
+    }
+
+    /// Whether a member was told to own the key of a course, and so is likely to hold its
+    /// entry.
+    pub(crate) fn is_owner(&self, start: Start, member: &Arc<Member>) -> bool {
+        let Start::Hash(hash) = start else { return false };
+        let owner = self.ring.as_ref().and_then(|ring| ring.owners.of(hash));
+        owner.and_then(|at| self.members.get(at)).is_some_and(|owner| Arc::ptr_eq(owner, member))
     }
 
     /// The members in the order of a course, by their numbers.

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use distcache_http::Response;
+use distcache_http::{Method, Response};
 use futures_util::future::{Either, select};
 
 use crate::answer;
@@ -14,6 +14,7 @@ use crate::member::{Counts, Member};
 use crate::outbound::{Outbound, Pseudonym};
 use crate::pool::NoConnection;
 use crate::relay::REFUSED;
+use crate::shared::Answer;
 
 /// What has become of it.
 pub(crate) enum Tried {
@@ -74,7 +75,29 @@ impl Exchange<'_> {
         tried
     }
 
+    /// Sends a read on the connection that it shares with others, if the member is likely to
+    /// answer it at once; none if it does not.
+    async fn shared(&self, member: &Arc<Member>) -> Option<Response> {
+        let outbound = self.outbound;
+        if !outbound.is_plain_read() || !self.roster.is_owner(self.start, member) {
+            return None;
+        }
+        let is_head = outbound.method == Method::Head;
+        let write = |bytes: &mut Vec<u8>, line: &str| outbound.write(bytes, member, line);
+        let Answer { head, body } = member.shared.ask(is_head, write).await?;
+        // It may be that it takes longer, or that the member refuses it: it is asked for
+        // another word.
+        if head.response.status() == REFUSED {
+            return None;
+        }
+        self.roster.told(self.start, member, head.owner);
+        Some(answer::whole(head, body, outbound.method, self.own))
+    }
+
     async fn sent(&self, member: &Arc<Member>) -> Tried {
+        if let Some(response) = self.shared(member).await {
+            return Tried::Answered(response);
+        }
         let wire = self.outbound.to(member);
         loop {
             let mut connection = match member.pool.take().await {
@@ -83,9 +106,7 @@ impl Exchange<'_> {
             };
             match connection.line.send(&wire).await {
                 Ok(head) => {
-                    if let Some(owner) = head.owner {
-                        self.roster.told(self.start, owner);
-                    }
+                    self.roster.told(self.start, member, head.owner);
                     let answer = answer::Inbound { head, connection, member };
                     return answer.deliver(self.outbound.method, self.own, self.stall_max).await;
                 }

@@ -84,6 +84,7 @@ impl Chunked {
                     Some(_) if *lines == TRAILER_LINES_MAX => {
                         return Err(malformed("a trailer that does not end"));
                     }
+                    Some(line) if !is_field(&line) => return Err(malformed("a trailer")),
                     Some(_) => *lines += 1,
                 },
             }
@@ -118,6 +119,12 @@ fn line_of(held: &mut Vec<u8>, bytes_max: usize) -> io::Result<Option<Vec<u8>>> 
         Some(b'\r') => Ok(Some(line)),
         _ => Err(malformed("a line that does not end in CRLF")),
     }
+}
+
+/// Whether a line is a header: nobody reads it, but what is none may be the next answer.
+fn is_field(line: &[u8]) -> bool {
+    let ended = [line, b"\r\n\r\n"].concat();
+    httparse::parse_headers(&ended, &mut [httparse::EMPTY_HEADER; 1]).is_ok()
 }
 
 /// Reads `size [ BWS ";" extension ]`.
@@ -178,6 +185,9 @@ mod tests {
             "g\r\n",
             "1\r\nxx\r\n",
             "1\r\nx\n\n",
+            "0\r\nno field\r\n\r\n",
+            "0\r\n\0: 1\r\n\r\n",
+            "0\r\na: b\r\n c\r\n\r\n",
             "10000000000000000\r\n",
             &long,
             &endless,

@@ -107,6 +107,7 @@ impl Head {
             return Err(malformed("a head without a status"));
         };
         match status {
+            0..100 => Err(malformed("a status")),
             101 => Err(malformed("another protocol, for which nobody asked")),
             100..200 => Ok(Begins::Interim(length)),
             _ => {
@@ -256,6 +257,7 @@ mod tests {
             "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nTransfer-Encoding: chunked",
             "HTTP/1.0 200 OK\nTransfer-Encoding: chunked",
             "HTTP/1.1 101 Switching Protocols",
+            "HTTP/1.1 004 OK\nContent-Length: 5",
             "HTTP/1.1 200 OK\nContent-Length : 5",
             "SSH-2.0-OpenSSH",
             &many,

@@ -6,7 +6,9 @@
 //!                             |                     |  Standing of each member
 //!                             |                     v
 //!                             |   relay: tries, pauses, a hedge --> Pool: connections
-//!                             |                                      of one member
+//!                             |                                |     of one member
+//!                             |   reads that it likely holds   +--> Shared: one more, for
+//!                             |                                      many at a time
 //!  distcache-balancer ------> looks at /readyz of each member, again and again
 //! ```
 //!
@@ -72,3 +74,4 @@ mod pool;
 mod relay;
 mod report;
 mod secure;
+mod shared;

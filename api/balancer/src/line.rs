@@ -84,6 +84,11 @@ impl Line {
         Self { is_clear: false, ..Self::over(stream) }
     }
 
+    /// The stream, on which nothing was said yet.
+    pub(crate) fn into_stream(self) -> Box<dyn Stream> {
+        self.stream
+    }
+
     /// Whether the last answer has come to its end, and the member has not said that it was
     /// the last.
     pub(crate) fn is_idle(&self) -> bool {
@@ -288,7 +293,7 @@ enum Sending {
 }
 
 /// Writes on. Ready when all was taken.
-fn poll_write(
+pub(crate) fn poll_write(
     mut stream: &mut dyn Stream,
     cx: &mut Context<'_>,
     rest: &mut impl Buf,

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use crate::head::Name;
 use crate::pool::Pool;
 use crate::secure::Secure;
+use crate::shared::Shared;
 use crate::standing::{Health, Look, Seen, Standing};
 use crate::{Address, BalancerConfig, StartError};
 
@@ -19,6 +20,8 @@ pub(crate) struct Member {
     /// The same, as its clients name it.
     pub(crate) host: String,
     pub(crate) pool: Arc<Pool>,
+    /// One connection beside those of the pool.
+    pub(crate) shared: Arc<Shared>,
     pub(crate) counts: Counts,
     /// How its cluster calls it, as it said last; 0 if it has not.
     name: AtomicU64,
@@ -48,10 +51,12 @@ impl Member {
     ) -> Result<Self, StartError> {
         let secure = tls.map(|tls| Secure::of(address, tls)).transpose()?;
         let pool = Pool::new(address.clone(), secure, config.connections, config.look_timeout);
+        let pool = Arc::new(pool);
         Ok(Self {
             address: address.clone(),
             host: address.to_string(),
-            pool: Arc::new(pool),
+            shared: Arc::new(Shared::new(Arc::clone(&pool))),
+            pool,
             counts: Counts::default(),
             name: AtomicU64::new(0),
             health: Mutex::new(Health::new(config.look_every)),
@@ -65,10 +70,20 @@ impl Member {
         self.name.store(name.0.get(), Ordering::Relaxed);
     }
 
+    /// Whether it is in a cluster.
+    pub(crate) fn is_named(&self) -> bool {
+        self.name.load(Ordering::Relaxed) != 0
+    }
+
     /// Whether its cluster calls it so.
     pub(crate) fn is(&self, name: Name) -> bool {
         // Relaxed: a word of its own.
         self.name.load(Ordering::Relaxed) == name.0.get()
+    }
+
+    /// How many requests are under way.
+    pub(crate) fn in_use(&self) -> usize {
+        self.pool.in_use() + self.shared.in_use()
     }
 
     pub(crate) fn standing(&self) -> Standing {

@@ -83,14 +83,25 @@ impl Outbound {
         Ok(Self { method, lines, first_end, body })
     }
 
+    /// Whether it is one head, and asks for what a member may hold.
+    pub(crate) fn is_plain_read(&self) -> bool {
+        matches!(self.method, Method::Get | Method::Head) && self.body.is_empty()
+    }
+
+    /// Writes the head for one member, with another line in it.
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>, member: &Member, line: &str) {
+        let (first, others) = self.lines.split_at(self.first_end);
+        let (host, line) = (member.host.as_bytes(), line.as_bytes());
+        append(bytes, &[first, b"host: ", host, b"\r\n", others, line, b"\r\n"]);
+    }
+
     /// The same for one member.
     pub(crate) fn to(&self, member: &Member) -> Wire {
-        let (first, others) = self.lines.split_at(self.first_end);
         let joined = if self.body.len() <= JOINED_BYTES_MAX { &*self.body } else { &[] };
-        let host = member.host.as_bytes();
-        let mut head =
-            Vec::with_capacity(HEAD_BYTES.max(self.lines.len() + host.len()) + joined.len());
-        append(&mut head, &[first, b"host: ", host, b"\r\n", others, b"\r\n", joined]);
+        let length = HEAD_BYTES.max(self.lines.len() + member.host.len()) + joined.len();
+        let mut head = Vec::with_capacity(length);
+        self.write(&mut head, member, "");
+        append(&mut head, &[joined]);
         let body = if joined.is_empty() { self.body.clone() } else { Bytes::new() };
         Wire { head: head.into(), body, is_head: self.method == Method::Head }
     }

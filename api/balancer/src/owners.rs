@@ -35,6 +35,10 @@ impl Owners {
 
     /// Remembers it.
     pub(crate) fn note(&self, hash: u64, member: usize) {
+        // Nearly always nothing is new: then no other core has to fetch the slot anew.
+        if self.of(hash) == Some(member) {
+            return;
+        }
         let Some(number) = u64::try_from(member + 1).ok().filter(|number| *number <= MEMBER) else {
             return;
         };

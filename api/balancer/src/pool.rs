@@ -77,6 +77,11 @@ impl Pool {
         Self { address, secure, connect_timeout, connections_max, permits, idle, mark }
     }
 
+    /// Where the member is.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
     /// A connection: one that is idle, or a new one.
     pub(crate) async fn take(self: &Arc<Self>) -> Result<Connection, NoConnection> {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {

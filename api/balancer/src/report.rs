@@ -44,7 +44,7 @@ impl MemberView {
         Self {
             address: member.address.to_string(),
             standing: member.standing().name(),
-            in_flight: member.pool.in_use(),
+            in_flight: member.in_use(),
             answered: read(&counts.answered),
             unsent: read(&counts.unsent),
             lost: read(&counts.lost),
@@ -67,7 +67,12 @@ pub(crate) fn bounds(relay: &Relay) -> Vec<Bound> {
         // One more takes the place of another: nobody is refused.
         Bound::new("key_owners", "keys", OWNERS_MAX as u64)
     });
-    fullest(members).into_iter().chain(own).chain(owners).collect()
+    let shared = relay.roster.goes_by_keys().then(|| {
+        let members = relay.roster.members().iter();
+        fullest(members.map(|member| member.shared.bound()))
+    });
+    let of_members = fullest(members).into_iter().chain(shared.flatten());
+    of_members.chain(own).chain(owners).collect()
 }
 
 /// Bounds of a request that is passed on.

@@ -83,7 +83,8 @@ pub use otel::Tracing;
 
 mod routes;
 pub use routes::{
-    Aim, AimedKey, MEMBER_HEADER, OWNER_HEADER, Operation, ROOT_KEYSPACE, ROUTES, Route, Routes,
+    AT_ONCE_HEADER, Aim, AimedKey, MEMBER_HEADER, OWNER_HEADER, Operation, ROOT_KEYSPACE, ROUTES,
+    Route, Routes,
 };
 
 mod front;

@@ -98,6 +98,8 @@ pub enum HeaderName {
     Accept,
     /// `Authorization`
     Authorization,
+    /// [`AT_ONCE_HEADER`](crate::AT_ONCE_HEADER)
+    AtOnce,
     /// `Cache-Control`
     CacheControl,
     /// `Connection`
@@ -125,9 +127,10 @@ pub enum HeaderName {
 impl HeaderName {
     /// Each of them, in the order of their numbers.
     #[cfg(feature = "hyper")]
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Accept,
         Self::Authorization,
+        Self::AtOnce,
         Self::CacheControl,
         Self::Connection,
         Self::ContentType,
@@ -146,6 +149,7 @@ impl HeaderName {
         match self {
             Self::Accept => "accept",
             Self::Authorization => "authorization",
+            Self::AtOnce => "distcache-at-once",
             Self::CacheControl => "cache-control",
             Self::Connection => "connection",
             Self::ContentType => "content-type",

@@ -153,6 +153,7 @@ codes! {
     MEMBER_LOST = 238, "The member that was asked gave no whole answer that could be understood; the outcome of a write is unknown.", "Read the key to see which value it has, and do it again if need be.";
     MEMBERS_LATE = 239, "No member has answered within the time of a request; the outcome of a write is unknown.", "Read the key to see which value it has, and retry; raise `--request-timeout` if it happens often.";
     BALANCER_LOOP = 240, "The request has come back to the load balancer that sent it.", "See that `--nodes` names members, and not the balancer itself.";
+    NOT_AT_ONCE = 241, "The answer takes longer than at once, or is longer than it was to be.", "Ask again without `distcache-at-once`.";
 
     // 3xx: the command line.
     FLAG_INVALID = 301, "A flag or its environment variable is not understood.", "See `cache_manager --help`.";

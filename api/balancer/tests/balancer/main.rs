@@ -9,4 +9,5 @@ mod hedges;
 mod looks;
 mod own;
 mod retries;
+mod shared;
 mod support;

@@ -128,6 +128,23 @@ impl Guard {
         }
     }
 
+    /// As [`advance`](Self::advance), but takes one piece at most: a whole head, or as much
+    /// of a body as has come.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn advance_once(&mut self, bytes: &[u8]) -> Progress {
+        match self.step(bytes) {
+            Ok(released) => {
+                let is_kept = released == 0 && !bytes.is_empty();
+                self.mid_head = is_kept && matches!(self.place, Place::Head(_));
+                Progress { released, violation: None }
+            }
+            Err(violation) => {
+                self.place = Place::Refused(violation);
+                Progress { released: 0, violation: Some(violation) }
+            }
+        }
+    }
+
     /// What the connection is waiting for.
     pub fn phase(&self) -> Phase {
         match self.place {

@@ -22,7 +22,8 @@ pub(super) struct Spec {
 /// The codes that come with each status.
 type Problems = BTreeMap<u16, Vec<Code>>;
 
-/// What a door refuses, whatever is asked of it.
+/// What a door refuses, whatever is asked of it; and what may be said to any GET that asks
+/// for its answer at once.
 pub(super) const OF_DOORS: &[(u16, Code)] = &[
     (400, codes::FRAMING_INVALID),
     (403, codes::HOST_REFUSED),
@@ -35,6 +36,7 @@ pub(super) const OF_DOORS: &[(u16, Code)] = &[
     (501, codes::TRANSFER_CODING_UNKNOWN),
     (503, codes::OVERLOADED),
     (503, codes::BUFFERS_FULL),
+    (503, codes::NOT_AT_ONCE),
     (505, codes::HTTP_VERSION_UNSUPPORTED),
 ];
 

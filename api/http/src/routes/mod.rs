@@ -2,6 +2,7 @@
 
 mod admin;
 mod aim;
+mod at_once;
 mod cachely;
 mod entry;
 mod failure;
@@ -34,6 +35,7 @@ use crate::{
 };
 use admin::OfAdmin;
 pub use aim::{Aim, AimedKey};
+pub use at_once::AT_ONCE_HEADER;
 use cachely::OfCachely;
 use place::Place;
 pub use signpost::{MEMBER_HEADER, OWNER_HEADER};
@@ -312,7 +314,10 @@ impl Service for Routes {
 
     async fn call(&self, request: Request<'_>) -> Response {
         let watch = Stopwatch::start();
-        let response = self.traced(&request).await;
+        // It is counted when it is answered.
+        let Some(response) = at_once::or_later(&request, self.traced(&request)).await else {
+            return at_once::later();
+        };
         let response = signpost::tell(&self.engine, &request, response);
         self.observer.note(&self.engine, &request, &response, watch.elapsed());
         response

@@ -155,6 +155,36 @@ fn answers_come_in_the_order_of_their_requests() {
 }
 
 #[test]
+fn requests_that_come_together_are_answered_in_their_order_whoever_answers_them() {
+    let door = serving(Echo);
+    let (mut requests, mut expected) = (Vec::new(), Vec::new());
+    for round in 0..200_usize {
+        // Those that are answered here, and those that are hyper's, are never as many in a row.
+        let count = round * round % 1_501;
+        let get = |headers| format!("GET /?{count} HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
+        requests.push(match round % 17 % 5 {
+            0 => {
+                let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length";
+                format!("{head}: {count}\r\n\r\n{}", "x".repeat(count))
+            }
+            1 => get(FOR_HYPER),
+            _ => get(""),
+        });
+        expected.push(count);
+    }
+    let requests = requests.concat();
+    for piece_bytes in [usize::MAX, 5_000, 61, 7] {
+        let mut client = door.connect();
+        for piece in requests.as_bytes().chunks(piece_bytes) {
+            client.send(piece);
+        }
+        for (at, count) in expected.iter().enumerate() {
+            assert_eq!(client.reply().body.len(), *count, "{at}, in pieces of {piece_bytes}");
+        }
+    }
+}
+
+#[test]
 fn a_long_answer_is_read_to_its_end_though_the_door_closes() {
     let door = serving(Echo);
     let mut client = door.connect();

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "hyper")]
 mod announced;
+mod at_once;
 mod defence;
 #[cfg(feature = "hyper")]
 mod direct;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{Builder, JoinHandle};
 
-use distcache_http::MEMBER_HEADER;
+use distcache_http::{AT_ONCE_HEADER, MEMBER_HEADER};
 
 use super::PATIENCE;
 
@@ -15,6 +15,10 @@ use super::PATIENCE;
 pub(crate) enum Does {
     /// Answers 200 with a text.
     Says(&'static str),
+    /// Answers 200 with the line of the request.
+    Echoes,
+    /// Does the first to who asks for an answer at once, and the second to others.
+    AtOnce(Box<Self>, Box<Self>),
     /// Sends these bytes, and keeps the connection.
     Sends(String),
     /// Sends these bytes, and closes the connection.
@@ -101,9 +105,10 @@ impl Member {
         Self { address, shared, accepting: Some(accepting) }
     }
 
-    /// An address where nobody is.
+    /// An address where nobody is, nor comes: all others listen at 127.0.0.1.
     pub(crate) fn nowhere() -> Self {
-        let mut member = Self::that(Does::Says("never"));
+        let listener = TcpListener::bind("127.0.0.2:0").expect("a port");
+        let mut member = Self::at(listener, Does::Says("never"));
         member.end();
         member
     }
@@ -229,25 +234,27 @@ fn serve(stream: TcpStream, shared: &Shared) {
                 is_counted = true;
                 shared.connections.fetch_add(1, Ordering::SeqCst);
             }
-            let does = lock(&shared.does).clone();
+            let does = match lock(&shared.does).clone() {
+                Does::AtOnce(first, _) if asked.header(AT_ONCE_HEADER).is_some() => *first,
+                Does::AtOnce(_, second) => *second,
+                does => does,
+            };
+            let does = match does {
+                Does::Echoes => Does::Sends(whole(&asked.line)),
+                Does::Says(text) => Does::Sends(whole(text)),
+                does => does,
+            };
             lock(&shared.asked).push(asked);
             shared.changed.notify_all();
             does
         };
         let stays = match does {
-            Does::Says(text) => {
-                let length = text.len();
-                let answer = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{text}"
-                );
-                writer.write_all(answer.as_bytes()).is_ok()
-            }
             Does::Sends(bytes) => writer.write_all(bytes.as_bytes()).is_ok(),
             Does::Breaks(bytes) | Does::Refuses(bytes) => {
                 let _ = writer.write_all(bytes.as_bytes());
                 false
             }
-            Does::Waits => {
+            Does::Waits | Does::Says(_) | Does::Echoes | Does::AtOnce(..) => {
                 // Nothing more is asked on it: this is its end.
                 let ended = reader.fill_buf().map(<[u8]>::is_empty);
                 if !shared.is_over.load(Ordering::SeqCst) && ended.unwrap_or(true) {
@@ -263,6 +270,12 @@ fn serve(stream: TcpStream, shared: &Shared) {
             return;
         }
     }
+}
+
+/// 200 with a text.
+pub(crate) fn whole(text: &str) -> String {
+    let length = text.len();
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{text}")
 }
 
 fn read_head(reader: &mut BufReader<TcpStream>) -> Option<Asked> {

@@ -4,7 +4,7 @@ mod client;
 mod member;
 
 pub(crate) use client::{Answer, ask, send};
-pub(crate) use member::{Does, Member};
+pub(crate) use member::{Does, Member, whole};
 
 use std::net::{SocketAddr, TcpListener};
 use std::thread;

@@ -196,6 +196,8 @@ impl Headers for HyperHeaders<'_> {
 }
 
 fn hypers_name(name: HeaderName) -> header::HeaderName {
+    const AT_ONCE: header::HeaderName =
+        header::HeaderName::from_static(HeaderName::AtOnce.as_str());
     const SEC_FETCH_SITE: header::HeaderName =
         header::HeaderName::from_static(HeaderName::SecFetchSite.as_str());
     const TRACEPARENT: header::HeaderName =
@@ -205,6 +207,7 @@ fn hypers_name(name: HeaderName) -> header::HeaderName {
     match name {
         HeaderName::Accept => header::ACCEPT,
         HeaderName::Authorization => header::AUTHORIZATION,
+        HeaderName::AtOnce => AT_ONCE,
         HeaderName::CacheControl => header::CACHE_CONTROL,
         HeaderName::Connection => header::CONNECTION,
         HeaderName::ContentType => header::CONTENT_TYPE,

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
-use super::direct::{Course, Direct};
+use super::direct::{Course, Direct, Sending};
 use super::stream::Stream;
 use crate::guard::{Guard, Phase, Progress, Violation};
 use crate::{DoorWatch, Limits, Problem};
@@ -27,22 +27,22 @@ pub(super) const JOINED_BYTES: usize = 1 << 10;
 /// requests that are answered without it.
 ///
 /// The common case, whole heads in one read, copies nothing: they are read into
-/// hyper's own buffer and checked there.
+/// hyper's own buffer and checked there. Answers to several that came together leave
+/// together.
 pub(super) struct GuardedIo<'a, S> {
     stream: S,
     guard: Guard,
     direct: &'a dyn Direct,
     /// Heads that hyper was not shown.
     answered: u64,
-    /// What becomes of the last of those, until its answer is written. While that is awaited
-    /// the head is held, should hyper have to be shown it after all.
-    course: Course,
+    /// The answers to those that are to be written.
+    sending: Option<Sending>,
+    /// How long the head is whose answer is awaited, if one is. It is held, in front of all
+    /// else, should hyper have to be shown it after all.
+    waiting: Option<usize>,
     /// Whether hyper has written the answers to all that it was shown.
     is_hyper_idle: bool,
-    /// Read, but not yet let through; behind `passed` bytes that are.
-    held: Vec<u8>,
-    /// How many bytes at the front of `held` hyper has not fetched yet.
-    passed: usize,
+    held: Held,
     /// Why there will be no more bytes, once that is known.
     end: Option<End>,
     /// Whether hyper has met the end. It answers what came before it first.
@@ -54,6 +54,16 @@ pub(super) struct GuardedIo<'a, S> {
     writing: Deadline,
     /// Whether an answer is stuck, and `writing` set.
     stuck: bool,
+}
+
+/// What was read, and is not for hyper yet.
+#[derive(Default)]
+struct Held {
+    bytes: Vec<u8>,
+    /// How many of them, at the front, the guard has let through: hyper has not fetched them.
+    passed: usize,
+    /// Whether the guard has still to look at them: there may be whole heads.
+    is_unseen: bool,
 }
 
 struct Timeouts {
@@ -76,6 +86,14 @@ enum End {
     Refused(Violation),
 }
 
+/// What has become of the bytes that were looked at.
+struct Seen {
+    /// So many at the front hold requests that are answered here.
+    answered: usize,
+    /// Behind those hyper may be shown all up to here.
+    released: usize,
+}
+
 /// How a connection that hyper is done with must be closed.
 #[derive(Debug)]
 pub(super) enum Parting {
@@ -94,10 +112,10 @@ impl<'a, S: Stream> GuardedIo<'a, S> {
             guard: Guard::new(limits),
             direct,
             answered: 0,
-            course: Course::IsForHyper,
+            sending: None,
+            waiting: None,
             is_hyper_idle: true,
-            held: Vec::new(),
-            passed: 0,
+            held: Held::default(),
             end: None,
             end_met: false,
             timeouts: Timeouts {
@@ -130,71 +148,46 @@ impl<'a, S: Stream> GuardedIo<'a, S> {
         (self.stream, parting)
     }
 
-    /// Writes what is left of an answer that hyper knows nothing of.
+    /// Writes what is left of answers that hyper knows nothing of.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Course::Sends(sending) = &mut self.course else { return Poll::Ready(Ok(())) };
+        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
         let mut outcome = sending.poll_write(cx, Pin::new(&mut self.stream));
         if matches!(outcome, Poll::Ready(Ok(()))) {
             outcome = Pin::new(&mut self.stream).poll_flush(cx);
         }
         ready!(self.written(cx, outcome))?;
-        (self.stuck, self.course) = (false, Course::IsForHyper);
+        (self.stuck, self.sending) = (false, None);
         Poll::Ready(Ok(()))
     }
 
     /// Hands out held bytes that the guard has let through.
     fn hand_out(&mut self, buf: &mut ReadBuf<'_>) {
-        let count = self.passed.min(buf.remaining());
+        let count = self.held.passed.min(buf.remaining());
         self.is_hyper_idle &= count == 0;
-        buf.put_slice(&self.held[..count]);
-        self.held.drain(..count);
-        self.passed -= count;
+        buf.put_slice(&self.held.bytes[..count]);
+        self.held.bytes.drain(..count);
+        self.held.passed -= count;
     }
 
     /// Reads straight into `buf`, and takes back what is not let through, or is answered
     /// here.
     fn read_direct(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let (before, heads) = (buf.filled().len(), self.guard.heads());
+        let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let fresh = &buf.filled()[before..];
-        let Progress { released, violation } = self.guard.advance(fresh);
-        self.end = end_of(fresh.len(), violation);
+        let fresh = &mut buf.filled_mut()[before..];
+        if fresh.is_empty() {
+            self.end = Some(End::Closed);
+            return Poll::Ready(Ok(()));
+        }
+        let Seen { answered, released } = self.look_at(cx, fresh);
         if self.end.is_none() {
-            self.held.extend_from_slice(&fresh[released..]);
+            self.held.bytes.extend_from_slice(&fresh[released..]);
         }
-        let is_alone = heads + 1 == self.guard.heads() && released == fresh.len();
-        let mut shown = released;
-        if is_alone && self.is_hyper_idle && self.guard.phase() == Phase::Idle {
-            self.course = self.direct.begin(cx, fresh);
-            if let Course::Waits = self.course {
-                self.held.extend_from_slice(fresh);
-            }
-            if !matches!(self.course, Course::IsForHyper) {
-                shown = 0;
-                self.answered += 1;
-            }
-        }
+        let shown = released - answered;
+        fresh.copy_within(answered..released, 0);
         self.is_hyper_idle &= shown == 0;
         buf.set_filled(before + shown);
         Poll::Ready(Ok(()))
-    }
-
-    /// Waits for an answer that hyper knows nothing of, if there is one to come. Nothing is
-    /// read meanwhile.
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !matches!(self.course, Course::Waits) {
-            return Poll::Ready(());
-        }
-        self.course = self.direct.go_on(cx);
-        match self.course {
-            Course::Waits => return Poll::Pending,
-            Course::Sends(_) => self.held.clear(),
-            Course::IsForHyper => {
-                self.answered -= 1;
-                self.passed = self.held.len();
-            }
-        }
-        Poll::Ready(())
     }
 
     /// Reads behind the held bytes.
@@ -202,11 +195,100 @@ impl<'a, S: Stream> GuardedIo<'a, S> {
         let mut space = [MaybeUninit::uninit(); REST_BYTES];
         let mut fresh = ReadBuf::uninit(&mut space);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut fresh))?;
-        self.held.extend_from_slice(fresh.filled());
-        let progress = self.guard.advance(&self.held);
-        self.passed = progress.released;
-        self.end = end_of(fresh.filled().len(), progress.violation);
+        if fresh.filled().is_empty() {
+            self.end = Some(End::Closed);
+            return Poll::Ready(Ok(()));
+        }
+        self.held.bytes.extend_from_slice(fresh.filled());
+        self.look_at_held(cx);
         Poll::Ready(Ok(()))
+    }
+
+    /// Looks at what is held, of which hyper was shown nothing.
+    fn look_at_held(&mut self, cx: &mut Context<'_>) {
+        let bytes = std::mem::take(&mut self.held.bytes);
+        let Seen { answered, released } = self.look_at(cx, &bytes);
+        self.held.bytes = bytes;
+        self.held.bytes.drain(..answered);
+        self.held.passed = released - answered;
+    }
+
+    /// Begins to answer the requests at the front of `bytes`, for as long as hyper owes no
+    /// answer, and looks how far hyper may be shown what is behind them. The answers leave
+    /// in one write, but wait for no other:
+    ///
+    /// 1. Two requests come together. The first is answered at once, the second is not.
+    /// 2. Were both answers sent together, the first waited for the second.
+    fn look_at(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Seen {
+        let mut answered = 0;
+        while self.is_hyper_idle {
+            self.held.is_unseen = self.sending.as_ref().is_some_and(|sending| !sending.has_room());
+            if self.held.is_unseen {
+                return Seen { answered, released: answered };
+            }
+            let (rest, heads) = (&bytes[answered..], self.guard.heads());
+            let Progress { released, violation } = self.guard.advance_once(rest);
+            self.end = violation.map(End::Refused);
+            if released == 0 {
+                return Seen { answered, released: answered };
+            }
+            // Not what is left of a body, nor what a body comes behind.
+            let is_whole = heads < self.guard.heads() && self.guard.phase() == Phase::Idle;
+            let course = if is_whole {
+                self.direct.begin(cx, &rest[..released])
+            } else {
+                Course::IsForHyper
+            };
+            match course {
+                Course::Sends(next) => {
+                    self.sending = Some(match self.sending.take() {
+                        Some(before) => before.then(next),
+                        None => next,
+                    });
+                    self.answered += 1;
+                    answered += released;
+                }
+                Course::Waits => {
+                    self.waiting = Some(released);
+                    self.answered += 1;
+                    return Seen { answered, released: answered };
+                }
+                Course::IsForHyper => {
+                    return Seen { answered, released: self.pass(bytes, answered + released) };
+                }
+            }
+        }
+        Seen { answered, released: self.pass(bytes, answered) }
+    }
+
+    /// How far hyper may be shown `bytes`, of which the guard has let through the first
+    /// `released`.
+    fn pass(&mut self, bytes: &[u8], released: usize) -> usize {
+        let progress = self.guard.advance(&bytes[released..]);
+        self.end = progress.violation.map(End::Refused);
+        released + progress.released
+    }
+
+    /// Waits for an answer that hyper knows nothing of, if there is one to come. Nothing is
+    /// read meanwhile.
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(length) = self.waiting else { return Poll::Ready(()) };
+        match self.direct.go_on(cx) {
+            Course::Waits => return Poll::Pending,
+            Course::Sends(sending) => {
+                self.sending = Some(sending);
+                self.held.bytes.drain(..length);
+                self.held.is_unseen = !self.held.bytes.is_empty();
+            }
+            Course::IsForHyper => {
+                self.answered -= 1;
+                let bytes = std::mem::take(&mut self.held.bytes);
+                self.held.passed = self.pass(&bytes, length);
+                self.held.bytes = bytes;
+            }
+        }
+        self.waiting = None;
+        Poll::Ready(())
     }
 
     /// Waits for bytes, but not for ever.
@@ -257,13 +339,6 @@ fn join<'a>(pieces: &[IoSlice<'_>], space: &'a mut [u8]) -> Option<&'a [u8]> {
     Some(&space[..end])
 }
 
-fn end_of(bytes_read: usize, violation: Option<Violation>) -> Option<End> {
-    match violation {
-        Some(violation) => Some(End::Refused(violation)),
-        None => (bytes_read == 0).then_some(End::Closed),
-    }
-}
-
 fn timed_out(phase: Phase) -> Problem {
     let detail = match phase {
         Phase::Head | Phase::Idle => "the headers did not end in time",
@@ -281,6 +356,7 @@ impl<S: Stream> AsyncRead for GuardedIo<'_, S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         loop {
+            ready!(this.poll_send(cx))?;
             ready!(this.poll_answer(cx));
             ready!(this.poll_send(cx))?;
             this.hand_out(buf);
@@ -291,14 +367,21 @@ impl<S: Stream> AsyncRead for GuardedIo<'_, S> {
                 this.end_met = true;
                 return Poll::Ready(Ok(()));
             }
-            let read =
-                if this.held.is_empty() { this.read_direct(cx, buf) } else { this.read_behind(cx) };
+            let read = if this.held.is_unseen {
+                this.look_at_held(cx);
+                Poll::Ready(Ok(()))
+            } else if this.held.bytes.is_empty() {
+                this.read_direct(cx, buf)
+            } else {
+                this.read_behind(cx)
+            };
             match read {
                 Poll::Ready(outcome) => outcome?,
                 Poll::Pending => ready!(this.wait(cx)),
             }
-            if let Course::Waits = this.course {
+            if this.waiting.is_some() {
                 // It was just looked at, and wakes this task.
+                ready!(this.poll_send(cx))?;
                 return Poll::Pending;
             }
         }
@@ -342,7 +425,7 @@ impl<S: Stream> AsyncWrite for GuardedIo<'_, S> {
     /// So it is not idle before as many answers have ended as heads were shown to it. And
     /// an answer that has ended is in its buffer only, until it flushes.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Course::Sends(_) = self.course {
+        if self.sending.is_some() {
             // It has written nothing since, and the time of what we write runs on.
             return Poll::Ready(Ok(()));
         }
@@ -350,7 +433,7 @@ impl<S: Stream> AsyncWrite for GuardedIo<'_, S> {
         ready!(self.written(cx, outcome))?;
         self.stuck = false;
         let answered = self.answered + self.direct.ended();
-        self.is_hyper_idle = self.passed == 0 && answered == self.guard.heads();
+        self.is_hyper_idle = self.held.passed == 0 && answered == self.guard.heads();
         Poll::Ready(Ok(()))
     }
 

@@ -2,9 +2,8 @@
 //!
 //! A hit takes less time than hyper needs to read its request and to write its answer, and
 //! a request that is passed on to another not much more. So the door answers by itself what
-//! is simple on both sides: a GET or HEAD without a body that came whole and alone, on a
-//! connection on which hyper has nothing to do, whose answer comes in one piece. All others
-//! are hyper's.
+//! is simple on both sides: a GET or HEAD without a body, on a connection on which hyper has
+//! nothing to do, whose answer comes in one piece. All others are hyper's.
 //!
 //! ```text
 //! guard -- a plain head, hyper idle --> begin -----> whole --> Sending --> the stream
@@ -69,7 +68,7 @@ pub(super) enum Course {
 
 /// What a connection needs of its desk.
 pub(super) trait Direct: Sync {
-    /// Begins to answer a whole head that came alone.
+    /// Begins to answer a request of which the whole head has come, and that has no body.
     fn begin(&self, cx: &mut Context<'_>, head: &[u8]) -> Course;
 
     /// Goes on with what waits.

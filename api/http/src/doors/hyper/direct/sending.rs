@@ -4,7 +4,6 @@ use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::buf::Chain;
 use bytes::{Buf, Bytes};
 use hyper::StatusCode;
 use tokio::io::AsyncWrite;
@@ -17,9 +16,18 @@ use crate::{Body, Method, Response};
 /// What the head of a hit takes, and a small body behind it.
 const HEAD_BYTES: usize = 512;
 
+/// Answers are gathered until they have so many bytes: to requests that came together they
+/// leave together, in one write.
+const GATHERED_BYTES: usize = 16 << 10;
+
 /// What is left to be written, and its share of the budget until then.
 pub(in crate::doors::hyper) struct Sending {
-    rest: Chain<Bytes, Bytes>,
+    /// Heads, with small bodies behind them.
+    bytes: Vec<u8>,
+    /// How many of them were written.
+    written: usize,
+    /// Behind them.
+    body: Bytes,
     _reservation: Option<Reservation>,
 }
 
@@ -38,17 +46,26 @@ impl Sending {
     ) -> Self {
         let may_have_body = may_have_body(&response);
         let mut bytes = head_of(&response);
-        let body = match response.into_body() {
+        let mut body = match response.into_body() {
             Body::Whole(body) if method != Method::Head && may_have_body => body,
             _ => Bytes::new(),
         };
-        let rest = if bytes.len() + body.len() <= JOINED_BYTES {
+        if bytes.len() + body.len() <= JOINED_BYTES {
             bytes.extend_from_slice(&body);
-            Bytes::from(bytes).chain(Bytes::new())
-        } else {
-            Bytes::from(bytes).chain(body)
-        };
-        Self { rest, _reservation: reservation }
+            body = Bytes::new();
+        }
+        Self { bytes, written: 0, body, _reservation: reservation }
+    }
+
+    /// Whether another answer may come behind it.
+    pub(in crate::doors::hyper) fn has_room(&self) -> bool {
+        self.body.is_empty() && self.bytes.len() < GATHERED_BYTES
+    }
+
+    /// Both, this one first, which has [room](Self::has_room).
+    pub(in crate::doors::hyper) fn then(mut self, next: Self) -> Self {
+        self.bytes.extend_from_slice(&next.bytes);
+        Self { bytes: self.bytes, written: self.written, ..next }
     }
 
     /// Writes on. Ready when all was taken.
@@ -57,18 +74,25 @@ impl Sending {
         cx: &mut Context<'_>,
         mut stream: Pin<&mut impl AsyncWrite>,
     ) -> Poll<io::Result<()>> {
-        while self.rest.has_remaining() {
-            let mut pieces = [IoSlice::new(&[]); 2];
-            let written = match self.rest.chunks_vectored(&mut pieces) {
-                1 => stream.as_mut().poll_write(cx, &pieces[0]),
-                _ => stream.as_mut().poll_write_vectored(cx, &pieces),
+        loop {
+            let heads = &self.bytes[self.written..];
+            let stream = stream.as_mut();
+            let written = match (heads.is_empty(), self.body.is_empty()) {
+                (true, true) => return Poll::Ready(Ok(())),
+                (false, true) => stream.poll_write(cx, heads),
+                (true, false) => stream.poll_write(cx, &self.body),
+                (false, false) => {
+                    let pieces = [IoSlice::new(heads), IoSlice::new(&self.body)];
+                    stream.poll_write_vectored(cx, &pieces)
+                }
             };
-            match ready!(written)? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.rest.advance(count),
+            let (of_heads, count) = (heads.len(), ready!(written)?);
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.written += count.min(of_heads);
+            self.body.advance(count.saturating_sub(of_heads));
         }
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -122,8 +146,8 @@ mod tests {
     use super::*;
 
     fn text_of(response: Response, method: Method) -> String {
-        let mut rest = Sending::new(response, None, method).rest;
-        String::from_utf8(rest.copy_to_bytes(rest.remaining()).to_vec()).unwrap()
+        let Sending { bytes, body, .. } = Sending::new(response, None, method);
+        String::from_utf8([&bytes[..], &body].concat()).unwrap()
     }
 
     #[test]

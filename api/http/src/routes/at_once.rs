@@ -1,0 +1,93 @@
+//! An answer at once, or the word that it takes longer: for who sends many requests on one
+//! connection, where each that is waited for holds up those behind it.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use distcache::codes;
+
+use crate::{HeaderName, Method, Problem, Request, Response};
+
+/// The header by which a GET or HEAD asks for its answer at once, with a body of so many
+/// bytes at most, or for 503. A value that is no number asks for nothing.
+pub const AT_ONCE_HEADER: &str = HeaderName::AtOnce.as_str();
+
+/// The answer; none if it was to come at once, and does not. What was begun for it, as a
+/// load is, goes on, and is found by whoever asks again.
+pub(super) async fn or_later(
+    request: &Request<'_>,
+    answering: impl Future<Output = Response>,
+) -> Option<Response> {
+    let Some(body_bytes_max) = asked(request) else { return Some(answering.await) };
+    let mut answering = pin!(answering);
+    let answer = poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx))).await;
+    let is_short = |response: &Response| {
+        let body_bytes = response.body().whole_bytes();
+        request.method == Method::Head || body_bytes.is_some_and(|bytes| bytes <= body_bytes_max)
+    };
+    match answer {
+        Poll::Ready(response) if is_short(&response) => Some(response),
+        Poll::Ready(_) | Poll::Pending => None,
+    }
+}
+
+/// What is said instead.
+pub(super) fn later() -> Response {
+    Problem::new(503, codes::NOT_AT_ONCE).into_response()
+}
+
+/// How long the body may be of an answer that must come at once.
+fn asked(request: &Request<'_>) -> Option<usize> {
+    if !matches!(request.method, Method::Get | Method::Head) {
+        return None;
+    }
+    let value = str::from_utf8(request.headers.value_of(HeaderName::AtOnce)?).ok()?;
+    value.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::task::{Context, Waker};
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// Whether there is an answer; `None` while it is waited for.
+    fn told(
+        method: Method,
+        value: &'static str,
+        answering: impl Future<Output = Response>,
+    ) -> Option<bool> {
+        let headers: &[_] = &[(HeaderName::AtOnce, value)];
+        let (authority, path, query, body) = (None, "/", None, Bytes::new());
+        let request = Request { method, authority, path, query, headers: &headers, body };
+        let answer = pin!(or_later(&request, answering));
+        match answer.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => Some(answer.is_some()),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn an_answer_that_takes_longer_or_is_longer_is_not_waited_for() {
+        let five = || ready(Response::octets(Bytes::from_static(b"value")));
+        for (value, expected) in [("5", true), ("4", false), ("0", false), ("65536", true)] {
+            assert_eq!(told(Method::Get, value, five()), Some(expected), "{value}");
+            assert_eq!(told(Method::Head, value, five()), Some(true), "it has no body");
+        }
+        assert_eq!(told(Method::Get, "65536", pending()), Some(false));
+    }
+
+    #[test]
+    fn what_is_no_number_or_no_read_asks_for_nothing() {
+        for value in ["", "now", "-1", "5 bytes", "99999999999999999999999"] {
+            assert_eq!(told(Method::Get, value, pending()), None, "{value}");
+        }
+        for method in [Method::Put, Method::Post, Method::Delete, Method::Patch] {
+            assert_eq!(told(method, "5", pending()), None, "{method:?}");
+        }
+    }
+}
