@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # PUT and GET of one of 10,000 values of 64 bytes at one of three nodes on this machine, in
 # keyspaces of which one, two and three nodes hold each entry; in one of which any of three
-# answers reads; and in those of three that wait for a majority, and for nobody: requests a second, and the 99th percentile of the time.
-# At last PUT where three hold each entry and one of the nodes falters: for all, and for a
-# majority.
+# answers reads; and in those of three that wait for a majority, and for nobody: requests a
+# second, and the 99th percentile of the time. Then GET of one hot key, by clients of which a
+# third asks each node: where its owner answers, and where any does. At last PUT where three
+# hold each entry and one of the nodes falters: for all, and for a majority. Near copies are
+# off.
 # shellcheck source-path=SCRIPTDIR source=cluster_lib.sh
 source "$(dirname "$0")/cluster_lib.sh"
 CONNECTIONS=${CONNECTIONS:-64}
@@ -23,6 +25,8 @@ build --bin cache_manager
 cat >"$SCRATCH/settings.toml" <<TOML
 [log]
 filter = "off"
+[cluster]
+near_bytes = 0
 $(for name in "${KEYSPACES[@]}"; do
     printf '[keyspaces.%s]\n%s\n' "$name" "${COPIES[$name]}"
 done)
@@ -43,6 +47,17 @@ for method in PUT GET; do
     done
 done
 
+# ask_hot KEYSPACE SECONDS
+ask_hot() { PORTS="${nodes[*]}" KEYS=1 run 3 "$CONNECTIONS" "$2" "${nodes[0]}" GET "$1"; }
+
+for name in r3 r3-any; do ask_hot "$name" 2 >"$SCRATCH/warm"; done
+for round in $(seq "$ROUNDS"); do
+    say "GET of one hot key, round $round of $ROUNDS"
+    for name in r3 r3-any; do
+        quietly ask_hot "$name" "$SECONDS_A_RUN" >>"$SCRATCH/HOT-$name"
+    done
+done
+
 rate() { awk '{ print $1 }' "$SCRATCH/$1-$2" | median; }
 for method in PUT GET; do
     fact "${method,,}-r1-per-second" "$(rate "$method" r1)"
@@ -53,6 +68,8 @@ for method in PUT GET; do
         fact "${method,,}-$name-p99-ms" "$(awk '{ print $2 }' "$SCRATCH/$method-$name" | median)"
     done
 done
+
+ratio get-hot-r3-any r3 "$(rate HOT r3-any)" "$(rate HOT r3)"
 
 # falter PID: has a process stand still for every other twentieth of a second.
 falter() {

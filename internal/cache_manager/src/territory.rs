@@ -25,6 +25,15 @@ pub trait Territory: fmt::Debug + Send + Sync + 'static {
     /// does, or it cannot know.
     fn claim(&self, keyspace: &Keyspace, key: &[u8]) -> Option<Claim>;
 
+    /// The same of many keys. Default: of one after the other.
+    fn claims(
+        &self,
+        keyspace: &Keyspace,
+        keys: &mut dyn Iterator<Item = &[u8]>,
+    ) -> Vec<Option<Claim>> {
+        keys.map(|key| self.claim(keyspace, key)).collect()
+    }
+
     /// Whether the entry of a key that is ours is waited for, which another process may
     /// have: then the key is as one that is not ours, for a moment. That is asked of keys
     /// that have none here, while entries may arrive. Default: none is waited for.

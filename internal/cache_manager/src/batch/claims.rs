@@ -18,12 +18,12 @@ impl Claims {
     pub(super) fn of<'a>(
         routing: &Routing,
         keyspace: &Keyspace,
-        keys: impl Iterator<Item = &'a [u8]>,
+        mut keys: impl Iterator<Item = &'a [u8]>,
     ) -> Self {
         let Some(territory) = &routing.territory else {
             return Self { territory: None, claims: Vec::new() };
         };
-        let claims = keys.map(|key| territory.claim(keyspace, key)).collect();
+        let claims = territory.claims(keyspace, &mut keys);
         Self { territory: Some(territory.clone()), claims }
     }
 

@@ -1,5 +1,6 @@
 //! What this process holds of the keys, by one view.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -263,6 +264,16 @@ impl Holding {
         let before = self.before.iter().find(|view| view.placed() < self.view.placed());
         before.is_none_or(|before| self.is_ours(before, place))
     }
+
+    /// Whether this process answers for a key, if it `holds` a lease.
+    fn is_claimed(&self, keyspace: &Keyspace, key: &[u8], holds: impl FnOnce() -> bool) -> bool {
+        if keyspace.is_of_copies() {
+            return self.has_copy(keyspace, key) && (holds() || is_planted(Mutant::CopiesUnleased));
+        }
+        let place = self.place(keyspace, key);
+        let is_ours = self.is_ours(&self.view, place) && holds() && self.is_alone(place);
+        is_ours && self.has_adopted(keyspace, place)
+    }
 }
 
 impl Territory for Holding {
@@ -279,14 +290,20 @@ impl Territory for Holding {
         // anew meanwhile is no part of it.
         let until_ns = self.standing.until_ns();
         let holds = || !self.standing.is_over(until_ns, self.uptime.now());
-        let place = self.place(keyspace, key);
-        let is_ours = if keyspace.is_of_copies() {
-            self.has_copy(keyspace, key) && (holds() || is_planted(Mutant::CopiesUnleased))
-        } else {
-            let is_ours = self.is_ours(&self.view, place) && holds() && self.is_alone(place);
-            is_ours && self.has_adopted(keyspace, place)
-        };
-        is_ours.then_some(Claim(until_ns))
+        self.is_claimed(keyspace, key, holds).then_some(Claim(until_ns))
+    }
+
+    /// At one moment, that of the first key of ours: all claims end together, whenever the
+    /// others are looked at.
+    fn claims(
+        &self,
+        keyspace: &Keyspace,
+        keys: &mut dyn Iterator<Item = &[u8]>,
+    ) -> Vec<Option<Claim>> {
+        let until_ns = self.standing.until_ns();
+        let holds = LazyCell::new(|| !self.standing.is_over(until_ns, self.uptime.now()));
+        let is_claimed = |key| self.is_claimed(keyspace, key, || *holds);
+        keys.map(|key| is_claimed(key).then_some(Claim(until_ns))).collect()
     }
 
     fn awaits(&self, keyspace: &Keyspace, key: &[u8]) -> bool {

@@ -1,6 +1,6 @@
 //! Calls about many keys, some of them another member's: one request for each owner.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use distcache_bus::Deadline;
 use distcache_cluster::Whose;
 use distcache_cluster::links::CallFailed;
@@ -141,9 +141,7 @@ impl Keyspace {
 
     fn request(&self, parcel: &Parcel, asks: Asks<'_>) -> Operation {
         let keyspace = self.name().to_owned();
-        let keys = |all: &[&[u8]]| -> Vec<Bytes> {
-            parcel.places.iter().map(|&at| Bytes::copy_from_slice(all[at])).collect()
-        };
+        let keys = |all: &[&[u8]]| in_one_piece(parcel.places.iter().map(|&at| all[at]));
         match asks {
             Asks::Get(all) => {
                 let near_tenure = parcel.near.first().map(|(_, ask)| ask.tenure());
@@ -246,6 +244,14 @@ pub(super) fn near_ms_of(outcome: &Outcome) -> Option<u32> {
         Outcome::Get(read) => read.near_ms,
         _ => None,
     }
+}
+
+/// Copies of all of these, in one allocation.
+pub(super) fn in_one_piece<'a>(all: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<Bytes> {
+    let mut bytes = BytesMut::with_capacity(all.clone().map(<[u8]>::len).sum());
+    all.clone().for_each(|one| bytes.extend_from_slice(one));
+    let mut rest = bytes.freeze();
+    all.map(|one| rest.split_to(one.len())).collect()
 }
 
 fn is_for_owner<T>(answer: &Result<T, Error>) -> bool {

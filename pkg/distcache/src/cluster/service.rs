@@ -24,12 +24,12 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::everywhere::{Order, Scan};
-use super::many::KEYS_A_REQUEST;
+use super::many::{KEYS_A_REQUEST, in_one_piece};
 use super::member::{Member, changes, is_loss};
-use super::words::{OwnItem, Question, failure, found_to, name_of, outcome};
+use super::words::{OwnItem, Question, failure, found_to, found_with, name_of, outcome};
 use crate::engine::Shared;
 use crate::keyspace::ask::{Ask, Asks, Told};
-use crate::{Error, Item, Keyspace};
+use crate::{Error, Found, Item, Keyspace};
 
 /// Answers other members from the keyspaces of this process.
 pub(super) struct Service {
@@ -235,15 +235,18 @@ async fn granted(keyspace: Keyspace, key: Bytes, tenure: u64) -> Outcome {
     let is_granted = keyspace.grant_near(tenure, &key);
     let ask = Ask::Get { key: &key };
     match keyspace.here_async(ask).await {
-        Ok(Told::Read(found)) => Outcome::Get(near_read(&keyspace, found, is_granted)),
+        Ok(Told::Read(found)) => {
+            let near_ms = near_ms(&keyspace, found.as_ref(), is_granted);
+            let found = found.map(|found| found_to(&keyspace.inner, &found));
+            Outcome::Get(Read { found, near_ms })
+        }
         here => here_or_by_copy(&keyspace, ask, here).await,
     }
 }
 
-/// What was read, and for how long it may be kept.
-fn near_read(keyspace: &Keyspace, found: Option<crate::Found>, is_granted: bool) -> Read {
-    let near_ms = found.as_ref().filter(|_| is_granted).and_then(|found| keyspace.near_ms(found));
-    Read { near_ms, ..read(keyspace, found) }
+/// For how long what was read may be kept.
+fn near_ms(keyspace: &Keyspace, found: Option<&Found>, is_granted: bool) -> Option<u32> {
+    found.filter(|_| is_granted).and_then(|found| keyspace.near_ms(found))
 }
 
 /// A read whose owner the sender cannot reach.
@@ -261,13 +264,12 @@ async fn passed(
         Ok(told) => return outcome(&keyspace.inner, ask, told),
     }
     match keyspace.pass(&key, began_ago, ends_at).await {
-        Ok(found) => Outcome::Get(read(&keyspace, found)),
+        Ok(found) => {
+            let found = found.map(|found| found_to(&keyspace.inner, &found));
+            Outcome::Get(Read { found, near_ms: None })
+        }
         Err(error) => failed(&error),
     }
-}
-
-fn read(keyspace: &Keyspace, found: Option<crate::Found>) -> Read {
-    Read { found: found.map(|found| found_to(&keyspace.inner, &found)), near_ms: None }
 }
 
 /// One answer of many.
@@ -302,18 +304,26 @@ async fn get_many(keyspace: Keyspace, keys: Vec<Bytes>, near: HashSet<usize>) ->
     keyspace.committed_many_async(begun, &mut answers, Asks::Get(&keys)).await;
     let mut bytes = 0;
     // What has no room in a frame is asked for by itself.
-    let fitting = |answer: Result<Option<crate::Found>, Error>| {
+    let fitting = |answer: Result<Option<Found>, Error>| {
         bytes += answer.iter().flatten().map(|found| found.len()).sum::<usize>();
         if BYTES_A_REPLY < bytes { Err(CacheError::Elsewhere.into()) } else { answer }
     };
-    let answers = answers.into_iter().map(fitting);
-    let result = |(at, answer): (usize, Result<_, Error>)| {
-        let read = |found| near_read(&keyspace, found, near.contains(&at));
-        let done = |found| many_read::result::Result::Read(read(found));
+    let answers: Vec<_> = answers.into_iter().map(fitting).collect();
+    let values = in_one_piece(answers.iter().map(|answer| match answer {
+        Ok(Some(found)) => &found[..],
+        _ => &[],
+    }));
+    let result = |(at, (answer, value)): (usize, (Result<Option<Found>, Error>, _))| {
+        let done = |found: Option<Found>| {
+            let near_ms = near_ms(&keyspace, found.as_ref(), near.contains(&at));
+            let found = found.map(|found| found_with(&keyspace.inner, &found, value));
+            many_read::result::Result::Read(Read { found, near_ms })
+        };
         let result = Some(each!(many_read::result::Result, answer, done));
         many_read::Result { result }
     };
-    Outcome::GetMany(ManyRead { results: answers.enumerate().map(result).collect() })
+    let results = answers.into_iter().zip(values).enumerate().map(result).collect();
+    Outcome::GetMany(ManyRead { results })
 }
 
 async fn put_many(keyspace: Keyspace, items: Vec<proto::Item>) -> Outcome {

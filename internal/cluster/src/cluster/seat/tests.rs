@@ -393,6 +393,25 @@ fn a_claim_is_over_when_the_lease_is_given_up_though_its_time_is_not() {
 }
 
 #[test]
+fn many_keys_are_claimed_as_each_of_them_is() {
+    let views = views();
+    let seat = seat(&views);
+    seat.take(&views[2]).unwrap();
+    let holding = seat.holding().unwrap();
+    let space = seat.cache.default_keyspace();
+    let keys: Vec<_> = (0..100).map(|number| format!("key {number}")).collect();
+    let each = || keys.iter().map(String::as_bytes);
+    let alike = |wanted: fn(usize) -> bool| {
+        let many = holding.claims(space, &mut each());
+        assert!(each().map(|key| holding.claim(space, key)).eq(many.iter().copied()));
+        assert!(wanted(many.iter().flatten().count()), "{many:?}");
+    };
+    alike(|count| 0 < count && count < 100);
+    seat.standing.get().unwrap().end();
+    alike(|count| count == 0);
+}
+
+#[test]
 fn a_seat_takes_the_view_without_it_and_answers_for_nothing_by_it() {
     let mut roster = Roster::default();
     let cluster = ClusterId::from_number(7);

@@ -14,6 +14,11 @@ use crate::{Error, Found, How, Ttl};
 
 /// A value, as it is sent: times as what is left of them, or as what has passed.
 pub(in crate::cluster) fn found_to(space: &Inner, found: &Found) -> proto::Found {
+    found_with(space, found, Bytes::copy_from_slice(found))
+}
+
+/// The same of one whose bytes were copied already.
+pub(in crate::cluster) fn found_with(space: &Inner, found: &Found, value: Bytes) -> proto::Found {
     // Most values need no time, and there may be many.
     let now = LazyCell::new(|| space.manager.now());
     let (how, stale_for) = match found.how() {
@@ -27,7 +32,7 @@ pub(in crate::cluster) fn found_to(space: &Inner, found: &Found) -> proto::Found
         Some(Ttl::UntilEvicted) | None => None,
     };
     proto::Found {
-        value: Bytes::copy_from_slice(found),
+        value,
         how: how.into(),
         version: found.version().get(),
         ttl_left_ms,
