@@ -34,6 +34,9 @@ const HEAD_BYTES: usize = 512;
 /// less than to gather two.
 const JOINED_BYTES_MAX: usize = 4 << 10;
 
+/// A head that is longer has its connection for itself: far below what a member takes.
+const PLAIN_BYTES_MAX: usize = 4 << 10;
+
 /// The name of this balancer in `Via`: one of its own, so that it knows what it has sent
 /// itself.
 #[derive(Debug, Clone)]
@@ -83,9 +86,13 @@ impl Outbound {
         Ok(Self { method, lines, first_end, body })
     }
 
-    /// Whether it is one head, and asks for what a member may hold.
+    /// Whether it is a read of one short head.
+    ///
+    /// 1. Somebody sends heads that are just not too long for us, and are for a member.
+    /// 2. It says so, and closes the connection, of which others waited for their answers.
     pub(crate) fn is_plain_read(&self) -> bool {
-        matches!(self.method, Method::Get | Method::Head) && self.body.is_empty()
+        let is_short = self.lines.len() <= PLAIN_BYTES_MAX;
+        matches!(self.method, Method::Get | Method::Head) && self.body.is_empty() && is_short
     }
 
     /// Writes the head for one member, with another line in it.

@@ -48,8 +48,9 @@ const BODY_BYTES_MAX: usize = 64 << 10;
 /// "at once" means may be reading its source.
 const STALL_MAX: Duration = Duration::from_millis(100);
 
-/// How long it is not used after that.
-const REST: Duration = Duration::from_secs(1);
+/// How long it is not used after that: where each answer is so far away, nobody is to find
+/// that out every second.
+const REST: Duration = Duration::from_secs(10);
 
 /// How long it may be idle: shorter than the 75 s after which a member closes it.
 const IDLE_MAX: Duration = Duration::from_secs(30);

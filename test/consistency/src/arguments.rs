@@ -38,6 +38,10 @@ pub struct Arguments {
     /// was built with the feature `nats`
     #[arg(long, default_value = "tcp")]
     pub transport: Transport,
+    /// In the run `cut` links go through a proxy in this process: it takes neither root nor
+    /// iproute2, and they are delayed and broken off as well
+    #[arg(long, conflicts_with = "transport")]
+    pub proxy: bool,
     /// So many calls are to be answered; the run `within` goes on until they are
     #[arg(long, default_value_t = 0)]
     pub calls_min: u64,
@@ -73,7 +77,7 @@ pub enum Run {
     KillAndPause,
     /// All are restarted in good order, one after the other
     Roll,
-    /// Links are cut: both ways, one way, all of one. It takes root, and iproute2
+    /// Links are cut: both ways, one way, all of one. It takes root and iproute2, or `--proxy`
     Cut,
     /// A thousand ask for one missing key at once
     Herd,

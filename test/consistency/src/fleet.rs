@@ -117,12 +117,22 @@ impl Fleet {
     }
 
     fn arguments(&self, at: usize, command: &mut Command) {
-        let nodes: Vec<_> = self.network.addresses.iter().map(ToString::to_string).collect();
+        let list =
+            |all: &[SocketAddr]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         command
             .args(["--mode", "node", "--listen", &self.address(at).to_string()])
-            .args(["--nodes", &nodes.join(",")])
             .arg("--config")
             .arg(self.folder.path().join("settings.toml"));
+        match self.network.proxies() {
+            Some(proxies) => {
+                let (peer, proxy) = (self.network.peer(at).to_string(), proxies[at].to_string());
+                command.args(["--peer-listen", &peer, "--advertise", &proxy]);
+                command.args(["--peers", &list(proxies)]);
+            }
+            None => {
+                command.args(["--nodes", &list(&self.network.addresses)]);
+            }
+        }
         if let Some(nats) = &self.nats {
             command.args(["--transport", nats]);
         }

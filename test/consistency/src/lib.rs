@@ -36,6 +36,7 @@ mod load;
 #[path = "../../../pkg/discovery/tests/support/nats_server.rs"]
 mod nats_server;
 mod network;
+mod proxy;
 mod report;
 mod scene;
 mod source;

@@ -1,13 +1,16 @@
-//! Where members run: all on this machine's loopback, or each in a network namespace of
-//! its own, where what one sends another can be cut off.
+//! Where members run: all on this machine's loopback, there perhaps with a proxy before
+//! each, or each in a network namespace of its own. With either what one sends another can
+//! be cut off.
 //!
 //! A cut is a route that leads nowhere, in the namespace of who sends: one way, and of
-//! one pair alone. No rule of a firewall is needed, and no member is told.
+//! one pair alone. No rule of a firewall is needed, and no member is told. A proxy holds
+//! what it is to carry, and can do more than that.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
 
 use crate::failed::Failed;
+use crate::proxy::{Proxies, Quality};
 
 /// Below the ports that a system gives to whoever calls others; the links' ports, which
 /// are 10,000 above, too.
@@ -37,6 +40,7 @@ pub(crate) struct Network {
     /// Where their HTTP servers listen.
     pub(crate) addresses: Vec<SocketAddr>,
     namespaces: Option<Namespaces>,
+    proxies: Option<Proxies>,
 }
 
 /// Namespaces that are joined by a bridge; removed when dropped.
@@ -60,7 +64,14 @@ impl Network {
             let error = std::io::Error::other(format!("{count} ports are needed"));
             return Err(Failed::machine("finding free ports")(error));
         }
-        Ok(Self { addresses, namespaces: None })
+        Ok(Self { addresses, namespaces: None, proxies: None })
+    }
+
+    /// So many ports on loopback, with a proxy before each member.
+    pub(crate) async fn proxied(count: usize) -> Result<Self, Failed> {
+        let network = Self::loopback(count)?;
+        let members: Vec<_> = (0..count).map(|at| network.peer(at)).collect();
+        Ok(Self { proxies: Some(Proxies::start(&members).await?), ..network })
     }
 
     /// So many namespaces, each with one address, which this process reaches.
@@ -86,7 +97,7 @@ impl Network {
             ip(&["-n", &space, "link", "set", "lo", "up"])?;
         }
         let addresses = (0..count).map(|at| SocketAddr::new(address_of(at), PORT)).collect();
-        Ok(Self { addresses, namespaces: Some(namespaces) })
+        Ok(Self { addresses, namespaces: Some(namespaces), proxies: None })
     }
 
     /// A command that runs where a member is.
@@ -100,6 +111,17 @@ impl Network {
                 command
             }
         }
+    }
+
+    /// Where a member listens for others.
+    pub(crate) fn peer(&self, at: usize) -> SocketAddr {
+        let address = self.addresses[at];
+        SocketAddr::new(address.ip(), address.port() + PORTS_APART)
+    }
+
+    /// Where others reach each member, if that is not where it listens.
+    pub(crate) fn proxies(&self) -> Option<&[SocketAddr]> {
+        self.proxies.as_ref().map(Proxies::addresses)
     }
 
     /// Where members reach this process.
@@ -120,14 +142,20 @@ impl Network {
         self.namespaces.is_none()
     }
 
-    /// What goes that way is lost from now on.
-    pub(crate) fn cut(&self, way: Way) -> Result<(), Failed> {
-        self.route("add", way)
-    }
-
-    /// It arrives again.
-    pub(crate) fn mend(&self, way: Way) -> Result<(), Failed> {
-        self.route("del", way)
+    /// So it goes that way from now on. Where there are no proxies a way can only be cut.
+    pub(crate) fn spoil(&self, way: Way, quality: Quality) -> Result<(), Failed> {
+        match (&self.proxies, way, quality) {
+            (Some(proxies), Way::Members(from, to), _) => {
+                proxies.set(from, to, quality);
+                Ok(())
+            }
+            (None, _, Quality::Cut) => self.route("add", way),
+            (None, _, Quality::Good) => self.route("del", way),
+            (_, way, quality) => {
+                let error = std::io::Error::other("it takes proxies between the members");
+                Err(Failed::machine(format!("having {way:?} be {quality:?}"))(error))
+            }
+        }
     }
 
     fn route(&self, what: &str, way: Way) -> Result<(), Failed> {

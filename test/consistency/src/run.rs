@@ -32,6 +32,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool, Failed> {
         return within(arguments).await;
     }
     let network = match arguments.run {
+        Run::Cut if arguments.proxy => Network::proxied(arguments.members).await?,
         Run::Cut => Network::namespaces(arguments.members)?,
         _ => Network::loopback(arguments.members)?,
     };

@@ -13,6 +13,7 @@ use crate::fleet::{Fleet, LOADED};
 use crate::load::Load;
 use crate::network::Way;
 use crate::operation::Nanos;
+use crate::proxy::Quality;
 use crate::report::Fault;
 use crate::watch::Watch;
 
@@ -27,6 +28,10 @@ const STILL: Duration = Duration::from_secs(3);
 /// How long a cut lasts.
 const CUT: Duration = Duration::from_secs(6);
 const CUT_OFF: &str = "cut off";
+const LATE: &str = "late";
+const BROKEN_OFF: &str = "broken off";
+/// How long connections stand before they are reset once more.
+const BREAK_EVERY: Duration = Duration::from_millis(100);
 /// Within which one that is cut off answers from the source.
 const PASS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -144,31 +149,48 @@ impl Scene {
     }
 
     /// Again and again links are cut: one pair's both ways, one way, and all of one member;
-    /// over a server the last alone.
+    /// over a server the last alone. With proxies all of one member are also late, and broken
+    /// off.
     pub(crate) async fn cut(&mut self, rounds: usize) -> Result<Vec<Fault>, Failed> {
         let mut faults = Vec::new();
         let kinds: &[_] = if self.fleet.is_carried() {
             &[CUT_OFF]
+        } else if self.fleet.network().proxies().is_some() {
+            &["cut both ways", "cut one way", CUT_OFF, LATE, BROKEN_OFF]
         } else {
             &["cut both ways", "cut one way", CUT_OFF]
         };
         for kind in (0..rounds).flat_map(|_| kinds) {
             let (member, began) = self.next(CALM).await;
-            let cuts = self.ways(kind, member);
-            for way in &cuts {
-                self.fleet.network().cut(*way)?;
+            let (ways, until) = (self.ways(kind, member), Instant::now() + CUT);
+            match *kind {
+                LATE => self.spoil(&ways, Quality::Late)?,
+                BROKEN_OFF => self.break_off(&ways, until).await?,
+                _ => self.spoil(&ways, Quality::Cut)?,
             }
-            let until = Instant::now() + CUT;
             if *kind == CUT_OFF {
                 self.passes(member, began).await?;
             }
             sleep_until(until).await;
-            for way in &cuts {
-                self.fleet.network().mend(*way)?;
-            }
+            self.spoil(&ways, Quality::Good)?;
             faults.push(self.well_again(kind, member, began).await?);
         }
         Ok(faults)
+    }
+
+    fn spoil(&self, ways: &[Way], quality: Quality) -> Result<(), Failed> {
+        ways.iter().try_for_each(|way| self.fleet.network().spoil(*way, quality))
+    }
+
+    /// Connections are reset again and again, and made again between.
+    async fn break_off(&self, ways: &[Way], until: Instant) -> Result<(), Failed> {
+        while Instant::now() < until {
+            self.spoil(ways, Quality::Broken)?;
+            sleep(BREAK_EVERY / 4).await;
+            self.spoil(ways, Quality::Good)?;
+            sleep(BREAK_EVERY).await;
+        }
+        Ok(())
     }
 
     /// The ways that are cut.

@@ -130,7 +130,7 @@ fn what_was_answered_without_being_asked_is_no_answer_to_anybody() {
 }
 
 #[test]
-fn neither_writes_nor_what_has_no_key_nor_what_a_client_says_goes_on_it() {
+fn neither_writes_nor_long_heads_nor_what_has_no_key_nor_what_a_client_says_goes_on_it() {
     let (member, served) = before_owner(Does::Echoes);
     served.put(&target(0), "1");
     for (method, target, headers, body) in [
@@ -140,11 +140,12 @@ fn neither_writes_nor_what_has_no_key_nor_what_a_client_says_goes_on_it() {
         ("GET", "/v1/members", "", ""),
         ("GET", "/v1/members", "distcache-at-once: 5\r\n", ""),
         ("GET", &*target(0), "Content-Type: text/plain\r\n", "a body"),
+        ("GET", &*target(0), &format!("Authorization: {}\r\n", "x".repeat(5_000)), ""),
     ] {
         ask(served.address(), method, target, headers, body);
     }
     assert_eq!(at_once(&member), 0);
-    assert_eq!(member.asked().len(), KEYS + 7);
+    assert_eq!(member.asked().len(), KEYS + 8);
 }
 
 #[test]

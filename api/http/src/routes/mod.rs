@@ -315,7 +315,8 @@ impl Service for Routes {
     async fn call(&self, request: Request<'_>) -> Response {
         let watch = Stopwatch::start();
         // It is counted when it is answered.
-        let Some(response) = at_once::or_later(&request, self.traced(&request)).await else {
+        let answering = self.traced(&request);
+        let Some(response) = at_once::or_later(&self.engine, &request, answering).await else {
             return at_once::later();
         };
         let response = signpost::tell(&self.engine, &request, response);
