@@ -6,8 +6,11 @@
 //! one pair alone. No rule of a firewall is needed, and no member is told. A proxy holds
 //! what it is to carry, and can do more than that.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
+
+use parking_lot::Mutex;
 
 use crate::failed::Failed;
 use crate::proxy::{Proxies, Quality};
@@ -54,12 +57,18 @@ struct Namespaces {
 impl Network {
     /// So many ports on loopback.
     pub(crate) fn loopback(count: usize) -> Result<Self, Failed> {
+        // 1. Two runs of this process look for ports, and find the same ones free.
+        // 2. Their members begin to listen there: those of one run cannot.
+        static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+        let mut taken = TAKEN.lock();
         let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        let addresses: Vec<_> = (FIRST_PORT..LAST_PORT)
-            .filter(|port| free(*port) && free(port + PORTS_APART))
+        let ports: Vec<_> = (FIRST_PORT..LAST_PORT)
+            .filter(|port| !taken.contains(port) && free(*port) && free(port + PORTS_APART))
             .take(count)
-            .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
             .collect();
+        taken.extend(&ports);
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let addresses: Vec<_> = ports.into_iter().map(address).collect();
         if addresses.len() < count {
             let error = std::io::Error::other(format!("{count} ports are needed"));
             return Err(Failed::machine("finding free ports")(error));
