@@ -146,7 +146,7 @@ impl Shared {
             Worker::Busy => {}
             Worker::Waits(waker) => waker.wake(),
             Worker::None | Worker::Rests(_) => {
-                let worked = Worked { shared: Arc::clone(self), rest: Duration::ZERO };
+                let worked = Worked { shared: Arc::clone(self), next: Worker::None };
                 tokio::spawn(work(worked));
             }
         }
@@ -164,14 +164,13 @@ const AT_ONCE_LINE: &str = "distcache-at-once: 65536\r\n";
 /// 2. Were it still said to be worked, whoever asked next waited for ever.
 struct Worked {
     shared: Arc<Shared>,
-    /// How long it is not to be used.
-    rest: Duration,
+    /// Who works it then.
+    next: Worker,
 }
 
 impl Drop for Worked {
     fn drop(&mut self) {
-        let rests = Worker::Rests(Instant::now() + self.rest);
-        let worker = if self.rest.is_zero() { Worker::None } else { rests };
+        let worker = std::mem::take(&mut self.next);
         let ended =
             std::mem::replace(&mut *self.shared.queue.lock(), Queue { worker, ..Queue::default() });
         drop(ended);
@@ -189,7 +188,7 @@ async fn work(mut worked: Worked) {
         Err(error) => {
             log::debug!("member {}: what reads share ended: {error}", shared.pool.address());
             if error.kind() == io::ErrorKind::TimedOut {
-                worked.rest = REST;
+                worked.next = Worker::Rests(Instant::now() + REST);
             }
         }
     }
@@ -275,8 +274,7 @@ impl<'a> Work<'a> {
         if self.asked.is_empty() {
             self.moved_at = Instant::now();
         }
-        self.bytes.clear();
-        self.written = 0;
+        // All of it was written: it is empty.
         std::mem::swap(&mut self.bytes, &mut queue.bytes);
         self.asked.extend(queue.asking.drain(..));
         true

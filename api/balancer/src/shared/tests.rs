@@ -31,7 +31,7 @@ fn worked(shared: &Arc<Shared>, stream: impl Stream + 'static) -> JoinHandle<io:
     shared.queue.lock().worker = Worker::Busy;
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        let _worked = Worked { shared: Arc::clone(&shared), rest: Duration::ZERO };
+        let _worked = Worked { shared: Arc::clone(&shared), next: Worker::None };
         let mut work = Work::new(&shared, Box::new(stream));
         std::future::poll_fn(|cx| work.poll(cx)).await
     })

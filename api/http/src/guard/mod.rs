@@ -114,23 +114,17 @@ impl Guard {
     pub fn advance(&mut self, bytes: &[u8]) -> Progress {
         let mut released = 0;
         loop {
-            match self.step(&bytes[released..]) {
-                Ok(0) => {
-                    self.mid_head = matches!(self.place, Place::Head(_)) && released < bytes.len();
-                    return Progress { released, violation: None };
-                }
-                Ok(taken) => released += taken,
-                Err(violation) => {
-                    self.place = Place::Refused(violation);
-                    return Progress { released, violation: Some(violation) };
-                }
+            let next = self.advance_once(&bytes[released..]);
+            if next.released == 0 {
+                return Progress { released, ..next };
             }
+            released += next.released;
         }
     }
 
     /// As [`advance`](Self::advance), but takes one piece at most: a whole head, or as much
     /// of a body as has come.
-    #[cfg(feature = "hyper")]
+    #[inline]
     pub(crate) fn advance_once(&mut self, bytes: &[u8]) -> Progress {
         match self.step(bytes) {
             Ok(released) => {

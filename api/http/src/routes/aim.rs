@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use distcache::{Engine, Keyspace};
+
 use super::place::Place;
 use super::{ROOT_KEYSPACE, cachely::OfCachely};
 use crate::escapes::decode;
 use crate::pairs::Pairs;
-use crate::{Request, Right};
+use crate::{HeaderName, Request, Right};
 
 /// Whether a request changes anything, and the key that it is about.
 #[derive(Debug, Clone)]
@@ -31,6 +33,27 @@ impl<'a> Aim<'a> {
         });
         let is_stream = place == Some(Place::Events);
         Self { is_read, is_stream, key: place.and_then(|place| key(place, request.query)) }
+    }
+}
+
+/// An entry that a request is about.
+pub(super) struct Entry<'a> {
+    pub(super) keyspace: Keyspace,
+    pub(super) key: Cow<'a, [u8]>,
+}
+
+impl<'a> Entry<'a> {
+    /// That of a request that was passed on by somebody, or is to be answered at once; none if
+    /// it is about no key of a keyspace that there is. What other requests are aimed at is read
+    /// by who answers them alone.
+    pub(super) fn of(engine: &Engine, request: &Request<'a>) -> Option<Self> {
+        let has = |name| request.headers.value_of(name).is_some();
+        if !has(HeaderName::Via) && !has(HeaderName::AtOnce) {
+            return None;
+        }
+        let AimedKey { keyspace, key } = Aim::of(request).key?;
+        let keyspace = engine.keyspace(str::from_utf8(&keyspace).ok()?).ok()?;
+        Some(Self { keyspace, key })
     }
 }
 
@@ -86,7 +109,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{HeaderName, Method};
+    use crate::Method;
 
     fn of<'a>(method: Method, path: &'a str, query: Option<&'a str>) -> Aim<'a> {
         static NONE: &[(HeaderName, &str)] = &[];

@@ -5,9 +5,9 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use distcache::{Engine, codes};
+use distcache::codes;
 
-use super::Aim;
+use super::aim::Entry;
 use crate::{HeaderName, Method, Problem, Request, Response};
 
 /// The header by which a GET or HEAD asks for its answer at once, with a body of so many
@@ -17,12 +17,14 @@ pub const AT_ONCE_HEADER: &str = HeaderName::AtOnce.as_str();
 
 /// The answer; none if it was to come at once, and does not.
 pub(super) async fn or_later(
-    engine: &Engine,
+    entry: Option<&Entry<'_>>,
     request: &Request<'_>,
     answering: impl Future<Output = Response>,
 ) -> Option<Response> {
     let Some(body_bytes_max) = asked(request) else { return Some(answering.await) };
-    if !is_here(engine, request, body_bytes_max).await {
+    if let Some(entry) = entry
+        && !is_here(entry, request.method, body_bytes_max).await
+    {
         return None;
     }
     // It may have gone meanwhile.
@@ -46,20 +48,16 @@ fn asked(request: &Request<'_>) -> Option<usize> {
     value.parse().ok()
 }
 
-/// Whether the value is here that is asked for, and no longer than it may be; also where no
-/// value is asked for.
+/// Whether an entry is here, and its value no longer than it may be.
 ///
 /// 1. A missing key is asked for at once. That is a miss, and counted.
 /// 2. It is not there at once, and asked for again: one more miss.
 /// 3. Of ten reads of which one missed there are told eleven, of which two did.
 ///
 /// So it is looked first, which counts for nothing.
-async fn is_here(engine: &Engine, request: &Request<'_>, value_bytes_max: usize) -> bool {
-    let Some(aimed) = Aim::of(request).key else { return true };
-    let Ok(name) = str::from_utf8(&aimed.keyspace) else { return true };
-    let Ok(keyspace) = engine.keyspace(name) else { return true };
-    match if_ready(keyspace.peek_async(&aimed.key)).await {
-        Some(Ok(Some(found))) => request.method == Method::Head || found.len() <= value_bytes_max,
+async fn is_here(entry: &Entry<'_>, method: Method, value_bytes_max: usize) -> bool {
+    match if_ready(entry.keyspace.peek_async(&entry.key)).await {
+        Some(Ok(Some(found))) => method == Method::Head || found.len() <= value_bytes_max,
         Some(Ok(None) | Err(_)) | None => false,
     }
 }
@@ -92,8 +90,7 @@ mod tests {
         let headers: &[_] = &[(HeaderName::AtOnce, value)];
         let (authority, path, query, body) = (None, "/livez", None, Bytes::new());
         let request = Request { method, authority, path, query, headers: &headers, body };
-        let engine = Engine::builder().start().expect("it starts");
-        let answer = pin!(or_later(&engine, &request, answering));
+        let answer = pin!(or_later(None, &request, answering));
         match answer.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(answer) => Some(answer.is_some()),
             Poll::Pending => None,

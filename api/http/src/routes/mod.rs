@@ -34,6 +34,7 @@ use crate::{
     Response, Right, Service,
 };
 use admin::OfAdmin;
+use aim::Entry;
 pub use aim::{Aim, AimedKey};
 pub use at_once::AT_ONCE_HEADER;
 use cachely::OfCachely;
@@ -315,11 +316,12 @@ impl Service for Routes {
     async fn call(&self, request: Request<'_>) -> Response {
         let watch = Stopwatch::start();
         // It is counted when it is answered.
+        let entry = Entry::of(&self.engine, &request);
         let answering = self.traced(&request);
-        let Some(response) = at_once::or_later(&self.engine, &request, answering).await else {
+        let Some(response) = at_once::or_later(entry.as_ref(), &request, answering).await else {
             return at_once::later();
         };
-        let response = signpost::tell(&self.engine, &request, response);
+        let response = signpost::tell(entry.as_ref(), &request, response);
         self.observer.note(&self.engine, &request, &response, watch.elapsed());
         response
     }

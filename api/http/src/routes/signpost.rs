@@ -2,7 +2,7 @@
 
 use distcache::Engine;
 
-use super::Aim;
+use super::aim::Entry;
 use crate::cluster;
 use crate::{HeaderName, Request, Response};
 
@@ -14,22 +14,17 @@ pub const MEMBER_HEADER: &str = "distcache-member";
 /// one that came through somebody ([`HeaderName::Via`]): the owner's id.
 pub const OWNER_HEADER: &str = "distcache-owner";
 
-/// Adds who owns the key of a request, for who has passed it on. What it was aimed at is
-/// read once more: of requests that come from clients nothing is.
-pub(super) fn tell(engine: &Engine, request: &Request<'_>, response: Response) -> Response {
-    if request.headers.value_of(HeaderName::Via).is_none() {
-        return response;
-    }
-    match other_owner(engine, request) {
+/// Adds who owns the entry that a request is about, for who has passed it on.
+pub(super) fn tell(
+    entry: Option<&Entry<'_>>,
+    request: &Request<'_>,
+    response: Response,
+) -> Response {
+    let passed_on = entry.filter(|_| request.headers.value_of(HeaderName::Via).is_some());
+    match passed_on.and_then(|Entry { keyspace, key }| cluster::other_owner(keyspace, key)) {
         Some(owner) => response.with_header(OWNER_HEADER, owner),
         None => response,
     }
-}
-
-fn other_owner(engine: &Engine, request: &Request<'_>) -> Option<String> {
-    let aimed = Aim::of(request).key?;
-    let keyspace = engine.keyspace(str::from_utf8(&aimed.keyspace).ok()?).ok()?;
-    cluster::other_owner(&keyspace, &aimed.key)
 }
 
 /// Adds who this member is.

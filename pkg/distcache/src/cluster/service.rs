@@ -264,10 +264,7 @@ async fn passed(
         Ok(told) => return outcome(&keyspace.inner, ask, told),
     }
     match keyspace.pass(&key, began_ago, ends_at).await {
-        Ok(found) => {
-            let found = found.map(|found| found_to(&keyspace.inner, &found));
-            Outcome::Get(Read { found, near_ms: None })
-        }
+        Ok(found) => outcome(&keyspace.inner, ask, Told::Read(found)),
         Err(error) => failed(&error),
     }
 }
