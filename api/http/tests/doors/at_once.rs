@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use distcache::KeyspaceConfig;
-use distcache_http::doors::Kind;
 use distcache_http::{AT_ONCE_HEADER, Access, Limits};
 
-use crate::support::{Client, Reply, TestDoor, builder};
+use crate::support::{Client, Reply, TestDoor, builder, kinds};
 
 const ABSENT: &str = "/v1/keyspaces/slow/keys/a";
 
@@ -21,7 +20,7 @@ fn is_refused(reply: &Reply) -> bool {
 
 #[test]
 fn what_is_here_comes_and_what_must_be_loaded_is_not_asked_for() {
-    for kind in [Kind::Hyper, Kind::TinyHttp] {
+    for kind in kinds() {
         let asked = Arc::new(AtomicUsize::new(0));
         let asks = Arc::clone(&asked);
         let slow = KeyspaceConfig::new("slow").source_fn(move |key: &[u8]| {
@@ -49,7 +48,7 @@ fn what_is_here_comes_and_what_must_be_loaded_is_not_asked_for() {
 
 #[test]
 fn an_answer_that_is_too_long_to_come_at_once_does_not() {
-    for kind in [Kind::Hyper, Kind::TinyHttp] {
+    for kind in kinds() {
         let door = TestDoor::routes(kind);
         let mut client = door.connect();
         let key = "/v1/keyspaces/default/keys/long";

@@ -6,18 +6,9 @@ use std::time::Duration;
 use distcache_http::doors::{self, Kind, OpenError};
 use distcache_http::{Limits, Service};
 
-use crate::support::{Echo, Gate, TestDoor};
+use crate::support::{Echo, Gate, TestDoor, kinds};
 
 const GRACE: Duration = Duration::from_secs(20);
-
-/// Every door that is built in.
-fn kinds() -> impl Iterator<Item = Kind> {
-    [Kind::Hyper, Kind::TinyHttp].into_iter().filter(|kind| is_built(*kind))
-}
-
-fn is_built(kind: Kind) -> bool {
-    cfg!(feature = "hyper") || kind == Kind::TinyHttp
-}
 
 fn serving(kind: Kind, service: impl Service) -> TestDoor {
     TestDoor::serving(kind, service, &Limits::default())

@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+#[cfg(feature = "hyper")]
 use distcache_http::doors::Kind;
 use distcache_http::{Chunks, Limits, Request, Response, Service};
 
-use crate::support::TestDoor;
+use crate::support::{TestDoor, kinds};
 
 /// Sends bytes without end, at `/`; counts the streams that were dropped.
 #[derive(Clone, Default)]
@@ -50,11 +51,6 @@ impl Service for Endless {
             _ => Response::text("alive\n"),
         }
     }
-}
-
-fn kinds() -> impl Iterator<Item = Kind> {
-    let is_built = |kind: &Kind| cfg!(feature = "hyper") || *kind == Kind::TinyHttp;
-    [Kind::Hyper, Kind::TinyHttp].into_iter().filter(is_built)
 }
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -35,6 +35,12 @@ macro_rules! on_each_door {
 }
 pub(crate) use on_each_door;
 
+/// Every kind of door that is built in.
+pub(crate) fn kinds() -> impl Iterator<Item = Kind> {
+    let is_built = |kind: &Kind| cfg!(feature = "hyper") || *kind == Kind::TinyHttp;
+    [Kind::Hyper, Kind::TinyHttp].into_iter().filter(is_built)
+}
+
 /// A door on a port of its own, closed when dropped.
 pub(crate) struct TestDoor {
     pub(crate) kind: Kind,

@@ -6,7 +6,7 @@ use distcache_http::doors::Kind;
 use serde_json::json;
 
 use super::status_and_code;
-use crate::support::{Client, TestDoor, on_each_door};
+use crate::support::{Client, TestDoor, kinds, on_each_door};
 
 on_each_door! {
     a_stream_tells_what_becomes_of_keyspaces,
@@ -130,11 +130,6 @@ fn parameters_are_checked(door: &TestDoor) {
         let refused = door.ask("GET", &format!("/v1/events?{query}"), "", b"");
         assert_eq!(status_and_code(&refused), (400, code.to_owned()), "{query}");
     }
-}
-
-fn kinds() -> impl Iterator<Item = Kind> {
-    let is_built = |kind: &Kind| cfg!(feature = "hyper") || *kind == Kind::TinyHttp;
-    [Kind::Hyper, Kind::TinyHttp].into_iter().filter(is_built)
 }
 
 #[test]

@@ -4,23 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distcache::{Engine, KeyspaceConfig, ManualClock};
-use distcache_http::doors::Kind;
 use distcache_http::{Limits, OriginPolicy, ROOT_KEYSPACE, Routes};
 use serde_json::{Value, json};
 
 use super::path;
-use crate::support::TestDoor;
+use crate::support::{TestDoor, kinds};
 
 fn on_each(test: fn(&TestDoor, &ManualClock)) {
-    for kind in [Kind::Hyper, Kind::TinyHttp] {
-        if cfg!(feature = "hyper") || kind == Kind::TinyHttp {
-            let clock = Arc::new(ManualClock::new());
-            let engine = Engine::builder().capacity_bytes(64 << 20).data_nodes(2);
-            let engine = engine.keyspace(KeyspaceConfig::new(ROOT_KEYSPACE)).clock(clock.clone());
-            let engine = engine.start().expect("the engine starts");
-            let routes = Routes::new(engine, OriginPolicy::default());
-            test(&TestDoor::serving(kind, routes, &Limits::default()), &clock);
-        }
+    for kind in kinds() {
+        let clock = Arc::new(ManualClock::new());
+        let engine = Engine::builder().capacity_bytes(64 << 20).data_nodes(2);
+        let engine = engine.keyspace(KeyspaceConfig::new(ROOT_KEYSPACE)).clock(clock.clone());
+        let engine = engine.start().expect("the engine starts");
+        let routes = Routes::new(engine, OriginPolicy::default());
+        test(&TestDoor::serving(kind, routes, &Limits::default()), &clock);
     }
 }
 
