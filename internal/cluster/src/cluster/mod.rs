@@ -117,8 +117,8 @@ impl Cluster {
         let seat =
             Arc::new(CacheSeat::new(cache, uptime.clone(), tenant.clone(), handover.patience));
         let post = Arc::new(LinkPost::default());
+        let replicas = Arc::new(Replicas::new(seat.clone(), handover.recall_within));
         let handover = Arc::new(Handover::new(seat.clone(), handover));
-        let replicas = Arc::new(Replicas::new(seat.clone()));
         seat.tell_of_tenures(replicas.owner().clone());
         let front = Arc::new(Front::new(handover.giver().clone(), replicas.clone(), tenant));
         let agreement =

@@ -242,7 +242,7 @@ async fn what_was_changed_before_its_entry_came_stays_and_no_more_comes_than_its
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_asks_for_a_key_whose_page_has_not_come_is_answered_with_its_entry() {
     let (bytes_per_second, within) = (NonZeroU64::MIN, Duration::from_mins(10));
-    let settings = Settings { bytes_per_second, within, patience: within };
+    let settings = Settings { bytes_per_second, within, patience: within, ..Settings::default() };
     let mut cluster = Cluster::of(2, 100, settings).await;
     let before = cluster.put_all(LARGE);
     cluster.start().await;

@@ -94,7 +94,10 @@ impl Process {
     /// Number `number` of `count`, which all know each other's addresses.
     pub(crate) async fn start(network: &Arc<Network>, number: usize, count: usize) -> Self {
         let config = Config { data_nodes: 2, capacity_bytes: 16 << 20, ..Config::default() };
-        Self::start_with(network, number, count, config, handover::Settings::default()).await
+        // However busy the machine is: that nobody could tell in time is no test's matter.
+        let recall_within = Duration::from_mins(1);
+        let handover = handover::Settings { recall_within, ..handover::Settings::default() };
+        Self::start_with(network, number, count, config, handover).await
     }
 
     /// The same, with other settings.

@@ -18,12 +18,16 @@ pub struct Settings {
     /// long as some pages take. Then it is a miss. Shorter than a read waits before it passes
     /// the cache.
     pub patience: Duration,
+    /// How long others have to tell what they have heard of an owner that is gone, where a
+    /// majority is waited for; 1 s. Keys of which nothing is known by then have no entries.
+    pub recall_within: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let bytes_per_second = NonZeroU64::new(64 << 20).expect("it is not zero");
         let (within, patience) = (Duration::from_secs(30), Duration::from_millis(150));
-        Self { bytes_per_second, within, patience }
+        let recall_within = Duration::from_secs(1);
+        Self { bytes_per_second, within, patience, recall_within }
     }
 }

@@ -41,10 +41,6 @@ use crate::proto::request::Operation;
 use crate::proto::{Recall, Recalled, Reply, Request};
 use crate::view::{MemberId, View};
 
-/// How long others have to tell what they have heard. Keys of which nothing is known by
-/// then have no entries.
-const RECALL_WAIT: Duration = Duration::from_secs(1);
-
 /// How long to wait before somebody is asked again who has not taken the view yet, or was
 /// not reached.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -54,6 +50,8 @@ pub(super) struct Adoption {
     seat: Arc<CacheSeat>,
     links: Weak<Links>,
     courses: Arc<Mutex<Courses>>,
+    /// How long others have to tell.
+    within: Duration,
 }
 
 /// What is known of the changes of owners that are gone.
@@ -79,8 +77,9 @@ impl Adoption {
         seat: Arc<CacheSeat>,
         links: Weak<Links>,
         courses: Arc<Mutex<Courses>>,
+        within: Duration,
     ) -> Self {
-        Self { seat, links, courses }
+        Self { seat, links, courses, within }
     }
 
     /// Adopts in a tenure what is the latest, and drops the rest.
@@ -111,7 +110,7 @@ impl Adoption {
     /// Asks all others about all owners that are gone.
     async fn hear(&self, tenure: &Tenure, view: Arc<View>) -> Testimony {
         let ended: Vec<(MemberId, u64)> = self.courses.lock().ended().collect();
-        let until = Instant::now() + RECALL_WAIT;
+        let until = Instant::now() + self.within;
         let asks = ended.iter().flat_map(|(owner, after)| {
             let ask = Recall { tenure: tenure.number(), owner: owner.number(), after: *after };
             tenure.others().iter().map(move |other| (*owner, other, ask))
@@ -139,7 +138,7 @@ impl Adoption {
             let epoch = self.seat.holding().map_or(0, |holding| holding.view().epoch());
             let operation = Some(Operation::Recall(ask));
             let request = Request { epoch, operation, ..Request::default() };
-            let reply = links.call(&at, request, Instant::now() + RECALL_WAIT).await;
+            let reply = links.call(&at, request, Instant::now() + self.within).await;
             match reply.map(|Reply { outcome, .. }| outcome) {
                 Ok(Some(Outcome::Recall(recalled))) => return Some(recalled),
                 Ok(Some(Outcome::Moved(_))) | Err(_) => sleep(PAUSE).await,

@@ -36,6 +36,7 @@ mod words;
 pub(super) use owner::Owner;
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -53,12 +54,14 @@ pub(super) struct Replicas {
     seat: Arc<CacheSeat>,
     owner: Arc<Owner>,
     courses: Arc<Mutex<Courses>>,
+    /// How long others have to tell of an owner that is gone.
+    recall_within: Duration,
 }
 
 impl Replicas {
-    pub(super) fn new(seat: Arc<CacheSeat>) -> Self {
+    pub(super) fn new(seat: Arc<CacheSeat>, recall_within: Duration) -> Self {
         let owner = Arc::new(Owner::new(seat.clone()));
-        Self { seat, owner, courses: Arc::default() }
+        Self { seat, owner, courses: Arc::default(), recall_within }
     }
 
     /// Who tells others what was done here.
@@ -77,7 +80,8 @@ impl Replicas {
     /// Keeps copies of what others own, tenure after tenure, until it is dropped.
     pub(super) async fn run(self: Arc<Self>, links: Weak<Links>) {
         let keeper = Keeper::new(self.seat.clone(), links.clone(), self.courses.clone());
-        let adoption = Adoption::new(self.seat.clone(), links, self.courses.clone());
+        let courses = self.courses.clone();
+        let adoption = Adoption::new(self.seat.clone(), links, courses, self.recall_within);
         let mut tenures = self.seat.tenures();
         loop {
             let tenure = tenures.borrow_and_update().clone();
