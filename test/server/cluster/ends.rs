@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::Fleet;
-use super::fleet::{Read, members, put, put_at_last, read, read_at_last};
+use super::fleet::{Read, free_ports, members, node, put, put_at_last, read, read_at_last};
 use crate::support::{Client, Server, eventually, head};
 
 /// Enough that each of three owns some.
@@ -80,6 +80,29 @@ fn ask_steadily(server: &Server, client: u64, has_left: &AtomicBool) {
         if is_last {
             return;
         }
+    }
+}
+
+#[test]
+fn keyspaces_outlive_two_of_three_that_are_killed_and_started_again() {
+    let ports = free_ports();
+    let mut fleet = Fleet::of(ports.map(|port| node(port, ports, &[])));
+    let made = fleet.server(0).ask("PUT", "/v1/keyspaces/shared", "", br#"{"ttl_ms": 86400000}"#);
+    assert!(matches!(made.status, 200 | 201), "{made:?}");
+    for at in [1, 2] {
+        fleet.server(at).signal("KILL");
+        fleet.take(at).wait();
+    }
+    for at in [1, 2] {
+        fleet.put_back(at, node(ports[at], ports, &[]));
+    }
+    fleet.settle();
+    let key = "/v1/keyspaces/shared/keys/a";
+    assert_eq!(fleet.server(1).ask("PUT", key, "", b"1").status, 204);
+    for server in fleet.servers() {
+        let told = server.ask("GET", "/v1/keyspaces/shared", "", b"");
+        assert_eq!(told.json()["settings"]["ttl_ms"], 86_400_000, "{told:?}");
+        assert_eq!(server.ask("GET", key, "", b"").text(), "1");
     }
 }
 

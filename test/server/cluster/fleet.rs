@@ -34,12 +34,7 @@ impl Fleet {
     /// Three servers, when all of them serve by one view.
     pub(crate) fn start(more: &[&str]) -> Self {
         let ports = free_ports();
-        let nodes = format!("-nodes={}", ports.map(|port| format!("localhost:{port}")).join(","));
-        let start = |port| {
-            let port = format!("-port={port}");
-            Process::start(&[&["-mode=node", &port, &nodes], more].concat())
-        };
-        Self::of(ports.map(start))
+        Self::of(ports.map(|port| node(port, ports, more)))
     }
 
     /// The same of programs that were started already.
@@ -63,6 +58,11 @@ impl Fleet {
         self.servers[at].take().expect("it is there")
     }
 
+    /// Puts another in the place of one that was taken out.
+    pub(crate) fn put_back(&mut self, at: usize, process: Process) {
+        self.servers[at] = Some(Server::of(process));
+    }
+
     /// Waits until all that are there are ready, by one view of them alone.
     pub(crate) fn settle(&self) {
         let count = self.servers().count();
@@ -81,6 +81,13 @@ impl Fleet {
             self.servers().all(served).then_some(())
         });
     }
+}
+
+/// Starts one of a cluster of these.
+pub(crate) fn node(port: u16, all: [u16; COUNT], more: &[&str]) -> Process {
+    let nodes = format!("-nodes={}", all.map(|port| format!("localhost:{port}")).join(","));
+    let port = format!("-port={port}");
+    Process::start(&[&["-mode=node", &port, &nodes], more].concat())
 }
 
 /// The epoch of a server that is ready among so many; none of another.

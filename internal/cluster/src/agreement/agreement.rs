@@ -1,7 +1,7 @@
 //! One process's part in the cluster.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,8 +43,8 @@ pub(super) struct Desk {
     pub(super) listed: watch::Receiver<Option<Vec<Address>>>,
     /// This process answers at a listed address that is written otherwise than its own.
     pub(super) listed_otherwise: AtomicBool,
-    /// The epoch of the last view that the seat has taken, in whatever cluster.
-    pub(super) seen: AtomicU64,
+    /// The last view that the seat has taken, in whatever cluster.
+    pub(super) last: Mutex<Option<Arc<View>>>,
     /// The view that the seat has taken; none outside of a cluster.
     pub(super) view: watch::Sender<Option<Arc<View>>>,
     pub(super) place: Mutex<Place>,
@@ -91,7 +91,7 @@ impl Agreement {
             standing: Arc::default(),
             listed,
             listed_otherwise: AtomicBool::new(false),
-            seen: AtomicU64::new(0),
+            last: Mutex::default(),
             view,
             place: Mutex::new(Place::Outside(MemberId::random())),
             moved: Notify::new(),

@@ -15,6 +15,9 @@ impl Desk {
             Question::Probe { asker } => self.here(asker),
             Question::Promise { cluster } => self.promise(cluster).await,
             Question::Release { cluster } => self.release(cluster),
+            Question::Bequest { after } => {
+                Answer::Bequest { bequest: self.bequest(after.as_ref()) }
+            }
             Question::Join { cluster, member } => {
                 match self.propose_for(cluster, Change::Join(member)).await {
                     Ok(Outcome::Changed { .. } | Outcome::Unchanged) => Answer::Done,

@@ -67,6 +67,7 @@ pub(super) fn of_question(question: &Question) -> Result<(), String> {
         Question::Probe { .. }
         | Question::Promise { .. }
         | Question::Release { .. }
+        | Question::Bequest { .. }
         | Question::Depart { .. }
         | Question::Renew { .. }
         | Question::Vote { .. } => Ok(()),

@@ -118,13 +118,14 @@ impl Desk {
         ledger.as_mut().filter(|ledger| ledger.is_confirmed(now)).map(ask).unwrap_or_default()
     }
 
-    /// The first view: its members are the log's voters, who promised to be. Whoever
-    /// leads proposes it, so that a founder may die.
+    /// The first view: its members are the log's voters, who promised to be, and its
+    /// keyspaces those of a cluster before. Whoever leads proposes it, so that a founder may die.
     async fn propose_first(&self, stay: &Stay) -> Result<(), String> {
         let membership = stay.raft.metrics().borrow().membership_config.clone();
         let nodes = membership.membership().nodes();
         let members: Vec<_> =
             nodes.map(|(id, peer)| peer.member(*id, MemberState::Active)).collect();
+        self.inherit(stay, members.iter().map(|member| member.address.clone())).await?;
         let complete = self.electorate() <= members.len();
         let mut hash_key = [0; 16];
         getrandom::fill(&mut hash_key).map_err(|error| error.to_string())?;

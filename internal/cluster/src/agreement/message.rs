@@ -11,6 +11,7 @@ use openraft::raft::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::bequest::Bequest;
 use super::bounds;
 use super::log::Types;
 use crate::lease::ledger::{Renewal, Verdict};
@@ -60,6 +61,8 @@ pub(super) enum Question {
     Promise { cluster: ClusterId },
     /// That founding has failed.
     Release { cluster: ClusterId },
+    /// I lead a cluster without a view: which keyspaces, after this one, had your last?
+    Bequest { after: Option<String> },
     /// Take me in.
     Join { cluster: ClusterId, member: Member },
     /// To the leader: have this agreed upon.
@@ -95,6 +98,9 @@ pub(super) enum Answer {
     Promised {
         id: MemberId,
         peer: Peer,
+    },
+    Bequest {
+        bequest: Bequest,
     },
     /// It is done, or was already.
     Done,
@@ -235,13 +241,14 @@ impl Answer {
         serde_json::to_vec(self).expect("our own types are JSON").into()
     }
 
-    /// Whatever cannot be read is a refusal. In an answer there is no list.
+    /// Whatever cannot be read is a refusal.
     pub(super) fn open(message: &[u8]) -> Self {
-        let unreadable = |error: serde_json::Error| {
-            let why = Refusal::Unreadable { why: format!("the answer is not JSON: {error}") };
-            Self::Refused { why }
-        };
-        serde_json::from_slice(message).unwrap_or_else(unreadable)
+        let unreadable = |why| Self::from(Refusal::Unreadable { why });
+        if let Err(why) = bounds::of_message(message) {
+            return unreadable(why);
+        }
+        let not_json = |error| unreadable(format!("the answer is not JSON: {error}"));
+        serde_json::from_slice(message).unwrap_or_else(not_json)
     }
 }
 

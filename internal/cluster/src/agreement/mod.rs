@@ -38,6 +38,7 @@ pub use agreement::Agreement;
 pub(crate) use agreement::LISTED_MAX;
 
 mod answering;
+mod bequest;
 mod founding;
 mod leading;
 mod leaving;

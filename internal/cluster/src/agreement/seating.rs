@@ -1,7 +1,6 @@
 //! The task that tells the seat.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::agreement::Desk;
 use super::stay::{Over, Stay};
@@ -45,7 +44,7 @@ impl Desk {
             log::error!("{error}");
             return;
         }
-        self.seen.fetch_max(view.epoch(), Ordering::Relaxed);
+        *self.last.lock() = Some(Arc::clone(view));
         self.view.send_replace(Some(Arc::clone(view)));
         // Only now: whoever reports an epoch serves no key any more that it lost by it.
         stay.seated.send_replace(view.epoch());

@@ -238,7 +238,7 @@ impl Desk {
             address: settings.address.clone(),
             weight: settings.weight,
             zone: settings.zone.clone(),
-            seen: self.seen.load(Ordering::Relaxed),
+            seen: self.last.lock().as_ref().map_or(0, |view| view.epoch()),
             state: MemberState::Joining,
         };
         Ok(Stay {

@@ -35,7 +35,7 @@ pub(super) fn majority(of: usize) -> usize {
 
 impl Desk {
     /// The addresses that discovery lists, without this process's own.
-    fn others(&self) -> Vec<Address> {
+    pub(super) fn others(&self) -> Vec<Address> {
         let listed = self.listed.borrow();
         let listed = listed.as_deref().unwrap_or_default();
         let others: BTreeSet<&Address> =

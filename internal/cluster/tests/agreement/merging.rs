@@ -1,8 +1,10 @@
 //! Clusters that are lost, and clusters that meet.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use distcache_cluster::agreement::OnMinority;
+use distcache_cluster::agreement::{Agreement, OnMinority};
+use serde_json::json;
 
 use crate::world::{D, World};
 
@@ -45,6 +47,85 @@ fn a_cluster_that_lost_its_majority_is_founded_anew_and_everybody_begins_anew() 
     assert_ne!(world.hosts[0].view().expect("a cluster").cluster(), lost);
     assert_eq!(world.hosts[0].served().begun(), 2);
     world.oracle.assert_fine();
+}
+
+/// 1. There are keyspaces, more than are told at once. One of five is cut off.
+/// 2. One keyspace is removed, and another is changed.
+/// 3. Three of five die, and are started again. Of the other two one knows of the changes.
+#[test]
+fn keyspaces_outlive_the_cluster_that_agreed_on_them() {
+    let mut world = World::cluster_of(5);
+    let name = |number: u32| format!("k{number:03}");
+    agree(&mut world, move |agreement| async move {
+        for number in 0..150 {
+            agreement.set_keyspace(name(number), json!({ "ttl": number })).await.unwrap();
+        }
+    });
+    world.run(D);
+    world.net.cut(&[4], &[0, 1, 2, 3]);
+    world.until_one_cluster_of(&[0, 1, 2, 3]);
+    agree(&mut world, move |agreement| async move {
+        agreement.remove_keyspace(name(0)).await.unwrap();
+        agreement.set_keyspace(name(1), json!({ "ttl": 1000 })).await.unwrap();
+    });
+    world.run(D);
+    let keyspaces = |world: &World, index: usize| {
+        world.hosts[index].view().expect("a cluster").keyspaces().clone()
+    };
+    let expected = keyspaces(&world, 1);
+    assert_eq!((expected.len(), &expected[&name(1)]), (149, &json!({ "ttl": 1000 })));
+    let before = world.hosts[1].view().expect("a cluster").cluster();
+    for index in [0, 2, 3] {
+        world.kill(index);
+    }
+    world.run(10 * D);
+    world.net.heal();
+    for index in [0, 2, 3] {
+        world.restart(index);
+    }
+    world.until_one_cluster_of(&[0, 1, 2, 3, 4]);
+    assert_ne!(world.hosts[0].view().expect("a cluster").cluster(), before);
+    for index in 0..5 {
+        assert!(keyspaces(&world, index) == expected, "process {index} knows others");
+    }
+    world.oracle.assert_fine();
+}
+
+/// 1. Two of three die, and are started again at once.
+/// 2. They are a majority, and found a cluster. Who is left knows nothing of its own yet, and
+///    joins it later.
+#[test]
+fn keyspaces_outlive_their_cluster_though_its_members_found_no_other() {
+    let mut world = World::cluster_of(3);
+    agree(&mut world, |agreement| async move {
+        agreement.set_keyspace("k", json!({ "ttl": 1 })).await.unwrap();
+    });
+    world.run(D);
+    for index in [1, 2] {
+        world.kill(index);
+    }
+    for index in [1, 2] {
+        world.restart(index);
+    }
+    world.until_one_cluster_of(&[1, 2]);
+    world.until_one_cluster_of(&[0, 1, 2]);
+    for host in &world.hosts {
+        let view = host.view().expect("a cluster");
+        assert_eq!(view.keyspaces().get("k"), Some(&json!({ "ttl": 1 })));
+    }
+}
+
+/// Has the first process's cluster agree on something.
+fn agree<F: Future<Output = ()> + Send + 'static>(
+    world: &mut World,
+    asks: impl FnOnce(Arc<Agreement>) -> F + Send + 'static,
+) {
+    let (done, mut is_done) = tokio::sync::oneshot::channel();
+    world.hosts[0].spawn(move |agreement| async move {
+        asks(agreement).await;
+        done.send(()).expect("it is waited for");
+    });
+    world.run_until(Duration::from_mins(2), "it is agreed", |_| is_done.try_recv().is_ok());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use serde_json::{Value, json};
 
+use super::super::bequest::{Bequest, KEYSPACES_AT_ONCE};
 use super::super::message::{Answer, Letter, Refusal, Way};
 use super::*;
 use crate::view::{Change, ClusterId, Member, MemberId, MemberState, ZONE_BYTES_MAX};
@@ -179,4 +180,17 @@ fn a_stranger_is_told_what_it_is_before_its_question_is_looked_at() {
     assert!(matches!(letter("c", 2), Err(Refusal::OtherVersion { .. })));
     assert!(matches!(letter("c", 1), Err(Refusal::Unreadable { .. })));
     assert!(matches!(Answer::open(b"[]"), Answer::Refused { .. }));
+}
+
+#[test]
+fn an_answer_has_as_many_keyspaces_as_are_told_at_once_and_not_many_more() {
+    let answer = |count: u64, settings: Value| {
+        let keyspaces = (0..count).map(|n| (format!("k{n}"), settings.clone())).collect();
+        Answer::Bequest { bequest: Bequest { epoch: 1, keyspaces, is_all: true } }
+    };
+    let longest = Value::Array(vec![Value::Null; SETTINGS_VALUES_MAX - 1]);
+    let most = answer(KEYSPACES_AT_ONCE as u64, longest).seal();
+    assert!(matches!(Answer::open(&most), Answer::Bequest { .. }));
+    let many = answer(VALUES_MAX, Value::Null).seal();
+    assert!(matches!(Answer::open(&many), Answer::Refused { why: Refusal::Unreadable { .. } }));
 }

@@ -1,7 +1,5 @@
 //! What is left of a stay that comes too late.
 
-use std::sync::atomic::AtomicU64;
-
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
@@ -42,7 +40,7 @@ fn desk() -> Arc<Desk> {
         standing: Arc::default(),
         listed: watch::channel(None).1,
         listed_otherwise: AtomicBool::new(false),
-        seen: AtomicU64::new(0),
+        last: Mutex::default(),
         view: watch::channel(None).0,
         place: Mutex::new(Place::Outside(MemberId::random())),
         moved: Notify::new(),
