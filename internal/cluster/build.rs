@@ -11,8 +11,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = prost_build::Config::new();
     // Keys and values are parts of the frame that they came in, not copies.
     config.bytes(["."]);
-    // The largest reply by far, and the rarest: every other would be as large.
+    // The largest replies, and the rarest: every other would be as large.
     config.boxed(".distcache.cluster.v1.Reply.outcome.trace");
+    config.boxed(".distcache.cluster.v1.Reply.outcome.follow");
     config.compile_fds(described)?;
     Ok(())
 }

@@ -92,10 +92,13 @@ fn lists() -> Vec<List> {
             reply(Outcome::TakePage(PageTaken { entries: empty(n), next: None }))
         }),
         list!("Followed.keyspaces", String, |n| {
-            reply(Outcome::Follow(Followed { keyspaces: empty(n), ..Followed::default() }))
+            reply(Outcome::Follow(Box::new(Followed {
+                keyspaces: empty(n),
+                ..Followed::default()
+            })))
         }),
         list!("Followed.changes", followed::Change, |n| {
-            reply(Outcome::Follow(Followed { changes: empty(n), ..Followed::default() }))
+            reply(Outcome::Follow(Box::new(Followed { changes: empty(n), ..Followed::default() })))
         }),
         list!("Numbers.numbers", numbers::Number, |n| {
             reply(Outcome::Stats(Numbers { numbers: empty(n) }))

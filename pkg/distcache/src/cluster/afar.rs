@@ -16,7 +16,7 @@ use distcache_manager::{Error as CacheError, NearAsk, Stopwatch, TAGS_MAX, Versi
 use super::many::near_ms_of;
 use super::start::Part;
 use super::tasks::wait_for;
-use super::words::{Heard, heard, ms, operation, told};
+use super::words::{Heard, Moment, heard, ms, operation, told};
 use crate::keyspace::ask::{Ask, Told};
 use crate::otel::Watch;
 use crate::write::Writer;
@@ -250,7 +250,7 @@ impl Trip<'_> {
             Heard::Moved => Step::Again(Error::NoLease),
             Heard::Failed(error) => Step::Over(Err(error)),
             Heard::Answer(outcome) => {
-                let told = told(&self.keyspace.inner, self.ask, outcome);
+                let told = told(&Moment::of(&self.keyspace.inner), self.ask, outcome);
                 Step::Over(told.unwrap_or_else(|| Err(Error::not_understood(member))))
             }
         }

@@ -16,7 +16,7 @@ use futures_util::future::{BoxFuture, join_all};
 use super::afar::tags_too_many;
 use super::start::Part;
 use super::tasks::wait_for;
-use super::words::{Heard, heard, item_to, told, understood};
+use super::words::{Heard, Moment, heard, item_to, told, understood};
 use crate::keyspace::ask::{Ask, Asks, FromTold, Told};
 use crate::{Error, Keyspace};
 
@@ -171,6 +171,7 @@ impl Keyspace {
             Err(None) => return parcel.all(|| Sorted::Alone(None), note),
             Err(Some(error)) => return parcel.all(|| failed(error.clone()), note),
         };
+        let moment = Moment::of(&self.inner);
         for (n, (one, &at)) in said.zip(&parcel.places).enumerate() {
             note(
                 at,
@@ -184,7 +185,9 @@ impl Keyspace {
                             stored => Sorted::Alone(stored),
                         }
                     }
-                    Some(One::Done(outcome)) => self.done(parcel, n, asks.one(at), outcome),
+                    Some(One::Done(outcome)) => {
+                        self.done(&moment, parcel, n, asks.one(at), outcome)
+                    }
                 },
             );
         }
@@ -215,10 +218,17 @@ impl Keyspace {
     }
 
     /// What was done for the key in a place of a parcel.
-    fn done(&self, parcel: &Parcel, n: usize, ask: Ask<'_>, outcome: Outcome) -> Sorted {
+    fn done(
+        &self,
+        moment: &Moment<'_>,
+        parcel: &Parcel,
+        n: usize,
+        ask: Ask<'_>,
+        outcome: Outcome,
+    ) -> Sorted {
         let granted = near_ms_of(&outcome);
-        let told = told(&self.inner, ask, outcome)
-            .unwrap_or_else(|| Err(Error::not_understood(&parcel.to)));
+        let told =
+            told(moment, ask, outcome).unwrap_or_else(|| Err(Error::not_understood(&parcel.to)));
         let near = parcel.near.iter().find(|(of, _)| *of == n);
         if let (Some((_, near)), Some(near_ms), Ok(told)) = (near, granted, &told) {
             self.keep_near(*near, near_ms, told);

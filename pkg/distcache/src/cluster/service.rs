@@ -26,7 +26,7 @@ use parking_lot::Mutex;
 use super::everywhere::{Order, Scan};
 use super::many::{KEYS_A_REQUEST, in_one_piece};
 use super::member::{Member, changes, is_loss};
-use super::words::{OwnItem, Question, failure, found_to, found_with, name_of, outcome};
+use super::words::{Moment, OwnItem, Question, failure, found_to, found_with, name_of, outcome};
 use crate::engine::Shared;
 use crate::keyspace::ask::{Ask, Asks, Told};
 use crate::{Error, Found, Item, Keyspace};
@@ -310,10 +310,11 @@ async fn get_many(keyspace: Keyspace, keys: Vec<Bytes>, near: HashSet<usize>) ->
         Ok(Some(found)) => &found[..],
         _ => &[],
     }));
+    let moment = Moment::of(&keyspace.inner);
     let result = |(at, (answer, value)): (usize, (Result<Option<Found>, Error>, _))| {
         let done = |found: Option<Found>| {
             let near_ms = near_ms(&keyspace, found.as_ref(), near.contains(&at));
-            let found = found.map(|found| found_with(&keyspace.inner, &found, value));
+            let found = found.map(|found| found_with(&moment, &found, value));
             many_read::result::Result::Read(Read { found, near_ms })
         };
         let result = Some(each!(many_read::result::Result, answer, done));

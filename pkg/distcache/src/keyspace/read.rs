@@ -333,6 +333,11 @@ impl Keyspace {
 impl Inner {
     /// How long a value that was found stays fresh.
     pub(crate) fn ttl_of(&self, found: &Found) -> Option<Ttl> {
+        self.ttl_at(found, || self.manager.now())
+    }
+
+    /// The same at another moment than now; what does not end does not ask for it.
+    pub(crate) fn ttl_at(&self, found: &Found, now: impl FnOnce() -> Tick) -> Option<Ttl> {
         if found.is_stale() {
             return None;
         }
@@ -344,7 +349,7 @@ impl Inner {
             return Some(Ttl::UntilEvicted);
         }
         let fresh_until = expires.before(Self::stale_window(&self.setup.load()));
-        Some(Ttl::For(fresh_until.since(self.manager.now())))
+        Some(Ttl::For(fresh_until.since(now())))
     }
 
     /// Whether a miss can be loaded: there is a source, and a key that could be

@@ -89,7 +89,7 @@ impl Keeper {
         let ask =
             Follow { follower, tenure: number, after, from, committed, wants_committed, had_in };
         let followed = match self.ask(owner, ask).await {
-            Ok(Some(Outcome::Follow(followed))) => followed,
+            Ok(Some(Outcome::Follow(followed))) => *followed,
             Ok(_) => return Ok(false),
             Err(CallFailed::NotSent(NotSent::Closed)) => return Err(Over::Ended),
             Err(_not_reached) => return Ok(false),

@@ -205,7 +205,8 @@ impl Owner {
             // It has dropped all that it had: none of that can be too old.
             return if self.note(&asker, head) {
                 let next = self.first_place();
-                Outcome::Follow(Followed { up_to: head, next, ..Followed::default() })
+                let followed = Followed { up_to: head, next, ..Followed::default() };
+                Outcome::Follow(Box::new(followed))
             } else {
                 Outcome::Moved(Moved {})
             };
@@ -221,7 +222,8 @@ impl Owner {
             return Outcome::Moved(Moved {});
         };
         let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(0);
-        Outcome::Follow(Followed { waited_ms, committed, began: Some(began), ..followed })
+        let followed = Followed { waited_ms, committed, began: Some(began), ..followed };
+        Outcome::Follow(Box::new(followed))
     }
 
     /// What a follower is told that has made all changes up to `after`, as soon as there is

@@ -10,7 +10,7 @@ mod traced;
 
 pub(super) use ask::{Question, name_of, operation};
 pub(super) use failure::{failure, understood};
-pub(super) use found::{found_to, found_with};
+pub(super) use found::{Moment, found_to, found_with};
 pub(super) use heard::{Heard, heard};
 pub(super) use item::{OwnItem, item_to};
 pub(super) use told::{outcome, told};

@@ -4,7 +4,7 @@ use distcache_cluster::proto::reply::Outcome;
 use distcache_cluster::proto::{Forgotten, Read, Sum, Touched, Written};
 use distcache_manager::Version;
 
-use super::found::{found_from, found_to};
+use super::found::{Moment, found_from, found_to};
 use super::traced::{traced_from, traced_to};
 use crate::Error;
 use crate::keyspace::Inner;
@@ -29,19 +29,19 @@ pub(in crate::cluster) fn outcome(space: &Inner, ask: Ask<'_>, told: Told) -> Ou
 
 /// The answer of another member to a question; `None` if it is none.
 pub(in crate::cluster) fn told(
-    space: &Inner,
+    moment: &Moment<'_>,
     ask: Ask<'_>,
     outcome: Outcome,
 ) -> Option<Result<Told, Error>> {
     Some(Ok(match (ask, outcome) {
         (Ask::Get { key }, Outcome::Get(read)) | (Ask::Peek { key }, Outcome::Peek(read)) => {
-            match read.found.map(|found| found_from(space, key, &found)).transpose() {
+            match read.found.map(|found| found_from(moment, key, &found)).transpose() {
                 Ok(found) => Told::Read(found),
                 Err(error) => return Some(Err(error)),
             }
         }
         (Ask::Trace { .. }, Outcome::Trace(trace)) => {
-            Told::Traced(Box::new(traced_from(space, *trace)?))
+            Told::Traced(Box::new(traced_from(moment.space(), *trace)?))
         }
         (Ask::Put(_), Outcome::Put(Written { version })) => Told::Written(Version::from(version)),
         (Ask::Delete { .. }, Outcome::Delete(Forgotten { was_there })) => {
