@@ -98,12 +98,28 @@ impl Standing {
     /// Whoever calls it has ended the task that extends it, or an answer that is on its
     /// way would bring the lease back.
     pub(crate) fn end(&self) {
-        let until = self.until_ns.swap(0, Ordering::AcqRel);
-        self.given_up_ns.fetch_max(until, Ordering::AcqRel);
+        let closed = self.close();
+        self.give_up(closed);
+    }
+
+    /// Nothing more is begun under the lease. What was begun before may end, until the
+    /// lease is given up. The same condition as of [`end`](Self::end).
+    pub(crate) fn close(&self) -> Closed {
+        Closed(self.until_ns.swap(0, Ordering::AcqRel))
+    }
+
+    /// Gives up a lease that was closed.
+    pub(crate) fn give_up(&self, Closed(until_ns): Closed) {
+        self.given_up_ns.fetch_max(until_ns, Ordering::AcqRel);
         self.settled.store(0, Ordering::Release);
         self.adopted.store(0, Ordering::Release);
     }
 }
+
+/// When a lease would end that nothing is begun under any more, in nanoseconds.
+#[derive(Debug)]
+#[must_use = "it lasts until it is given up"]
+pub(crate) struct Closed(u64);
 
 /// By so much a fault that is planted lengthens a lease.
 const TOO_LONG: Duration = Duration::from_secs(4);
@@ -139,6 +155,18 @@ mod tests {
         assert_eq!((standing.until(), standing.settled()), (s(5), 8));
         standing.end();
         assert_eq!((standing.until(), standing.settled()), (s(0), 0));
+    }
+
+    #[test]
+    fn under_a_lease_that_is_closed_nothing_is_begun_and_what_was_begun_may_end() {
+        let standing = Standing::default();
+        standing.extend(s(5), 1);
+        let found = standing.until_ns();
+        let closed = standing.close();
+        assert!(!standing.holds(s(3)) && standing.is_over(standing.until_ns(), s(3)));
+        assert!(!standing.is_over(found, s(3)) && standing.is_over(found, s(5)));
+        standing.give_up(closed);
+        assert!(standing.is_over(found, s(3)));
     }
 
     #[test]

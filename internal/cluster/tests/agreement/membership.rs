@@ -49,6 +49,26 @@ fn who_leaves_drains_and_is_gone_while_the_others_go_on() {
     }
 }
 
+/// 1. A writer finds the lease of a member that leaves, and its change is made.
+/// 2. The member gives its lease up, and others own its keys.
+/// 3. The writer looks again: nobody knows what comes of the change.
+#[test]
+fn who_leaves_lets_what_was_begun_under_its_lease_end_before_its_keys_are_another_s() {
+    let mut world = World::cluster_of(3);
+    let [leaver, other] = [0, 1];
+    let me = world.hosts[leaver].id().expect("it has not left yet");
+    world.hosts[leaver].spawn(|agreement| async move {
+        agreement.leave(Duration::from_secs(10)).await.unwrap();
+        agreement.depart(Duration::from_secs(10)).await.unwrap();
+    });
+    world.run_until(2 * D, "nothing more is begun", |world| !world.hosts[leaver].holds(world.now));
+    let since = world.now;
+    world.run_until(2 * D, "another owns its keys", |world| {
+        world.hosts[other].view().is_some_and(|view| view.member(me).is_none())
+    });
+    assert!(since + D / 16 <= world.now, "it was {:?}", world.now - since);
+}
+
 /// 1. It is agreed that one is removed, and it is taken off the voters.
 /// 2. It asks whether it may go, and may. What was agreed upon is still under way to it.
 /// 3. It goes. Its heirs ask for their entries: to it, they are still its own.
