@@ -66,7 +66,7 @@ fn who_leaves_lets_what_was_begun_under_its_lease_end_before_its_keys_are_anothe
     world.run_until(2 * D, "another owns its keys", |world| {
         world.hosts[other].view().is_some_and(|view| view.member(me).is_none())
     });
-    assert!(since + D / 16 <= world.now, "it was {:?}", world.now - since);
+    assert!(since + D / 16 <= world.now, "{since:?} to {:?}", world.now);
 }
 
 /// 1. It is agreed that one is removed, and it is taken off the voters.
