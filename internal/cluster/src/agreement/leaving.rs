@@ -97,11 +97,11 @@ impl Desk {
         // 2. The lease is given up.
         // 3. The writer looks again, and is told that nobody knows what comes of it.
         // So what was begun has a while to end. Meanwhile callers look for another owner.
-        let closed = self.standing.close();
+        self.standing.close();
         tokio::time::sleep(self.settings.beat()).await;
         // The leader waits for no lease of this member: there must be none, nor an
         // answer on its way that brings one.
-        self.standing.give_up(closed);
+        self.standing.end();
         while !self.may_go(&stay).await {
             tokio::time::sleep(self.settings.renewal_eager()).await;
         }

@@ -14,6 +14,8 @@ pub struct Standing {
     /// When the lease ends, in nanoseconds of the process's [`Uptime`](super::Uptime);
     /// 0 without one. Only grows while the process stays in one cluster.
     until_ns: AtomicU64,
+    /// The latest end of any lease under which nothing is begun any more.
+    closed_ns: AtomicU64,
     /// The latest end of any lease that was given up before it had come.
     given_up_ns: AtomicU64,
     /// Under views older than this epoch nobody can hold a lease. Only grows while the
@@ -98,28 +100,19 @@ impl Standing {
     /// Whoever calls it has ended the task that extends it, or an answer that is on its
     /// way would bring the lease back.
     pub(crate) fn end(&self) {
-        let closed = self.close();
-        self.give_up(closed);
-    }
-
-    /// Nothing more is begun under the lease. What was begun before may end, until the
-    /// lease is given up. The same condition as of [`end`](Self::end).
-    pub(crate) fn close(&self) -> Closed {
-        Closed(self.until_ns.swap(0, Ordering::AcqRel))
-    }
-
-    /// Gives up a lease that was closed.
-    pub(crate) fn give_up(&self, Closed(until_ns): Closed) {
-        self.given_up_ns.fetch_max(until_ns, Ordering::AcqRel);
+        self.close();
+        self.given_up_ns.fetch_max(self.closed_ns.load(Ordering::Acquire), Ordering::AcqRel);
         self.settled.store(0, Ordering::Release);
         self.adopted.store(0, Ordering::Release);
     }
-}
 
-/// When a lease would end that nothing is begun under any more, in nanoseconds.
-#[derive(Debug)]
-#[must_use = "it lasts until it is given up"]
-pub(crate) struct Closed(u64);
+    /// Nothing more is begun under the lease. What was begun before may end, until
+    /// [`end`](Self::end), which has the same condition.
+    pub(crate) fn close(&self) {
+        let until = self.until_ns.swap(0, Ordering::AcqRel);
+        self.closed_ns.fetch_max(until, Ordering::AcqRel);
+    }
+}
 
 /// By so much a fault that is planted lengthens a lease.
 const TOO_LONG: Duration = Duration::from_secs(4);
@@ -162,10 +155,11 @@ mod tests {
         let standing = Standing::default();
         standing.extend(s(5), 1);
         let found = standing.until_ns();
-        let closed = standing.close();
+        standing.close();
         assert!(!standing.holds(s(3)) && standing.is_over(standing.until_ns(), s(3)));
         assert!(!standing.is_over(found, s(3)) && standing.is_over(found, s(5)));
-        standing.give_up(closed);
+        // Whoever comes to it: the member leaves, or its cluster dissolves meanwhile.
+        standing.end();
         assert!(standing.is_over(found, s(3)));
     }
 
